@@ -1,0 +1,288 @@
+/**
+ * The configuration: environment variables in, one frozen object and every problem at once out (DESIGN §3).
+ * Pure: only a `main.ts` touches `process.env`. The table below is also what `ichor doctor` and the docs print.
+ */
+import { resolve } from 'node:path';
+import { z } from 'zod';
+import { type Destination, parseCallers, parseDestinations } from './aeTitles.ts';
+import { IchorError } from './errors.ts';
+
+const integer = (fallback: number, minimum: number, maximum: number) =>
+  z
+    .string()
+    .default(String(fallback))
+    .transform((text, context) => {
+      const value = Number(text);
+      if (Number.isInteger(value) && value >= minimum && value <= maximum) return value;
+      context.addIssue(`must be a whole number from ${minimum} to ${maximum}, not "${text}"`);
+      return z.NEVER;
+    });
+const choice = <const T extends readonly [string, ...string[]]>(values: T, fallback: T[number]) =>
+  z.enum(values, `must be one of ${values.join(', ')}`).default(fallback as never);
+const list = (fallback: string) =>
+  z
+    .string()
+    .default(fallback)
+    .transform((text) =>
+      text
+        .split(',')
+        .map((item) => item.trim())
+        .filter(Boolean),
+    );
+const parsed = <T>(parse: (text: string) => T) =>
+  z
+    .string()
+    .default('')
+    .transform((text, context): T => {
+      try {
+        return parse(text);
+      } catch (error) {
+        context.addIssue((error as Error).message);
+        return z.NEVER;
+      }
+    });
+const url = (schemes: readonly string[]) =>
+  z
+    .string()
+    .optional()
+    .refine(
+      (text) => text === undefined || schemes.some((scheme) => text.startsWith(`${scheme}://`)),
+      `must start with ${schemes.map((s) => `${s}://`).join(' or ')}`,
+    );
+const aeTitle = z
+  .string()
+  .regex(/^(?! +$)[\x20-\x5b\x5d-\x7e]{1,16}$/, 'must be 1 to 16 printable characters without backslash (PS3.5 §6.2)');
+
+/** Every variable, its meaning for `ichor doctor`, and how it is read. */
+export const SETTINGS = {
+  ICHOR_DATA_DIR: {
+    about: 'spool, derived objects, embedded database, logs',
+    schema: z
+      .string()
+      .default('./data')
+      .transform((path) => resolve(path)),
+  },
+  ICHOR_AE_TITLE: {
+    about: 'our AE title; an association called otherwise is rejected',
+    schema: aeTitle.default('ICHOR'),
+  },
+  ICHOR_BIND: { about: 'address that the DICOM and HTTP ports bind to', schema: z.string().default('127.0.0.1') },
+  ICHOR_DICOM_PORT: { about: 'DICOM port', schema: integer(11112, 0, 65535) },
+  ICHOR_HTTP_PORT: { about: 'HTTP port', schema: integer(8080, 0, 65535) },
+  ICHOR_CALLERS: {
+    about: 'allowed calling AE titles, AET[@address],…; empty allows any',
+    schema: parsed(parseCallers),
+  },
+  ICHOR_DESTINATIONS: {
+    about: 'where SR and SC go, AET@host:port[?sr=…&heatmaps=…&commitment=…&tls=…],…',
+    schema: parsed(parseDestinations),
+  },
+  ICHOR_DATABASE_URL: {
+    about: 'PostgreSQL; unset: an embedded one under the data folder',
+    schema: url(['postgres', 'postgresql']),
+  },
+  ICHOR_QUEUE_URL: {
+    about: 'Redis or PostgreSQL for the queues; unset: the database',
+    schema: url(['redis', 'rediss', 'postgres', 'postgresql']),
+  },
+  ICHOR_QUIET_PERIOD_MS: {
+    about: 'a series is complete after this long without a new instance',
+    schema: integer(10_000, 0, 86_400_000),
+  },
+  ICHOR_MAX_AGE_MS: {
+    about: 'a study is analysed after this long even if instances still arrive',
+    schema: integer(1_800_000, 1_000, 604_800_000),
+  },
+  ICHOR_PRIORITY_CALLERS: { about: 'calling AE titles whose studies go first (emergency scanners)', schema: list('') },
+  ICHOR_OTHER_STORAGE: {
+    about: 'other storage SOP classes that a scanner sends along: store or ignore',
+    schema: choice(['store', 'ignore'], 'store'),
+  },
+  ICHOR_MODEL: {
+    about: 'model bundle folder',
+    schema: z
+      .string()
+      .default('models/default')
+      .transform((path) => resolve(path)),
+  },
+  ICHOR_THRESHOLDS: { about: 'threshold set of the bundle, or class=value,… that override it', schema: list('') },
+  ICHOR_EXECUTION_PROVIDERS: { about: 'onnxruntime execution providers, in order', schema: list('cpu') },
+  ICHOR_INFERENCE_THREADS: { about: 'threads of one inference', schema: integer(2, 1, 128) },
+  ICHOR_INFERENCE_TIMEOUT_MS: {
+    about: 'a study whose analysis takes longer is stopped and tried once more',
+    schema: integer(300_000, 1_000, 3_600_000),
+  },
+  ICHOR_HEATMAPS: { about: 'write the Grad-CAM series: on or off', schema: choice(['on', 'off'], 'on') },
+  ICHOR_WORKER_QUEUES: { about: 'what this worker does: triage, delivery', schema: list('triage,delivery') },
+  ICHOR_DELIVERY_TTL_MS: {
+    about: 'how long an unreachable destination is tried',
+    schema: integer(86_400_000, 1_000, 2_592_000_000),
+  },
+  ICHOR_DELIVERY_BACKOFF_MS: {
+    about: 'first pause after a failed delivery; it doubles up to 15 minutes',
+    schema: integer(5_000, 10, 900_000),
+  },
+  ICHOR_DISK_FLOOR_BYTES: {
+    about: 'below this much free space instances are refused with 0xA700',
+    schema: integer(1_073_741_824, 0, Number.MAX_SAFE_INTEGER),
+  },
+  ICHOR_MAX_INSTANCE_BYTES: {
+    about: 'largest instance accepted',
+    schema: integer(1_073_741_824, 1_024, 2_147_483_647),
+  },
+  ICHOR_MAX_MEMORY_BYTES: {
+    about: 'bytes of all instances being received at once',
+    schema: integer(2_147_483_648, 1_048_576, Number.MAX_SAFE_INTEGER),
+  },
+  ICHOR_MAX_ASSOCIATIONS: { about: 'associations open at once', schema: integer(100, 1, 10_000) },
+  ICHOR_ARTIM_MS: {
+    about: 'a peer must send its A-ASSOCIATE-RQ, and close after our last word, within this time',
+    schema: integer(30_000, 100, 600_000),
+  },
+  ICHOR_IDLE_TIMEOUT_MS: {
+    about: 'an association without traffic is aborted after this long',
+    schema: integer(60_000, 100, 86_400_000),
+  },
+  ICHOR_DICOM_TLS_KEY: { about: 'private key file (PEM): DICOM TLS on the DICOM port', schema: z.string().optional() },
+  ICHOR_DICOM_TLS_CERT: { about: 'certificate file (PEM)', schema: z.string().optional() },
+  ICHOR_DICOM_TLS_CA: { about: 'CA file (PEM): client certificates are required', schema: z.string().optional() },
+  ICHOR_LOG_LEVEL: {
+    about: 'trace, debug, info, warn, error or silent',
+    schema: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
+  },
+} as const;
+
+export type SettingName = keyof typeof SETTINGS;
+type Raw = { [Name in SettingName]: z.output<(typeof SETTINGS)[Name]['schema']> };
+
+/** The effective configuration; times in milliseconds, sizes in bytes, paths absolute. */
+export type Config = {
+  readonly dataDir: string;
+  readonly aeTitle: string;
+  readonly bind: string;
+  readonly dicomPort: number;
+  readonly httpPort: number;
+  readonly callers: ReturnType<typeof parseCallers>;
+  readonly destinations: readonly Destination[];
+  readonly databaseUrl: string | null;
+  readonly queueUrl: string | null;
+  readonly quietPeriodMs: number;
+  readonly maxAgeMs: number;
+  readonly priorityCallers: readonly string[];
+  readonly otherStorage: 'store' | 'ignore';
+  readonly modelDir: string;
+  readonly thresholds: readonly string[];
+  readonly executionProviders: readonly string[];
+  readonly inferenceThreads: number;
+  readonly inferenceTimeoutMs: number;
+  readonly heatmaps: boolean;
+  readonly workerQueues: readonly string[];
+  readonly deliveryTtlMs: number;
+  readonly deliveryBackoffMs: number;
+  readonly diskFloorBytes: number;
+  readonly maxInstanceBytes: number;
+  readonly maxMemoryBytes: number;
+  readonly maxAssociations: number;
+  readonly artimMs: number;
+  readonly idleTimeoutMs: number;
+  readonly tls: { readonly keyPath: string; readonly certPath: string; readonly caPath: string | null } | null;
+  readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+};
+
+export type ConfigReport = {
+  readonly config: Config | null;
+  readonly problems: readonly string[];
+  readonly warnings: readonly string[];
+};
+
+/** Reads every setting and reports every problem at once. @param env usually `process.env` */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): ConfigReport {
+  const problems: string[] = [];
+  const raw: Record<string, unknown> = {};
+  for (const [name, { schema }] of Object.entries(SETTINGS)) {
+    const result = (schema as z.ZodType).safeParse(env[name] === '' ? undefined : env[name]);
+    if (result.success) raw[name] = result.data;
+    else problems.push(...result.error.issues.map((issue) => `${name} ${issue.message}`));
+  }
+  problems.push(...unknownNames(env), ...tlsProblems(env), ...queueProblems(raw['ICHOR_WORKER_QUEUES']));
+  if (problems.length > 0) return { config: null, problems, warnings: [] };
+  const config = toConfig(raw as Raw);
+  return { config, problems, warnings: warningsOf(config) };
+}
+
+/** The configuration or CONFIG_INVALID naming every problem. */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const { config, problems } = readConfig(env);
+  if (config === null) throw new IchorError('CONFIG_INVALID', { problems: problems.join('; ') });
+  return config;
+}
+
+function toConfig(raw: Raw): Config {
+  return Object.freeze({
+    dataDir: raw.ICHOR_DATA_DIR,
+    aeTitle: raw.ICHOR_AE_TITLE.trim(),
+    bind: raw.ICHOR_BIND,
+    dicomPort: raw.ICHOR_DICOM_PORT,
+    httpPort: raw.ICHOR_HTTP_PORT,
+    callers: raw.ICHOR_CALLERS,
+    destinations: raw.ICHOR_DESTINATIONS,
+    databaseUrl: raw.ICHOR_DATABASE_URL ?? null,
+    queueUrl: raw.ICHOR_QUEUE_URL ?? null,
+    quietPeriodMs: raw.ICHOR_QUIET_PERIOD_MS,
+    maxAgeMs: raw.ICHOR_MAX_AGE_MS,
+    priorityCallers: raw.ICHOR_PRIORITY_CALLERS,
+    otherStorage: raw.ICHOR_OTHER_STORAGE,
+    modelDir: raw.ICHOR_MODEL,
+    thresholds: raw.ICHOR_THRESHOLDS,
+    executionProviders: raw.ICHOR_EXECUTION_PROVIDERS,
+    inferenceThreads: raw.ICHOR_INFERENCE_THREADS,
+    inferenceTimeoutMs: raw.ICHOR_INFERENCE_TIMEOUT_MS,
+    heatmaps: raw.ICHOR_HEATMAPS === 'on',
+    workerQueues: raw.ICHOR_WORKER_QUEUES,
+    deliveryTtlMs: raw.ICHOR_DELIVERY_TTL_MS,
+    deliveryBackoffMs: raw.ICHOR_DELIVERY_BACKOFF_MS,
+    diskFloorBytes: raw.ICHOR_DISK_FLOOR_BYTES,
+    maxInstanceBytes: raw.ICHOR_MAX_INSTANCE_BYTES,
+    maxMemoryBytes: raw.ICHOR_MAX_MEMORY_BYTES,
+    maxAssociations: raw.ICHOR_MAX_ASSOCIATIONS,
+    artimMs: raw.ICHOR_ARTIM_MS,
+    idleTimeoutMs: raw.ICHOR_IDLE_TIMEOUT_MS,
+    tls:
+      raw.ICHOR_DICOM_TLS_KEY === undefined || raw.ICHOR_DICOM_TLS_CERT === undefined
+        ? null
+        : {
+            keyPath: raw.ICHOR_DICOM_TLS_KEY,
+            certPath: raw.ICHOR_DICOM_TLS_CERT,
+            caPath: raw.ICHOR_DICOM_TLS_CA ?? null,
+          },
+    logLevel: raw.ICHOR_LOG_LEVEL,
+  });
+}
+
+function unknownNames(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set<string>([...Object.keys(SETTINGS), 'ICHOR_PYTHON']);
+  return Object.keys(env)
+    .filter((name) => name.startsWith('ICHOR_') && !known.has(name))
+    .map((name) => `${name} is not a setting of Ichor; see \`ichor doctor\` for the list`);
+}
+
+function tlsProblems(env: Readonly<Record<string, string | undefined>>): string[] {
+  const { ICHOR_DICOM_TLS_KEY: key, ICHOR_DICOM_TLS_CERT: cert, ICHOR_DICOM_TLS_CA: ca } = env;
+  if (Boolean(key) !== Boolean(cert)) return ['ICHOR_DICOM_TLS_KEY and ICHOR_DICOM_TLS_CERT must be set together'];
+  return ca && !key ? ['ICHOR_DICOM_TLS_CA needs ICHOR_DICOM_TLS_KEY and ICHOR_DICOM_TLS_CERT'] : [];
+}
+
+function queueProblems(queues: unknown): string[] {
+  if (!Array.isArray(queues)) return [];
+  const unknown = queues.filter((queue) => queue !== 'triage' && queue !== 'delivery');
+  return unknown.length > 0 || queues.length === 0 ? ['ICHOR_WORKER_QUEUES must name triage, delivery or both'] : [];
+}
+
+function warningsOf(config: Config): string[] {
+  const warnings: string[] = [];
+  if (config.callers.length === 0) warnings.push('ICHOR_CALLERS is empty: any calling AE title may store');
+  if (config.destinations.length === 0) warnings.push('ICHOR_DESTINATIONS is empty: reports and heat maps stay here');
+  if (config.tls === null && config.bind !== '127.0.0.1')
+    warnings.push('DICOM is not encrypted: set ICHOR_DICOM_TLS_KEY and ICHOR_DICOM_TLS_CERT');
+  return warnings;
+}

@@ -1,0 +1,137 @@
+/**
+ * Every error that Ichor raises, in one table. `docs/failures.md` is checked against it by a test.
+ *
+ * `retryable` tells a transient fault (worth another try) from a permanent one (a dead letter with its reason).
+ * `{fact}` in a message is filled from the facts given to {@link IchorError}; facts never hold patient data.
+ */
+export const ERRORS = {
+  CONFIG_INVALID: { retryable: false, message: 'Configuration: {problems}' },
+  DATA_DIR_UNUSABLE: { retryable: false, message: 'The data folder {path} cannot be used: {reason}. {remedy}' },
+  PORT_IN_USE: {
+    retryable: false,
+    message: 'Port {port} on {address} is taken. Stop the other program or set {variable}.',
+  },
+  DATABASE_UNAVAILABLE: {
+    retryable: true,
+    message: 'The database does not answer: {reason}. Check ICHOR_DATABASE_URL and that PostgreSQL runs.',
+  },
+  DATABASE_START_FAILED: {
+    retryable: false,
+    message: 'The embedded PostgreSQL under {path} did not start: {reason}. {remedy}',
+  },
+  QUEUE_UNAVAILABLE: { retryable: true, message: 'The queue does not answer: {reason}. Check ICHOR_QUEUE_URL.' },
+  DISK_BELOW_FLOOR: {
+    retryable: true,
+    message:
+      'Only {freeBytes} bytes are free under {path}; the floor is {floorBytes}. Free space, or lower ICHOR_DISK_FLOOR_BYTES.',
+  },
+
+  UID_INVALID: {
+    retryable: false,
+    message:
+      '{name} "{uid}" is no valid UID (PS3.5 §9: digits and dots, at most 64 characters). Correct it at the sender.',
+  },
+  UID_MISSING: { retryable: false, message: 'The instance has no {name}. Correct it at the sender.' },
+  IDENTITY_MISMATCH: {
+    retryable: false,
+    message: '{name} is {dataset} in the dataset but {command} in the C-STORE request. Correct it at the sender.',
+  },
+  SOP_CLASS_MISMATCH: {
+    retryable: false,
+    message: 'SOP Class {sopClassUid} was sent in a presentation context for {abstractSyntaxUid}.',
+  },
+  DATASET_UNREADABLE: {
+    retryable: false,
+    message: 'The dataset cannot be read: {reason}. Send the original instance again.',
+  },
+  INSTANCE_TOO_LARGE: {
+    retryable: false,
+    message: 'The instance exceeds {limitBytes} bytes. Raise ICHOR_MAX_INSTANCE_BYTES if such instances are expected.',
+  },
+  DUPLICATE_SOP_INSTANCE: {
+    retryable: false,
+    message:
+      'SOP Instance {sopInstanceUid} arrived again with other content. Both are kept; the study is not analysed unless their pixels agree.',
+  },
+  SPOOL_WRITE_FAILED: { retryable: true, message: 'The spool could not be written: {reason}.' },
+
+  NOT_DICOM: { retryable: false, message: '{path} is not a DICOM file: {reason}.' },
+  TRANSFER_SYNTAX_UNSUPPORTED: {
+    retryable: false,
+    message: 'Transfer syntax {transferSyntaxUid} is not supported. Supported: {supported}.',
+  },
+  PIXEL_DATA_UNDECODABLE: {
+    retryable: false,
+    message: 'Pixel Data of {sopInstanceUid} ({transferSyntaxUid}) cannot be decoded: {reason}.',
+  },
+
+  BUNDLE_INVALID: {
+    retryable: false,
+    message: 'The model bundle {path} is refused: {reason}. Run `ichor bundle verify {path}`.',
+  },
+  INFERENCE_TIMEOUT: { retryable: true, message: 'Inference took longer than {timeoutMs} ms and was stopped.' },
+  INFERENCE_CRASHED: { retryable: true, message: 'The inference process ended unexpectedly ({reason}).' },
+  INFERENCE_FAILED: { retryable: false, message: 'Inference failed: {reason}.' },
+  STUDY_UNKNOWN: { retryable: false, message: 'Study {studyInstanceUid} is not known here.' },
+  SPOOL_FILE_MISSING: {
+    retryable: false,
+    message: 'Instance {sopInstanceUid} is in the index but its file is gone from the spool. Send the study again.',
+  },
+
+  ASSOCIATION_REJECTED: {
+    retryable: false,
+    message: '{destination} rejected the association: {reason}. Check the AE titles on both sides.',
+  },
+  DESTINATION_UNREACHABLE: { retryable: true, message: '{destination} cannot be reached: {reason}.' },
+  ASSOCIATION_LOST: { retryable: true, message: 'The association with {destination} broke off: {reason}.' },
+  NO_PRESENTATION_CONTEXT: {
+    retryable: false,
+    message:
+      '{destination} accepts no {sopClassName}. Enable that SOP Class there, or choose another report type for it.',
+  },
+  STORE_REFUSED: {
+    retryable: false,
+    message: '{destination} refused {sopInstanceUid} with status 0x{status}: {comment}',
+  },
+  STORE_OUT_OF_RESOURCES: { retryable: true, message: '{destination} is out of resources (status 0x{status}).' },
+  COMMITMENT_FAILED: { retryable: true, message: '{destination} did not commit {sopInstanceUid}: reason 0x{reason}.' },
+  DELIVERY_EXPIRED: {
+    retryable: false,
+    message: '{destination} did not take {sopInstanceUid} within {ttlMs} ms: {reason}. Re-send with `ichor redeliver`.',
+  },
+
+  INTERNAL: { retryable: true, message: 'Unexpected fault: {reason}.' },
+} as const satisfies Record<string, { retryable: boolean; message: string }>;
+
+export type ErrorCode = keyof typeof ERRORS;
+export type Facts = Readonly<Record<string, string | number>>;
+
+/** An error of the table {@link ERRORS}: `code` for programs, `message` for people, `facts` for logs. */
+export class IchorError extends Error {
+  readonly code: ErrorCode;
+  readonly facts: Facts;
+  readonly retryable: boolean;
+
+  constructor(code: ErrorCode, facts: Facts = {}, cause?: unknown) {
+    super(fill(ERRORS[code].message, facts), cause === undefined ? undefined : { cause });
+    this.name = 'IchorError';
+    this.code = code;
+    this.facts = facts;
+    this.retryable = ERRORS[code].retryable;
+  }
+}
+
+/** Any thrown value as an {@link IchorError}; what is not one already becomes INTERNAL with its cause kept. */
+export function asIchorError(thrown: unknown): IchorError {
+  return thrown instanceof IchorError ? thrown : new IchorError('INTERNAL', { reason: reasonOf(thrown) }, thrown);
+}
+
+/** The one-line reason inside any thrown value. */
+export function reasonOf(thrown: unknown): string {
+  if (thrown instanceof AggregateError && thrown.errors.length > 0) return reasonOf(thrown.errors[0]);
+  return thrown instanceof Error ? thrown.message || thrown.name : String(thrown);
+}
+
+function fill(message: string, facts: Facts): string {
+  return message.replace(/\{(\w+)\}/g, (hole, name: string) => String(facts[name] ?? hole));
+}

@@ -1,0 +1,46 @@
+/**
+ * Why a series was not chosen, or a study not analysed: a code for programs and a sentence that a technologist
+ * understands. A study never becomes `clear` when one of these applies to the series it would rest on.
+ * `docs/failures.md` is checked against this table by a test.
+ */
+export const REASONS = {
+  'no-head-ct': 'The study holds no CT series that could be a head CT.',
+  'not-ct': 'The series is not CT.',
+  'not-head': 'The series does not show the head, by its header.',
+  'not-axial': 'The slices are not axial.',
+  localizer: 'The series is a localizer (scout).',
+  derived: 'The images are derived or secondary (reformat, projection, screen capture), not original slices.',
+  contrast: 'Contrast agent was given; the model knows non-contrast CT only.',
+  'angiography-or-perfusion': 'The series is CT angiography, venography or perfusion.',
+  'bone-kernel': 'The series was reconstructed with a bone kernel; send the soft-tissue reconstruction.',
+  'too-few-slices': 'The series has fewer than 12 slices; the whole head is needed.',
+  'too-many-slices': 'The series has more slices than can be analysed; send a reconstruction of 2.5 to 5 mm.',
+  'missing-slices': 'There is a gap between slices: at least one slice is missing.',
+  'incomplete-coverage': 'The slices cover too little of the head.',
+  'duplicate-positions': 'Two slices lie at the same position.',
+  'mixed-frames-of-reference': 'The slices belong to different frames of reference.',
+  'mixed-orientations': 'The slices do not share one orientation.',
+  'mixed-matrices': 'The slices do not share one matrix and pixel spacing.',
+  'missing-geometry': 'Position, orientation or pixel spacing of a slice is missing or invalid.',
+  'missing-pixel-data': 'An instance has no Pixel Data.',
+  'truncated-pixel-data': 'Pixel Data of an instance is shorter or longer than Rows × Columns require.',
+  'undecodable-pixel-data': 'Pixel Data of an instance cannot be decoded.',
+  'unsupported-transfer-syntax': 'The transfer syntax of an instance is not supported.',
+  'unsupported-photometric':
+    'The photometric interpretation is not MONOCHROME1 or MONOCHROME2 with one sample per pixel.',
+  'unsupported-pixel-format':
+    'The pixels are not 16-bit (or 8-bit) integers with a linear rescale to Hounsfield units.',
+  'conflicting-instances': 'Two instances with the same SOP Instance UID have different content.',
+  'unreadable-instance': 'The header of an instance cannot be read.',
+  'less-suited': 'Another series of the study suits the analysis better.',
+  'out-of-domain': 'The images are unlike those the model knows.',
+} as const satisfies Record<string, string>;
+
+export type ReasonCode = keyof typeof REASONS;
+
+/** A reason with its sentence and, where it helps, the detail of this very case ("gap of 10 mm after slice 14"). */
+export type Reason = { readonly code: ReasonCode; readonly sentence: string; readonly detail?: string };
+
+export function reason(code: ReasonCode, detail?: string): Reason {
+  return detail === undefined ? { code, sentence: REASONS[code] } : { code, sentence: REASONS[code], detail };
+}

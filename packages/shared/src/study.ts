@@ -1,0 +1,97 @@
+/** What the database, the API and the report say of a study (DESIGN §3). */
+import type { Reason } from './reasons.ts';
+
+/** The six classes, in the order of every vector of logits or probabilities (Burduja et al. 2020). */
+export const FINDING_CLASSES = [
+  'epidural',
+  'intraparenchymal',
+  'intraventricular',
+  'subarachnoid',
+  'subdural',
+  'any',
+] as const;
+export type FindingClass = (typeof FINDING_CLASSES)[number];
+
+/** `receiving` → `queued` → `analysing` → one of the four results; a late instance leads from a result to a new revision. */
+export const STUDY_STATES = ['receiving', 'queued', 'analysing', 'flagged', 'clear', 'not-analysed', 'failed'] as const;
+export type StudyState = (typeof STUDY_STATES)[number];
+export const RESULT_STATES = ['flagged', 'clear', 'not-analysed', 'failed'] as const;
+export type ResultState = (typeof RESULT_STATES)[number];
+
+/** Scan-level score: the maximum over slices of the calibrated probability. `present` when it reaches the threshold. */
+export type Finding = { readonly score: number; readonly threshold: number; readonly present: boolean };
+export type Findings = Readonly<Record<FindingClass, Finding>>;
+
+/** A slice that shows a finding; `score` is that slice's calibrated probability. */
+export type KeySlice = {
+  readonly sopInstanceUid: string;
+  /** 1-based frame number in an enhanced multi-frame instance; absent for single-frame instances. */
+  readonly frameNumber?: number;
+  readonly finding: FindingClass;
+  readonly score: number;
+};
+
+export type ModelIdentity = { readonly name: string; readonly version: string; readonly sha256: string };
+
+/** What the selection said of one series. `reason` is null for the series that was analysed. */
+export type SeriesSelection = {
+  readonly seriesInstanceUid: string;
+  readonly description: string | null;
+  readonly instances: number;
+  readonly reason: Reason | null;
+};
+
+/** Probabilities of one analysed slice, in spatial order from skull base to vertex. */
+export type SliceScore = {
+  readonly sopInstanceUid: string;
+  readonly frameNumber?: number;
+  /** Six calibrated probabilities of the sequence model, in {@link FINDING_CLASSES} order. */
+  readonly probabilities: readonly number[];
+  /** Six probabilities of the CNN alone. */
+  readonly cnnProbabilities: readonly number[];
+};
+
+/** Outcome of one analysis, before it is stored. */
+export type TriageResult = {
+  readonly studyInstanceUid: string;
+  /** SHA-256 over the sorted SOP Instance UIDs and pixel digests that went in (hex). */
+  readonly inputDigest: string;
+  readonly model: ModelIdentity;
+  readonly state: ResultState;
+  readonly reason: Reason | null;
+  readonly findings: Findings | null;
+  readonly keySlices: readonly KeySlice[];
+  readonly sliceScores: readonly SliceScore[];
+  readonly series: readonly SeriesSelection[];
+  readonly errorCode: string | null;
+};
+
+export type DeliveryState = 'pending' | 'stored' | 'committed' | 'dead';
+export type StudyDelivery = {
+  readonly destination: string;
+  readonly object: 'SR' | 'SC';
+  readonly sopInstanceUid: string;
+  readonly state: DeliveryState;
+  readonly attempts: number;
+  readonly error: string | null;
+};
+
+/** A study as `GET /api/studies` and `ichor triage --json` give it. Times are ISO 8601 in UTC or null. */
+export type StudyView = {
+  readonly studyInstanceUid: string;
+  readonly accessionNumber: string | null;
+  readonly state: StudyState;
+  readonly reason: Reason | null;
+  readonly error: string | null;
+  readonly revision: number;
+  readonly priority: number;
+  readonly receivedInstances: number;
+  readonly findings: Findings | null;
+  readonly keySlices: readonly KeySlice[];
+  readonly series: readonly SeriesSelection[];
+  readonly model: ModelIdentity | null;
+  readonly times: Readonly<
+    Record<'firstInstance' | 'lastInstance' | 'complete' | 'flagged' | 'delivered', string | null>
+  >;
+  readonly deliveries: readonly StudyDelivery[];
+};
