@@ -73,6 +73,10 @@ export const ERRORS = {
   INFERENCE_CRASHED: { retryable: true, message: 'The inference process ended unexpectedly ({reason}).' },
   INFERENCE_FAILED: { retryable: false, message: 'Inference failed: {reason}.' },
   STUDY_UNKNOWN: { retryable: false, message: 'Study {studyInstanceUid} is not known here.' },
+  STUDY_CHANGED: {
+    retryable: true,
+    message: 'Study {studyInstanceUid} got another result while it was analysed; it is analysed again.',
+  },
   SPOOL_FILE_MISSING: {
     retryable: false,
     message: 'Instance {sopInstanceUid} is in the index but its file is gone from the spool. Send the study again.',
