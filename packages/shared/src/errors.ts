@@ -104,6 +104,10 @@ export const ERRORS = {
     message: '{destination} did not take {sopInstanceUid} within {ttlMs} ms: {reason}. Re-send with `ichor redeliver`.',
   },
 
+  REQUEST_INVALID: { retryable: false, message: 'The request is not valid: {reason}. The API is described at /.' },
+  ROUTE_UNKNOWN: { retryable: false, message: 'There is no {method} {path} here. The API is described at /.' },
+  INPUT_UNUSABLE: { retryable: false, message: '{path} cannot be used: {reason}.' },
+
   INTERNAL: { retryable: true, message: 'Unexpected fault: {reason}.' },
 } as const satisfies Record<string, { retryable: boolean; message: string }>;
 
