@@ -1,0 +1,106 @@
+/** Ichor as a hospital runs it: real processes started from the command line, on free ports, in a folder of their own. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createServer } from 'node:net';
+import { join } from 'node:path';
+import type { StudyView } from '@ichor/shared';
+
+export const ROOT = join(import.meta.dirname, '..', '..');
+const MAIN = join(ROOT, 'apps', 'cli', 'src', 'main.ts');
+
+export type IchorProcess = {
+  readonly pid: number;
+  /** Everything printed so far. */
+  output(): string;
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+};
+
+/** Starts `ichor start ROLES…`. @param env settings beside the machine's environment */
+export function startIchor(roles: readonly string[], env: Readonly<Record<string, string>>): IchorProcess {
+  const child = spawn(process.execPath, [MAIN, 'start', ...roles], {
+    env: { ...withoutIchor(process.env), ICHOR_LOG_LEVEL: 'info', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let output = '';
+  for (const stream of [child.stdout, child.stderr]) stream.on('data', (data) => (output += data));
+  return { pid: child.pid!, output: () => output, stop: (signal = 'SIGTERM') => stopChild(child, signal) };
+}
+
+/** Runs `ichor ARGS…` to its end. */
+export async function runIchor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    env: { ...withoutIchor(process.env), ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let stdout = '';
+  let stderr = '';
+  child.stdout.on('data', (data) => (stdout += data));
+  child.stderr.on('data', (data) => (stderr += data));
+  const [code] = await once(child, 'close');
+  return { code: code as number | null, stdout, stderr };
+}
+
+async function stopChild(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const ended = once(child, 'exit');
+  child.kill(signal);
+  await ended;
+  return child.exitCode;
+}
+
+function withoutIchor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(
+    Object.entries(env).filter(([name]) => !name.startsWith('ICHOR_') || name === 'ICHOR_PYTHON'),
+  );
+}
+
+/** A port that nobody listens on right now. */
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  server.close();
+  await once(server, 'close');
+  return port;
+}
+
+/** Asks `probe` until it gives something, for at most `timeoutMs`. @throws Error naming `what` and the last fault */
+export async function eventually<T>(
+  what: string,
+  probe: () => Promise<T | null | undefined | false>,
+  timeoutMs = 60_000,
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs;
+  let fault: unknown = 'nothing yet';
+  while (Date.now() < deadline) {
+    try {
+      const found = await probe();
+      if (found) return found;
+    } catch (error) {
+      fault = error;
+    }
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  throw new Error(`${what}: not within ${timeoutMs} ms (${fault instanceof Error ? fault.message : fault})`);
+}
+
+/** Waits until every part of a worklist at `httpPort` says that it is ready. */
+export const untilReady = (httpPort: number, timeoutMs = 60_000) =>
+  eventually('readyz', async () => (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok, timeoutMs);
+
+/** A study of the API, or null while it is unknown. */
+export async function studyView(httpPort: number, studyInstanceUid: string): Promise<StudyView | null> {
+  const answer = await fetch(`http://127.0.0.1:${httpPort}/api/studies/${studyInstanceUid}`);
+  return answer.ok ? ((await answer.json()) as StudyView) : null;
+}
+
+/** Waits for a result of at least `revision`. */
+export const untilResult = (httpPort: number, studyInstanceUid: string, revision = 1, timeoutMs = 120_000) =>
+  eventually(
+    `a result of ${studyInstanceUid}`,
+    async () => {
+      const study = await studyView(httpPort, studyInstanceUid);
+      return study !== null && study.revision >= revision ? study : null;
+    },
+    timeoutMs,
+  );
