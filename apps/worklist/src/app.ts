@@ -1,0 +1,117 @@
+/** The HTTP routes. Building the app is separate from listening, so that tests call it without a socket. */
+import type { Database, Log, StudyView } from '@ichor/shared';
+import { asIchorError, type ErrorCode, IchorError, renderMetrics } from '@ichor/shared';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import type { EventStream } from './eventStream.ts';
+import { listIncidents } from './incidents.ts';
+import { PAGE_CSS, PAGE_HOURS, PAGE_JS, PAGE_ROWS, renderPage } from './page.ts';
+import { encodeCursor, parseIncidentQuery, parseStudyQuery } from './queries.ts';
+import { type Checks, readiness } from './readiness.ts';
+import { findStudy, listStudies, type Position } from './studies.ts';
+import { studyJsonSchema } from './studySchema.ts';
+
+export type AppParts = {
+  readonly database: Database;
+  readonly log: Log;
+  readonly checks: Checks;
+  readonly events: EventStream;
+};
+
+/** Errors of the table as HTTP statuses; every other one is 500, or 503 when another try may succeed. */
+const STATUS: Partial<Record<ErrorCode, number>> = { REQUEST_INVALID: 400, ROUTE_UNKNOWN: 404, STUDY_UNKNOWN: 404 };
+
+const HEADERS = {
+  'content-security-policy':
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+};
+
+/** Every route of DESIGN §3; errors are `{code, message}`. */
+export function buildApp(parts: AppParts): FastifyInstance {
+  const app = fastify({ forceCloseConnections: true });
+  app.addHook('onSend', async (_request, reply) => void reply.headers(HEADERS));
+  answerErrors(app, parts.log);
+  addHealth(app, parts);
+  addApi(app, parts);
+  addPage(app, parts);
+  return app;
+}
+
+function addHealth(app: FastifyInstance, { checks }: AppParts): void {
+  app.get('/healthz', async () => ({ alive: true }));
+  app.get('/readyz', async (_request, reply) => {
+    const answer = await readiness(checks);
+    return reply.code(answer.ready ? 200 : 503).send(answer);
+  });
+  app.get('/metrics', async (_request, reply) => {
+    const { contentType, text } = await renderMetrics();
+    return reply.type(contentType).send(text);
+  });
+}
+
+function addApi(app: FastifyInstance, { database, events }: AppParts): void {
+  app.get('/api/studies', async (request, reply) => {
+    const { studies, next } = await listStudies(database, parseStudyQuery(request.query));
+    if (next !== null) reply.header('link', nextLink(request.url, next));
+    return studies;
+  });
+  app.get<{ Params: { uid: string } }>(
+    '/api/studies/:uid',
+    async (request): Promise<StudyView> => findStudy(database, request.params.uid),
+  );
+  app.get('/api/schema', async (_request, reply) =>
+    reply.type('application/schema+json').send(JSON.stringify(studyJsonSchema)),
+  );
+  app.get('/api/incidents', async (request) => listIncidents(database, parseIncidentQuery(request.query)));
+  app.get('/api/events', (_request, reply) => {
+    reply.hijack();
+    events.add(reply.raw);
+  });
+}
+
+function addPage(app: FastifyInstance, { database }: AppParts): void {
+  const query = { states: [], accessionNumber: null, withinHours: PAGE_HOURS, limit: PAGE_ROWS, after: null };
+  const send = (reply: FastifyReply, type: string, text: string) => reply.type(`${type}; charset=utf-8`).send(text);
+  app.get('/', async (_request, reply) =>
+    send(reply, 'text/html', renderPage((await listStudies(database, query)).studies)),
+  );
+  app.get('/page.css', async (_request, reply) => send(reply, 'text/css', PAGE_CSS));
+  app.get('/page.js', async (_request, reply) => send(reply, 'text/javascript', PAGE_JS));
+}
+
+function answerErrors(app: FastifyInstance, log: Log): void {
+  app.setNotFoundHandler((request) => {
+    throw new IchorError('ROUTE_UNKNOWN', { method: request.method, path: request.url.split('?')[0]! });
+  });
+  app.setErrorHandler((thrown, _request, reply) => {
+    const error = asHttpError(thrown);
+    const status = STATUS[error.code] ?? (error.retryable ? 503 : 500);
+    if (status >= 500) log.event('http.failed', { code: error.code, reason: error.message });
+    return reply.code(status).send({ code: error.code, message: error.message });
+  });
+}
+
+/** Fastify's own 4xx (a malformed URL) are the client's fault; a lost database is no fault of this process. */
+function asHttpError(thrown: unknown): IchorError {
+  const { statusCode, code, message } = thrown as { statusCode?: number; code?: string; message?: string };
+  if (statusCode !== undefined && statusCode < 500) return new IchorError('REQUEST_INVALID', { reason: message ?? '' });
+  if (isConnectionLoss(code, message)) return new IchorError('DATABASE_UNAVAILABLE', { reason: message ?? code ?? '' });
+  return asIchorError(thrown);
+}
+
+/** PostgreSQL error classes 08 (connection), 53 (resources), 57P (shutdown), and the socket's own. */
+function isConnectionLoss(code = '', message = ''): boolean {
+  return (
+    /^(08|53|57P)|^E(CONN|PIPE|HOST|NET|TIMEDOUT)/.test(code) ||
+    /connection (terminated|timeout)|timeout exceeded/i.test(message)
+  );
+}
+
+function nextLink(url: string, next: Position): string {
+  const [path = '', query = ''] = url.split('?');
+  const parameters = new URLSearchParams(query);
+  parameters.set('cursor', encodeCursor(next));
+  return `<${path}?${parameters}>; rel="next"`;
+}

@@ -1,0 +1,88 @@
+/**
+ * Changes of the database as they happen: one LISTEN connection per process, however many pages are open.
+ *
+ * listening ──notice──► pending ──GATHER_MS──► one callback for all that changed meanwhile
+ *     │ connection lost
+ *     ▼
+ * waiting (1 s, doubling to 30 s) ──► listening again, with `resync` set: what changed in between is unknown
+ */
+import type { Database, Log } from '@ichor/shared';
+import { reasonOf } from '@ichor/shared';
+import type { PoolClient } from 'pg';
+
+/** What changed since the last call. `resync`: notices may have been missed; read everything again. */
+export type Changes = {
+  readonly studyInstanceUids: ReadonlySet<string>;
+  readonly incident: boolean;
+  readonly resync: boolean;
+};
+
+const CHANNEL = 'ichor_changes';
+/** A study of 300 instances changes often while it arrives; pages need it a few times a second at most. */
+const GATHER_MS = 250;
+const LONGEST_PAUSE_MS = 30_000;
+
+/** Calls `onChanges` after changes, until closed. Survives the loss of the database. */
+export function watchChanges(
+  database: Database,
+  log: Log,
+  onChanges: (changes: Changes) => void,
+): { close(): Promise<void> } {
+  let client: PoolClient | null = null;
+  let closed = false;
+  let pauseMs = 1_000;
+  let retryTimer: NodeJS.Timeout | undefined;
+  let gatherTimer: NodeJS.Timeout | undefined;
+  let pending = { studyInstanceUids: new Set<string>(), incident: false, resync: false };
+
+  const flush = (): void => {
+    gatherTimer = undefined;
+    const changes = pending;
+    pending = { studyInstanceUids: new Set(), incident: false, resync: false };
+    onChanges(changes);
+  };
+  const gather = (): void => {
+    gatherTimer ??= setTimeout(flush, GATHER_MS);
+  };
+  const notice = (payload: string): void => {
+    const [kind, key] = payload.split(' ');
+    if (kind === 'study' && key) pending.studyInstanceUids.add(key);
+    if (kind === 'incident') pending.incident = true;
+    gather();
+  };
+  const lost = (reason: string): void => {
+    client?.release(true);
+    client = null;
+    if (closed) return;
+    log.event('worklist.changes-lost', { reason, retryInMs: pauseMs });
+    retryTimer = setTimeout(() => void listen(true), pauseMs);
+    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  };
+  const listen = async (again: boolean): Promise<void> => {
+    try {
+      const fresh = await database.pool.connect();
+      if (closed) return fresh.release(true);
+      client = fresh;
+      fresh.on('notification', (message) => notice(message.payload ?? ''));
+      fresh.once('error', (error) => lost(reasonOf(error)));
+      await fresh.query(`LISTEN ${CHANNEL}`);
+      pauseMs = 1_000;
+      if (again) pending.resync = true;
+      if (again) gather();
+    } catch (error) {
+      lost(reasonOf(error));
+    }
+  };
+  const listening = listen(false);
+
+  return {
+    async close() {
+      closed = true;
+      clearTimeout(retryTimer);
+      clearTimeout(gatherTimer);
+      await listening;
+      client?.release(true);
+      client = null;
+    },
+  };
+}

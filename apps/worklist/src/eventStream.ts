@@ -1,0 +1,52 @@
+/** Server-sent events (HTML standard, "Server-sent events"): one text per event, written to every client. */
+import type { ServerResponse } from 'node:http';
+
+/** Proxies and browsers drop a silent connection; a comment line keeps it. */
+const HEARTBEAT_MS = 15_000;
+/** A client that does not read is cut off; its browser reconnects and reads everything again. */
+const MOST_UNREAD_BYTES = 1_048_576;
+
+export type EventStream = {
+  /** Takes over a response; the client is told to reconnect after 2 s. */
+  add(response: ServerResponse): void;
+  send(event: string, data: unknown): void;
+  readonly clients: number;
+  /** Ends every response, so that the server can close. */
+  close(): void;
+};
+
+/** @param heartbeatMs between two comment lines */
+export function openEventStream(heartbeatMs = HEARTBEAT_MS): EventStream {
+  const clients = new Set<ServerResponse>();
+  const write = (text: string): void => {
+    for (const client of clients) {
+      client.write(text);
+      if (client.writableLength > MOST_UNREAD_BYTES) client.destroy();
+    }
+  };
+  const heartbeat = setInterval(() => write(': heartbeat\n\n'), heartbeatMs);
+  heartbeat.unref();
+  return {
+    add(response) {
+      response.writeHead(200, {
+        'content-type': 'text/event-stream; charset=utf-8',
+        'cache-control': 'no-store',
+        'x-accel-buffering': 'no',
+      });
+      response.on('error', () => response.destroy());
+      response.once('close', () => clients.delete(response));
+      response.write('retry: 2000\nevent: ready\ndata: {}\n\n');
+      clients.add(response);
+    },
+    send(event, data) {
+      write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    },
+    get clients() {
+      return clients.size;
+    },
+    close() {
+      clearInterval(heartbeat);
+      for (const client of clients) client.end();
+    },
+  };
+}

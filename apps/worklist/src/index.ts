@@ -1,0 +1,9 @@
+/** The public door of the worklist. */
+export * from './app.ts';
+export * from './checks.ts';
+export * from './eventStream.ts';
+export * from './incidents.ts';
+export { deliverySummary, explanation } from './page.ts';
+export * from './studies.ts';
+export * from './studySchema.ts';
+export * from './worklist.ts';

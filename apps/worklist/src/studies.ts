@@ -1,0 +1,106 @@
+/**
+ * Studies as the API shows them: one statement per function. Accession number and UIDs only; patient name and ID stay
+ * in the database until people can sign in.
+ */
+import type { Database, StudyState, StudyView } from '@ichor/shared';
+import { IchorError } from '@ichor/shared';
+import type { QueryResultRow } from 'pg';
+
+/** Where a page of the worklist ended; opaque to clients. */
+export type Position = readonly [rank: number, priority: number, firstInstanceAt: string, studyInstanceUid: string];
+
+export type StudyQuery = {
+  /** Empty: every state. */
+  readonly states: readonly StudyState[];
+  readonly accessionNumber: string | null;
+  /** Only studies of which something arrived within so many hours. */
+  readonly withinHours: number | null;
+  readonly limit: number;
+  readonly after: Position | null;
+};
+
+export type StudyPage = { readonly studies: readonly StudyView[]; readonly next: Position | null };
+
+/** Everything of a {@link StudyView}; `s` is the study, `r` its current result, if any. */
+const VIEW = `
+  s.study_instance_uid, s.accession_number, s.state, s.reason, s.error_code, s.revision, s.priority,
+  (SELECT count(DISTINCT sop_instance_uid)::int FROM instance i WHERE i.study_instance_uid = s.study_instance_uid) AS instances,
+  r.findings, r.key_slices, r.series, r.model_name, r.model_version, r.model_sha256,
+  s.first_instance_at, s.last_instance_at, s.completed_at, s.resulted_at, s.delivered_at,
+  (SELECT jsonb_agg(jsonb_build_object('destination', d.destination, 'object', o.kind, 'sopInstanceUid', o.sop_instance_uid,
+                                       'state', d.state, 'attempts', d.attempts, 'error', d.error)
+                    ORDER BY d.destination, d.delivery_id)
+     FROM delivery d JOIN derived_object o USING (sop_instance_uid) WHERE d.result_id = s.result_id) AS deliveries`;
+const POSITION = 'worklist_rank(s.state), s.priority, s.first_instance_at, s.study_instance_uid';
+
+/** One page of the worklist: positive first, then by priority, then who has waited longest. */
+export async function listStudies(database: Database, query: StudyQuery): Promise<StudyPage> {
+  const { rows } = await database.pool.query(
+    `SELECT ${VIEW}, worklist_rank(s.state) AS rank, s.first_instance_at::text AS waiting_since
+       FROM study s LEFT JOIN result r USING (result_id)
+      WHERE (cardinality($1::text[]) = 0 OR s.state = ANY ($1))
+        AND ($2::text IS NULL OR s.accession_number = $2)
+        AND ($3::float8 IS NULL OR s.last_instance_at > now() - $3 * interval '1 hour')
+        AND ($4::int IS NULL OR (${POSITION}) > ($4, $5::int, $6::timestamptz, $7::text))
+      ORDER BY ${POSITION}
+      LIMIT $8`,
+    [
+      query.states,
+      query.accessionNumber,
+      query.withinHours,
+      ...(query.after ?? [null, null, null, null]),
+      query.limit + 1,
+    ],
+  );
+  const page = rows.slice(0, query.limit);
+  const last = rows.length > query.limit ? page.at(-1) : undefined;
+  return {
+    studies: page.map(toView),
+    next: last === undefined ? null : [last.rank, last.priority, last.waiting_since, last.study_instance_uid],
+  };
+}
+
+/** @throws IchorError STUDY_UNKNOWN */
+export async function findStudy(database: Database, studyInstanceUid: string): Promise<StudyView> {
+  const [study] = await findStudies(database, [studyInstanceUid]);
+  if (study === undefined) throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid });
+  return study;
+}
+
+/** The studies with these UIDs, in the order of the worklist; unknown ones are left out. */
+export async function findStudies(database: Database, studyInstanceUids: readonly string[]): Promise<StudyView[]> {
+  const { rows } = await database.pool.query(
+    `SELECT ${VIEW} FROM study s LEFT JOIN result r USING (result_id)
+      WHERE s.study_instance_uid = ANY ($1) ORDER BY ${POSITION}`,
+    [studyInstanceUids],
+  );
+  return rows.map(toView);
+}
+
+function toView(row: QueryResultRow): StudyView {
+  return {
+    studyInstanceUid: row.study_instance_uid,
+    accessionNumber: row.accession_number,
+    state: row.state,
+    reason: row.reason,
+    error: row.error_code,
+    revision: row.revision,
+    priority: row.priority,
+    receivedInstances: row.instances,
+    findings: row.findings,
+    keySlices: row.key_slices ?? [],
+    series: row.series ?? [],
+    model:
+      row.model_sha256 === null ? null : { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
+    times: {
+      firstInstance: isoTime(row.first_instance_at),
+      lastInstance: isoTime(row.last_instance_at),
+      complete: isoTime(row.completed_at),
+      flagged: row.state === 'flagged' ? isoTime(row.resulted_at) : null,
+      delivered: isoTime(row.delivered_at),
+    },
+    deliveries: row.deliveries ?? [],
+  };
+}
+
+const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;

@@ -1,0 +1,67 @@
+/** ★ The worklist role: database and queue → readiness, API and page; changes → server-sent events. */
+import type { Config, Database, Log } from '@ichor/shared';
+import { IchorError, openDatabase, openQueues } from '@ichor/shared';
+import type { FastifyInstance } from 'fastify';
+import { buildApp } from './app.ts';
+import { type Changes, watchChanges } from './changes.ts';
+import { checkDatabase, checkDisk, checkQueue, modelProbe } from './checks.ts';
+import { type EventStream, openEventStream } from './eventStream.ts';
+import { findStudies } from './studies.ts';
+
+/**
+ * Opens database and queues, and listens.
+ * @returns the port (another than configured when that is 0), and `close`, which ends every open request
+ * @throws IchorError PORT_IN_USE, DATABASE_UNAVAILABLE, QUEUE_UNAVAILABLE, …
+ */
+export async function startWorklistRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
+  const database = await openDatabase(config, log);
+  const queues = await openQueues(config, database);
+  const events = openEventStream();
+  const changes = watchChanges(database, log, (change) => void announce(change, database, events, log));
+  const checks = {
+    database: () => checkDatabase(database),
+    queue: () => checkQueue(queues),
+    model: modelProbe(config.modelDir),
+    disk: () => checkDisk(config.dataDir, config.diskFloorBytes),
+  };
+  const app = buildApp({ database, log, checks, events });
+  const close = async (): Promise<void> => {
+    events.close();
+    await app.close();
+    await changes.close();
+    await queues.close();
+    await database.close();
+  };
+  try {
+    const port = await listen(app, config);
+    log.event('worklist.listening', { address: config.bind, port });
+    return { port, close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** One query for all clients together, and none when nobody looks. */
+async function announce(changes: Changes, database: Database, events: EventStream, log: Log): Promise<void> {
+  if (events.clients === 0) return;
+  try {
+    if (changes.resync) events.send('resync', {});
+    if (changes.incident) events.send('incident', {});
+    for (const study of await findStudies(database, [...changes.studyInstanceUids])) events.send('study', study);
+  } catch {
+    log.event('worklist.changes-lost', { reason: 'the changed studies could not be read' });
+    events.send('resync', {});
+  }
+}
+
+async function listen(app: FastifyInstance, config: Config): Promise<number> {
+  try {
+    await app.listen({ host: config.bind, port: config.httpPort });
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
+    throw new IchorError('PORT_IN_USE', { port: config.httpPort, address: config.bind, variable: 'ICHOR_HTTP_PORT' });
+  }
+  const address = app.server.address();
+  return address !== null && typeof address === 'object' ? address.port : config.httpPort;
+}
