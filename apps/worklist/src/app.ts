@@ -40,7 +40,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
 }
 
 function addHealth(app: FastifyInstance, { checks }: AppParts): void {
-  app.get('/healthz', async () => ({ alive: true }));
+  app.get('/healthz', async () => ({ service: 'ichor', alive: true }));
   app.get('/readyz', async (_request, reply) => {
     const answer = await readiness(checks);
     return reply.code(answer.ready ? 200 : 503).send(answer);

@@ -4,6 +4,7 @@ export * from './checks.ts';
 export * from './eventStream.ts';
 export * from './incidents.ts';
 export { deliverySummary, explanation } from './page.ts';
+export * from './requestTriage.ts';
 export * from './studies.ts';
 export * from './studySchema.ts';
 export * from './worklist.ts';

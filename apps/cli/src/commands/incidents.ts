@@ -1,0 +1,35 @@
+/** `ichor incidents`. */
+import { createLog, openDatabase } from '@ichor/shared';
+import { type IncidentView, listIncidents } from '@ichor/worklist';
+import { type Cli, configOf } from '../context.ts';
+import { EXIT, type ExitCode } from '../exitCodes.ts';
+import { paint } from '../terminal.ts';
+
+/** Prints the newest incidents. */
+export async function incidents(
+  cli: Cli,
+  options: { readonly study?: string; readonly limit: number; readonly json?: boolean },
+): Promise<ExitCode> {
+  const config = configOf(cli);
+  const database = await openDatabase(config, createLog({ ...config, logLevel: 'error' }, 'incidents'));
+  try {
+    const query = { limit: options.limit, studyInstanceUid: options.study ?? null, code: null, before: null };
+    const found = await listIncidents(database, query);
+    for (const incident of found) cli.terminal.print(options.json ? JSON.stringify(incident) : asText(cli, incident));
+    if (found.length === 0) cli.terminal.note('No incidents.');
+    return EXIT.done;
+  } finally {
+    await database.close();
+  }
+}
+
+function asText({ terminal }: Cli, incident: IncidentView): string {
+  const where = [
+    incident.studyInstanceUid && `study ${incident.studyInstanceUid}`,
+    incident.seriesInstanceUid && `series ${incident.seriesInstanceUid}`,
+    incident.sopInstanceUid && `instance ${incident.sopInstanceUid}`,
+    incident.callingAeTitle && `from ${incident.callingAeTitle}`,
+  ].filter(Boolean);
+  const head = `${incident.at}  ${paint(terminal, 'yellow', incident.code)}  ${incident.message}`;
+  return where.length === 0 ? head : `${head}\n    ${paint(terminal, 'dim', where.join(', '))}`;
+}

@@ -1,0 +1,74 @@
+/** `ichor start [roles…]`: the roles of DESIGN §2 in this process, until told to stop. */
+import type { Config, Log } from '@ichor/shared';
+import { createLog, IchorError, readConfig } from '@ichor/shared';
+import { type Cli, configOf, untilSignal } from '../context.ts';
+import { EXIT, type ExitCode } from '../exitCodes.ts';
+
+const ROLES = ['receiver', 'worker', 'worklist'] as const;
+export type RoleName = (typeof ROLES)[number];
+export type RunningRoles = {
+  readonly dicomPort: number | null;
+  readonly httpPort: number | null;
+  /** Finishes what is under way and closes, in the order in which work flows. */
+  close(): Promise<void>;
+};
+
+/** Runs until Ctrl-C or SIGTERM, then drains. @param named empty: every role */
+export async function start(cli: Cli, named: readonly string[]): Promise<ExitCode> {
+  const roles = checkedRoles(named);
+  const config = configOf(cli);
+  for (const warning of readConfig(cli.env).warnings) cli.terminal.note(`warning: ${warning}`);
+  const running = await startRoles(config, roles, (role) => createLog(config, role));
+  cli.terminal.note(greeting(config, running));
+  await untilSignal(cli.signals, () => cli.exitNow(EXIT.failed));
+  cli.terminal.note('Stopping: finishing what is under way …');
+  await running.close();
+  return EXIT.done;
+}
+
+/** Starts roles one after the other; if one cannot start, those before it are closed again. */
+export async function startRoles(
+  config: Config,
+  roles: readonly RoleName[],
+  logFor: (role: RoleName) => Log,
+): Promise<RunningRoles> {
+  const closers: (() => Promise<void>)[] = [];
+  const close = async (): Promise<void> => {
+    for (const closeRole of closers) await closeRole();
+  };
+  const ports: { dicom: number | null; http: number | null } = { dicom: null, http: null };
+  try {
+    for (const role of ROLES.filter((name) => roles.includes(name))) {
+      const started = await startRole(role, config, logFor(role));
+      closers.push(() => started.close());
+      if (role === 'receiver') ports.dicom = started.port;
+      if (role === 'worklist') ports.http = started.port;
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  return { dicomPort: ports.dicom, httpPort: ports.http, close };
+}
+
+/** A role's code is loaded only where it runs: a receiver needs no inference engine. */
+async function startRole(role: RoleName, config: Config, log: Log): Promise<{ port: number | null; close(): Promise<void> }> {
+  if (role === 'receiver') return (await import('@ichor/receiver')).startReceiverRole(config, log);
+  if (role === 'worklist') return (await import('@ichor/worklist')).startWorklistRole(config, log);
+  const worker = await (await import('@ichor/worker')).startWorkerRole(config, log);
+  return { port: null, close: () => worker.close() };
+}
+
+function checkedRoles(named: readonly string[]): readonly RoleName[] {
+  const unknown = named.filter((name) => !ROLES.includes(name as RoleName));
+  if (unknown.length > 0)
+    throw new IchorError('INPUT_UNUSABLE', { path: unknown.join(', '), reason: `a role is one of ${ROLES.join(', ')}` });
+  return named.length === 0 ? ROLES : (named as RoleName[]);
+}
+
+function greeting(config: Config, { dicomPort, httpPort }: RunningRoles): string {
+  const lines = ['Ichor runs. Not a medical device; not for diagnostic use. Stop it with Ctrl-C.'];
+  if (dicomPort !== null) lines.push(`  DICOM     ${config.aeTitle}@${config.bind}:${dicomPort}`);
+  if (httpPort !== null) lines.push(`  worklist  http://${config.bind}:${httpPort}/`);
+  return lines.join('\n');
+}

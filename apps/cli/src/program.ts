@@ -1,0 +1,183 @@
+/** The commands of `ichor`, their options and their help. */
+import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { Cli } from './context.ts';
+import { EXIT, type ExitCode, exitCodeHelp } from './exitCodes.ts';
+import { paint } from './terminal.ts';
+
+type Outcome = { code: ExitCode };
+/** Errors that mean: what was given to the command is wrong. */
+const BAD_INPUT: ReadonlySet<ErrorCode> = new Set([
+  'CONFIG_INVALID',
+  'INPUT_UNUSABLE',
+  'NOT_DICOM',
+  'REQUEST_INVALID',
+  'STUDY_UNKNOWN',
+  'UID_INVALID',
+]);
+
+/** Runs one command line. @returns the exit code; every fault has been explained on stderr */
+export async function run(args: readonly string[], cli: Cli): Promise<ExitCode> {
+  const outcome: Outcome = { code: EXIT.done };
+  try {
+    await buildProgram(cli, outcome).parseAsync([...args], { from: 'user' });
+    return outcome.code;
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT.done : EXIT.badInput;
+    return explain(cli, error);
+  }
+}
+
+function explain({ terminal }: Cli, error: unknown): ExitCode {
+  const problems = error instanceof IchorError && error.code === 'CONFIG_INVALID' ? String(error.facts['problems']).split('; ') : [];
+  if (problems.length > 1) for (const problem of problems) terminal.note(`ichor: ${problem}`);
+  else terminal.note(`${paint(terminal, 'red', 'ichor:')} ${reasonOf(error)}`);
+  return error instanceof IchorError && BAD_INPUT.has(error.code) ? EXIT.badInput : EXIT.failed;
+}
+
+function buildProgram(cli: Cli, outcome: Outcome): Command {
+  const program = new Command('ichor')
+    .description('Triage of head CT for intracranial hemorrhage. Not a medical device; not for diagnostic use.')
+    .addHelpText('after', `\n${exitCodeHelp()}\n\nSettings are environment variables; \`ichor doctor\` lists them.`)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => cli.terminal.print(text.trimEnd()), writeErr: (text) => cli.terminal.note(text.trimEnd()) })
+    .showHelpAfterError('(see `ichor --help`)');
+  addServers(program, cli, outcome);
+  addNetwork(program, cli, outcome);
+  addAnalysis(program, cli, outcome);
+  addUpkeep(program, cli, outcome);
+  return program;
+}
+
+/** Each command's module is loaded only when it runs: `ichor --help` and `ichor echo` need no inference engine. */
+function addServers(program: Command, cli: Cli, outcome: Outcome): void {
+  program
+    .command('start')
+    .description('run receiver, worker and worklist, or only the roles named, until Ctrl-C or SIGTERM')
+    .argument('[roles...]', 'receiver, worker, worklist')
+    .action(async (roles: string[]) => {
+      const { start } = await import('./commands/start.ts');
+      outcome.code = await start(cli, roles);
+    });
+  program
+    .command('demo')
+    .description('a scanner, Ichor and a small PACS on this machine: two synthetic studies from C-STORE to worklist')
+    .option('--exit', 'stop afterwards; exit code 0 only if everything arrived')
+    .option('--keep', 'keep the data of a former demo in ./data/demo instead of beginning afresh')
+    .action(async (options: { exit?: boolean; keep?: boolean }) => {
+      const { demo } = await import('./commands/demo.ts');
+      outcome.code = await demo(cli, { exit: options.exit ?? false, keep: options.keep ?? false });
+    });
+}
+
+function addNetwork(program: Command, cli: Cli, outcome: Outcome): void {
+  const callingOption = ['--calling <AET>', 'our calling AE title (default: ICHOR_AE_TITLE)', aeTitle] as const;
+  program
+    .command('echo')
+    .description('C-ECHO: does this application entity answer?')
+    .argument('<AET@host:port>')
+    .option(...callingOption)
+    .action(async (peer: string, options: { calling?: string }) => {
+      const { echo } = await import('./commands/echo.ts');
+      outcome.code = await echo(cli, peer, options.calling ?? null);
+    });
+  program
+    .command('send')
+    .description('C-STORE files and folders bit for bit, as a scanner does')
+    .argument('<AET@host:port>')
+    .argument('<paths...>')
+    .option(...callingOption)
+    .action(async (peer: string, paths: string[], options: { calling?: string }) => {
+      const { send } = await import('./commands/send.ts');
+      outcome.code = await send(cli, peer, paths, options.calling ?? null);
+    });
+}
+
+function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
+  program
+    .command('triage')
+    .description('analyse a folder of DICOM files without server or database')
+    .argument('<dir>')
+    .option('--json', 'print one API study per line (JSON) for each study found')
+    .option('--out <dir>', 'write the Structured Report and the heat maps here')
+    .action(async (dir: string, options: { json?: boolean; out?: string }) => {
+      const { triage } = await import('./commands/triage.ts');
+      outcome.code = await triage(cli, dir, { json: options.json ?? false, out: options.out ?? null });
+    });
+  program
+    .command('phantom')
+    .description('make synthetic head CT series as DICOM files; `ichor phantom --help` lists the options')
+    .helpOption(false)
+    .allowUnknownOption()
+    .argument('[options...]')
+    .action(async (_options: string[], _: unknown, command: Command) => {
+      const { phantom } = await import('./commands/phantom.ts');
+      outcome.code = await phantom(cli, command.args);
+    });
+  const bundle = program.command('bundle').description('model bundles');
+  bundle
+    .command('verify')
+    .description('check every file of a bundle against its manifest')
+    .argument('[dir]', 'default: ICHOR_MODEL')
+    .action(async (dir: string | undefined) => {
+      const { verify } = await import('./commands/bundle.ts');
+      outcome.code = await verify(cli, dir ?? null);
+    });
+}
+
+function addUpkeep(program: Command, cli: Cli, outcome: Outcome): void {
+  program
+    .command('doctor')
+    .description('print the effective configuration and check everything that Ichor stands on')
+    .action(async () => {
+      const { doctor } = await import('./commands/doctor.ts');
+      outcome.code = await doctor(cli);
+    });
+  program
+    .command('retriage')
+    .description('analyse a study again, for instance with a new model')
+    .argument('<StudyInstanceUID>')
+    .action(async (uid: string) => {
+      const { retriage } = await import('./commands/retriage.ts');
+      outcome.code = await retriage(cli, uid);
+    });
+  program
+    .command('redeliver')
+    .description('send reports and heat maps again')
+    .option('--study <UID>', 'those of one study')
+    .option('--destination <AET>', 'those of one destination')
+    .option('--all-dead', 'every delivery that was given up')
+    .action(async (options: { study?: string; destination?: string; allDead?: boolean }) => {
+      const { redeliverAgain } = await import('./commands/redeliver.ts');
+      outcome.code = await redeliverAgain(cli, options);
+    });
+  program
+    .command('incidents')
+    .description('refused or odd input, dead deliveries, failed analyses; the newest first')
+    .option('--study <UID>', 'of one study only')
+    .option('--limit <n>', 'how many', wholeNumber, 50)
+    .option('--json', 'one JSON object per line')
+    .action(async (options: { study?: string; limit: number; json?: boolean }) => {
+      const { incidents } = await import('./commands/incidents.ts');
+      outcome.code = await incidents(cli, options);
+    });
+  program
+    .command('migrate')
+    .description('bring the database schema up to date (every role also does so when it starts)')
+    .action(async () => {
+      const { migrate } = await import('./commands/migrate.ts');
+      outcome.code = await migrate(cli);
+    });
+}
+
+function wholeNumber(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 1 || value > 10_000)
+    throw new InvalidArgumentError('It must be a whole number from 1 to 10000.');
+  return value;
+}
+
+function aeTitle(text: string): string {
+  if (/^[\x20-\x5b\x5d-\x7e]{1,16}$/.test(text) && text.trim() !== '') return text.trim();
+  throw new InvalidArgumentError('An AE title has 1 to 16 printable characters.');
+}

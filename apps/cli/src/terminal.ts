@@ -1,0 +1,78 @@
+/** What a command prints to. Colours and moving bars only on a terminal; plain lines when piped. Sole importer of cli-progress. */
+import { styleText } from 'node:util';
+import cliProgress from 'cli-progress';
+
+/** Where a command writes and what it may know of its surroundings. */
+export type Terminal = {
+  /** A line for the result: stdout. */
+  print(line?: string): void;
+  /** A line about the way there: stderr. */
+  note(line: string): void;
+  readonly colours: boolean;
+  /** Whether stderr is a person's terminal, where a progress bar may move. */
+  readonly interactive: boolean;
+};
+
+export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
+
+/** @param env `NO_COLOR` switches colours off (no-color.org) */
+export function openTerminal(
+  stdout: NodeJS.WriteStream,
+  stderr: NodeJS.WriteStream,
+  env: Readonly<Record<string, string | undefined>>,
+): Terminal {
+  return {
+    print: (line = '') => void stdout.write(`${line}\n`),
+    note: (line) => void stderr.write(`${line}\n`),
+    colours: Boolean(stdout.isTTY) && !env['NO_COLOR'],
+    interactive: Boolean(stderr.isTTY),
+  };
+}
+
+/** The text in a style where the terminal shows it, else as it is. */
+export function paint(terminal: Terminal, style: Style | readonly Style[], text: string): string {
+  return terminal.colours ? styleText(style as Style, text, { validateStream: false }) : text;
+}
+
+export type Progress = { step(label: string): void; done(): void };
+
+/** A bar that fills on a terminal; elsewhere a line for every tenth of the way. @param total steps */
+export function startProgress(terminal: Terminal, title: string, total: number): Progress {
+  return terminal.interactive ? movingBar(title, total) : plainLines(terminal, title, total);
+}
+
+function movingBar(title: string, total: number): Progress {
+  const format = `${title} [{bar}] {value}/{total} {label}`;
+  const bar = new cliProgress.SingleBar({ format, hideCursor: true, clearOnComplete: true, barsize: 30, stream: process.stderr });
+  bar.start(total, 0, { label: '' });
+  return { step: (label) => bar.increment(1, { label }), done: () => bar.stop() };
+}
+
+function plainLines(terminal: Terminal, title: string, total: number): Progress {
+  let count = 0;
+  return {
+    step(label) {
+      count += 1;
+      const tenth = (value: number): number => Math.floor((value * 10) / total);
+      if (tenth(count) > tenth(count - 1)) terminal.note(`${title}: ${count} of ${total}${label ? ` (${label})` : ''}`);
+    },
+    done: () => undefined,
+  };
+}
+
+/** Rows in aligned columns, two blanks between; the last column is not padded. Cells may hold colours. */
+export function table(rows: readonly (readonly string[])[]): string[] {
+  const widths: number[] = [];
+  for (const row of rows) for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, width(cell));
+  return rows.map((row) =>
+    row
+      .map((cell, index) => (index === row.length - 1 ? cell : cell + ' '.repeat(widths[index]! - width(cell))))
+      .join('  ')
+      .trimEnd(),
+  );
+}
+
+const width = (text: string): number => stripColours(text).length;
+const stripColours = (text: string): string => text.replaceAll(COLOUR, '');
+// biome-ignore lint/complexity/useRegexLiterals: the escape character is clearer as a string
+const COLOUR = new RegExp('\u001b\\[[0-9;]*m', 'g');
