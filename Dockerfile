@@ -1,0 +1,29 @@
+# One image for every role; the role is the command: receiver, worker, worklist.
+FROM node:24-slim AS modules
+WORKDIR /opt/ichor
+COPY package.json package-lock.json .npmrc ./
+COPY apps/cli/package.json apps/cli/
+COPY apps/cli/bin apps/cli/bin
+COPY apps/receiver/package.json apps/receiver/
+COPY apps/worker/package.json apps/worker/
+COPY apps/worklist/package.json apps/worklist/
+COPY packages/phantom/package.json packages/phantom/
+COPY packages/shared/package.json packages/shared/
+RUN npm ci --omit=dev
+
+FROM node:24-slim
+WORKDIR /opt/ichor
+COPY --from=modules /opt/ichor/node_modules node_modules
+COPY package.json ./
+COPY migrations migrations
+COPY models models
+COPY packages packages
+COPY apps apps
+# A named volume takes over the owner of the folder that it covers.
+RUN mkdir /data && chown node:node /data
+USER node
+ENV ICHOR_DATA_DIR=/data ICHOR_BIND=0.0.0.0
+VOLUME /data
+EXPOSE 11112 8080
+ENTRYPOINT ["/opt/ichor/apps/cli/bin/ichor"]
+CMD ["start"]
