@@ -29,7 +29,8 @@ export async function run(args: readonly string[], cli: Cli): Promise<ExitCode> 
 }
 
 function explain({ terminal }: Cli, error: unknown): ExitCode {
-  const problems = error instanceof IchorError && error.code === 'CONFIG_INVALID' ? String(error.facts['problems']).split('; ') : [];
+  const problems =
+    error instanceof IchorError && error.code === 'CONFIG_INVALID' ? String(error.facts.problems).split('; ') : [];
   if (problems.length > 1) for (const problem of problems) terminal.note(`ichor: ${problem}`);
   else terminal.note(`${paint(terminal, 'red', 'ichor:')} ${reasonOf(error)}`);
   return error instanceof IchorError && BAD_INPUT.has(error.code) ? EXIT.badInput : EXIT.failed;
@@ -40,7 +41,10 @@ function buildProgram(cli: Cli, outcome: Outcome): Command {
     .description('Triage of head CT for intracranial hemorrhage. Not a medical device; not for diagnostic use.')
     .addHelpText('after', `\n${exitCodeHelp()}\n\nSettings are environment variables; \`ichor doctor\` lists them.`)
     .exitOverride()
-    .configureOutput({ writeOut: (text) => cli.terminal.print(text.trimEnd()), writeErr: (text) => cli.terminal.note(text.trimEnd()) })
+    .configureOutput({
+      writeOut: (text) => cli.terminal.print(text.trimEnd()),
+      writeErr: (text) => cli.terminal.note(text.trimEnd()),
+    })
     .showHelpAfterError('(see `ichor --help`)');
   addServers(program, cli, outcome);
   addNetwork(program, cli, outcome);

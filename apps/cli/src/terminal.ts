@@ -24,7 +24,7 @@ export function openTerminal(
   return {
     print: (line = '') => void stdout.write(`${line}\n`),
     note: (line) => void stderr.write(`${line}\n`),
-    colours: Boolean(stdout.isTTY) && !env['NO_COLOR'],
+    colours: Boolean(stdout.isTTY) && !env.NO_COLOR,
     interactive: Boolean(stderr.isTTY),
   };
 }
@@ -43,7 +43,13 @@ export function startProgress(terminal: Terminal, title: string, total: number):
 
 function movingBar(title: string, total: number): Progress {
   const format = `${title} [{bar}] {value}/{total} {label}`;
-  const bar = new cliProgress.SingleBar({ format, hideCursor: true, clearOnComplete: true, barsize: 30, stream: process.stderr });
+  const bar = new cliProgress.SingleBar({
+    format,
+    hideCursor: true,
+    clearOnComplete: true,
+    barsize: 30,
+    stream: process.stderr,
+  });
   bar.start(total, 0, { label: '' });
   return { step: (label) => bar.increment(1, { label }), done: () => bar.stop() };
 }
@@ -63,7 +69,8 @@ function plainLines(terminal: Terminal, title: string, total: number): Progress 
 /** Rows in aligned columns, two blanks between; the last column is not padded. Cells may hold colours. */
 export function table(rows: readonly (readonly string[])[]): string[] {
   const widths: number[] = [];
-  for (const row of rows) for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, width(cell));
+  for (const row of rows)
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, width(cell));
   return rows.map((row) =>
     row
       .map((cell, index) => (index === row.length - 1 ? cell : cell + ' '.repeat(widths[index]! - width(cell))))

@@ -52,7 +52,11 @@ export async function startRoles(
 }
 
 /** A role's code is loaded only where it runs: a receiver needs no inference engine. */
-async function startRole(role: RoleName, config: Config, log: Log): Promise<{ port: number | null; close(): Promise<void> }> {
+async function startRole(
+  role: RoleName,
+  config: Config,
+  log: Log,
+): Promise<{ port: number | null; close(): Promise<void> }> {
   if (role === 'receiver') return (await import('@ichor/receiver')).startReceiverRole(config, log);
   if (role === 'worklist') return (await import('@ichor/worklist')).startWorklistRole(config, log);
   const worker = await (await import('@ichor/worker')).startWorkerRole(config, log);
@@ -62,7 +66,10 @@ async function startRole(role: RoleName, config: Config, log: Log): Promise<{ po
 function checkedRoles(named: readonly string[]): readonly RoleName[] {
   const unknown = named.filter((name) => !ROLES.includes(name as RoleName));
   if (unknown.length > 0)
-    throw new IchorError('INPUT_UNUSABLE', { path: unknown.join(', '), reason: `a role is one of ${ROLES.join(', ')}` });
+    throw new IchorError('INPUT_UNUSABLE', {
+      path: unknown.join(', '),
+      reason: `a role is one of ${ROLES.join(', ')}`,
+    });
   return named.length === 0 ? ROLES : (named as RoleName[]);
 }
 

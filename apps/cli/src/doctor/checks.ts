@@ -15,18 +15,26 @@ const OLDEST_NODE = 24;
 /** @param version `process.versions.node` */
 export function checkNode(version: string): Finding {
   if (Number(version.split('.')[0]) >= OLDEST_NODE) return ok('node', `Node ${version}`);
-  return fail('node', `Node ${version} is too old; ${OLDEST_NODE} is needed. Run \`npm ci\` and start with \`npx ichor\` or npm scripts.`);
+  return fail(
+    'node',
+    `Node ${version} is too old; ${OLDEST_NODE} is needed. Run \`npm ci\` and start with \`npx ichor\` or npm scripts.`,
+  );
 }
 
 /** Every check that needs a valid configuration, each as soon as it is known. */
 export async function* checkAll(config: Config): AsyncGenerator<Finding> {
   yield await settled('data folder', () => checkDataFolder(config.dataDir));
   yield await settled('disk', () => checkFreeSpace(config));
-  yield await settled('DICOM port', () => checkPort('DICOM port', 'ICHOR_DICOM_PORT', config, () => isOurDicom(config)));
+  yield await settled('DICOM port', () =>
+    checkPort('DICOM port', 'ICHOR_DICOM_PORT', config, () => isOurDicom(config)),
+  );
   yield await settled('HTTP port', () => checkPort('HTTP port', 'ICHOR_HTTP_PORT', config, () => isOurHttp(config)));
   if (config.tls !== null) yield await settled('TLS', () => checkTlsFiles(config.tls!));
   yield* checkStores(config);
-  yield await settled('model', async () => (await checkModel(config.modelDir), ok('model', `the bundle in ${config.modelDir} verifies`)));
+  yield await settled(
+    'model',
+    async () => (await checkModel(config.modelDir), ok('model', `the bundle in ${config.modelDir} verifies`)),
+  );
   for (const destination of config.destinations)
     yield await settled(destination.aeTitle, () => checkDestination(destination, config));
 }
@@ -49,7 +57,10 @@ async function checkDataFolder(dataDir: string): Promise<Finding> {
   } catch (error) {
     return fail('data folder', `${dataDir} cannot be written (${reasonOf(error)}). ${remedy}`);
   }
-  return ok('data folder', existing === dataDir ? `${dataDir} can be written` : `${dataDir} will be made at the first start`);
+  return ok(
+    'data folder',
+    existing === dataDir ? `${dataDir} can be written` : `${dataDir} will be made at the first start`,
+  );
 }
 
 async function writeAndRemove(path: string): Promise<void> {
@@ -94,7 +105,10 @@ async function* checkStores(config: Config): AsyncGenerator<Finding> {
     yield fail('queue', 'cannot be checked without the database');
     return;
   }
-  yield await settled('database', async () => (await checkDatabase(database), ok('database', 'answers; the schema is up to date')));
+  yield await settled(
+    'database',
+    async () => (await checkDatabase(database), ok('database', 'answers; the schema is up to date')),
+  );
   yield await settled('queue', async () => {
     const queues = await openQueues(config, database);
     await checkQueue(queues).finally(() => queues.close());

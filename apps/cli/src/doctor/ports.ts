@@ -19,7 +19,8 @@ export async function checkPort(
   if (taken === null) return ok(subject, `${where} is free`);
   if (taken === 'EADDRINUSE' && (await isOurs())) return ok(subject, `${where} is served by Ichor already`);
   if (taken === 'EADDRINUSE') return fail(subject, `${where} is taken by another program. Stop it or set ${name}.`);
-  if (taken === 'EACCES') return fail(subject, `${where} needs privileges that this user lacks. Set ${name} above 1023.`);
+  if (taken === 'EACCES')
+    return fail(subject, `${where} needs privileges that this user lacks. Set ${name} above 1023.`);
   return fail(subject, `${where} cannot be bound (${taken}). Correct ICHOR_BIND or ${name}.`);
 }
 
@@ -39,7 +40,9 @@ async function whyTaken(host: string, port: number): Promise<string | null> {
 /** Whether `/healthz` on the HTTP port answers as Ichor does. */
 export async function isOurHttp(config: Config): Promise<boolean> {
   try {
-    const answer = await fetch(`http://${reachable(config.bind)}:${config.httpPort}/healthz`, { signal: AbortSignal.timeout(3_000) });
+    const answer = await fetch(`http://${reachable(config.bind)}:${config.httpPort}/healthz`, {
+      signal: AbortSignal.timeout(3_000),
+    });
     return ((await answer.json()) as { service?: string }).service === 'ichor';
   } catch {
     return false;
@@ -49,7 +52,10 @@ export async function isOurHttp(config: Config): Promise<boolean> {
 /** Whether our AE title answers a C-ECHO on the DICOM port. */
 export async function isOurDicom(config: Config): Promise<boolean> {
   try {
-    await echo({ aeTitle: config.aeTitle, host: reachable(config.bind), port: config.dicomPort, tls: config.tls !== null }, config);
+    await echo(
+      { aeTitle: config.aeTitle, host: reachable(config.bind), port: config.dicomPort, tls: config.tls !== null },
+      config,
+    );
     return true;
   } catch {
     return false;

@@ -7,7 +7,12 @@ type Env = Readonly<Record<string, string | undefined>>;
 /** @param config null when the configuration is invalid: then the values are shown as they were given */
 export function settingRows(env: Env, config: Config | null): string[][] {
   const names = Object.keys(SETTINGS) as SettingName[];
-  return names.map((name) => [name, shownValue(name, env, config), env[name] ? 'set' : 'default', SETTINGS[name].about]);
+  return names.map((name) => [
+    name,
+    shownValue(name, env, config),
+    env[name] ? 'set' : 'default',
+    SETTINGS[name].about,
+  ]);
 }
 
 function shownValue(name: SettingName, env: Env, config: Config | null): string {
