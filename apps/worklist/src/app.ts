@@ -7,7 +7,7 @@ import { listIncidents } from './incidents.ts';
 import { PAGE_CSS, PAGE_HOURS, PAGE_JS, PAGE_ROWS, renderPage } from './page.ts';
 import { encodeCursor, parseIncidentQuery, parseStudyQuery } from './queries.ts';
 import { type Checks, readiness } from './readiness.ts';
-import { findStudy, listStudies, type Position } from './studies.ts';
+import { findStudy, listStudies } from './studies.ts';
 import { studyJsonSchema } from './studySchema.ts';
 
 export type AppParts = {
@@ -52,10 +52,9 @@ function addHealth(app: FastifyInstance, { checks }: AppParts): void {
 }
 
 function addApi(app: FastifyInstance, { database, events }: AppParts): void {
-  app.get('/api/studies', async (request, reply) => {
+  app.get('/api/studies', async (request) => {
     const { studies, next } = await listStudies(database, parseStudyQuery(request.query));
-    if (next !== null) reply.header('link', nextLink(request.url, next));
-    return studies;
+    return { studies, next: next === null ? null : encodeCursor(next) };
   });
   app.get<{ Params: { uid: string } }>(
     '/api/studies/:uid',
@@ -64,7 +63,9 @@ function addApi(app: FastifyInstance, { database, events }: AppParts): void {
   app.get('/api/schema', async (_request, reply) =>
     reply.type('application/schema+json').send(JSON.stringify(studyJsonSchema)),
   );
-  app.get('/api/incidents', async (request) => listIncidents(database, parseIncidentQuery(request.query)));
+  app.get('/api/incidents', async (request) => ({
+    incidents: await listIncidents(database, parseIncidentQuery(request.query)),
+  }));
   app.get('/api/events', (_request, reply) => {
     reply.hijack();
     events.add(reply.raw);
@@ -107,11 +108,4 @@ function isConnectionLoss(code = '', message = ''): boolean {
     /^(08|53|57P)|^E(CONN|PIPE|HOST|NET|TIMEDOUT)/.test(code) ||
     /connection (terminated|timeout)|timeout exceeded/i.test(message)
   );
-}
-
-function nextLink(url: string, next: Position): string {
-  const [path = '', query = ''] = url.split('?');
-  const parameters = new URLSearchParams(query);
-  parameters.set('cursor', encodeCursor(next));
-  return `<${path}?${parameters}>; rel="next"`;
 }

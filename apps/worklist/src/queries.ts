@@ -25,7 +25,7 @@ const cursor = z
   .transform((given, context): Position | null => {
     const position = given === null ? null : decodeCursor(given);
     if (position !== undefined) return position;
-    context.addIssue('cursor must come from the Link header of the former page');
+    context.addIssue('cursor must be the `next` of a former page');
     return z.NEVER;
   });
 

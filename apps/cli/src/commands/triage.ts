@@ -1,0 +1,107 @@
+/** `ichor triage DIR`: the analysis of the worker on a folder, without server or database. */
+import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
+import type { Config, ModelIdentity, StudyView } from '@ichor/shared';
+import { asIchorError, createLog, IchorError, PRIORITY, reasonOf } from '@ichor/shared';
+import {
+  type AnalysedStudy,
+  analyseStudy,
+  type Inference,
+  noFeatureCache,
+  startInference,
+  writeObjects,
+} from '@ichor/worker';
+import { type Cli, configOf } from '../context.ts';
+import { EXIT, type ExitCode } from '../exitCodes.ts';
+import { startProgress } from '../terminal.ts';
+import { describeStudy } from '../triage/describeStudy.ts';
+import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
+
+type Options = { readonly json: boolean; readonly out: string | null };
+
+/** Analyses every study under a folder. @returns not analysed when one study is, failed when one failed */
+export async function triage(cli: Cli, dir: string, options: Options): Promise<ExitCode> {
+  const config = configOf(cli);
+  const studies = await findStudies(await existingFolder(dir), (problem) => cli.terminal.note(problem));
+  if (studies.length === 0)
+    throw new IchorError('INPUT_UNUSABLE', {
+      path: resolve(dir),
+      reason: 'it holds no DICOM file with a Study Instance UID',
+    });
+  const inference = await startInference(config, createLog({ ...config, logLevel: 'silent' }, 'triage'));
+  const progress = startProgress(cli.terminal, 'Analysing', studies.length);
+  const views: StudyView[] = [];
+  try {
+    for (const study of studies) {
+      views.push(await triageOne(study, inference, config, options));
+      progress.step(`study ${study.studyInstanceUid}`);
+    }
+  } finally {
+    progress.done();
+    await inference.close();
+  }
+  for (const view of views)
+    for (const line of options.json ? [JSON.stringify(view)] : describeStudy(cli.terminal, view))
+      cli.terminal.print(line);
+  return exitCodeOf(views);
+}
+
+function exitCodeOf(views: readonly StudyView[]): ExitCode {
+  if (views.some(({ state }) => state === 'failed')) return EXIT.failed;
+  return views.some(({ state }) => state === 'not-analysed') ? EXIT.notAnalysed : EXIT.done;
+}
+
+async function triageOne(
+  study: StudyFiles,
+  inference: Inference,
+  config: Config,
+  options: Options,
+): Promise<StudyView> {
+  try {
+    const analysed = await analyseStudy(study.studyInstanceUid, study.paths, { inference, features: noFeatureCache });
+    if (options.out !== null) await writeTo(options.out, analysed, config);
+    return { ...emptyView(study, inference.model), ...shownOf(analysed) };
+  } catch (thrown) {
+    return { ...emptyView(study, inference.model), state: 'failed', error: asIchorError(thrown).code };
+  }
+}
+
+/** Structured Report and heat maps, named after what they are: `<study>/SR-<uid>.dcm`. */
+async function writeTo(out: string, analysed: AnalysedStudy, config: Config): Promise<void> {
+  const folder = join(resolve(out), analysed.result.studyInstanceUid);
+  await mkdir(folder, { recursive: true });
+  for (const { kind, sopInstanceUid, bytes } of await writeObjects(analysed, config, null))
+    await writeFile(join(folder, `${kind}-${sopInstanceUid}.dcm`), bytes);
+}
+
+/** What no analysis changes: here is no queue, no priority and no destination. */
+function emptyView(study: StudyFiles, model: ModelIdentity): StudyView {
+  return {
+    studyInstanceUid: study.studyInstanceUid,
+    accessionNumber: null,
+    state: 'not-analysed',
+    reason: null,
+    error: null,
+    revision: 1,
+    priority: PRIORITY.routine,
+    receivedInstances: study.paths.length,
+    findings: null,
+    keySlices: [],
+    series: [],
+    model,
+    times: { firstInstance: null, lastInstance: null, complete: null, flagged: null, delivered: null },
+    deliveries: [],
+  };
+}
+
+function shownOf({ result, identity }: AnalysedStudy) {
+  const { state, reason, findings, keySlices, series, model } = result;
+  return { accessionNumber: identity?.accessionNumber ?? null, state, reason, findings, keySlices, series, model };
+}
+
+async function existingFolder(dir: string): Promise<string> {
+  const path = resolve(dir);
+  const found = await stat(path).catch((error: unknown) => reasonOf(error));
+  if (typeof found === 'string') throw new IchorError('INPUT_UNUSABLE', { path, reason: found });
+  return path;
+}

@@ -1,0 +1,56 @@
+/** A study for a person's eyes. */
+import type { StudyView } from '@ichor/shared';
+import { paint, type Style, type Terminal, table } from '../terminal.ts';
+
+/** Colour of each state, also in the demo's worklist. */
+export const STATE_STYLES: Readonly<Record<StudyView['state'], Style>> = {
+  flagged: 'red',
+  clear: 'green',
+  'not-analysed': 'yellow',
+  failed: 'yellow',
+  receiving: 'dim',
+  queued: 'dim',
+  analysing: 'dim',
+};
+
+/** State and reason, findings with score and threshold, key slices, and what became of each series. */
+export function describeStudy(terminal: Terminal, study: StudyView): string[] {
+  const state = paint(terminal, STATE_STYLES[study.state], study.state);
+  const lines = [`${state}  study ${study.studyInstanceUid}  (${study.receivedInstances} files)`];
+  if (study.reason !== null)
+    lines.push(`  ${study.reason.sentence}${study.reason.detail ? ` (${study.reason.detail})` : ''}`);
+  if (study.error !== null) lines.push(`  error ${study.error}`);
+  lines.push(...indented(table(findingRows(terminal, study))));
+  lines.push(...indented(table(keySliceRows(study))));
+  lines.push(...indented(table(seriesRows(study))));
+  lines.push('  Not for diagnostic use. The absence of a flag is not a negative read.');
+  return lines;
+}
+
+function findingRows(terminal: Terminal, { findings }: StudyView): string[][] {
+  return Object.entries(findings ?? {}).map(([name, { score, threshold, present }]) => [
+    name,
+    `score ${score.toFixed(3)}`,
+    `threshold ${threshold.toFixed(3)}`,
+    present ? paint(terminal, 'red', 'present') : 'not present',
+  ]);
+}
+
+const keySliceRows = ({ keySlices }: StudyView): string[][] =>
+  keySlices.map(({ finding, score, sopInstanceUid, frameNumber }) => [
+    'key slice',
+    finding,
+    score.toFixed(3),
+    frameNumber === undefined ? sopInstanceUid : `${sopInstanceUid} frame ${frameNumber}`,
+  ]);
+
+const seriesRows = ({ series }: StudyView): string[][] =>
+  series.map(({ seriesInstanceUid, description, instances, reason }) => [
+    'series',
+    description ?? '(no description)',
+    `${instances} images`,
+    reason === null ? 'analysed' : reason.sentence,
+    seriesInstanceUid,
+  ]);
+
+const indented = (lines: readonly string[]): string[] => lines.map((line) => `  ${line}`);

@@ -1,0 +1,46 @@
+/** DICOM files under a folder, by study. */
+import { readFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { readPart10, reasonOf } from '@ichor/shared';
+import { findDicomFiles } from '@ichor/worker';
+
+export type StudyFiles = { readonly studyInstanceUid: string; readonly paths: readonly string[] };
+
+const STUDY_INSTANCE_UID = 'x0020000d';
+const AFTER_STUDY_INSTANCE_UID = 'x00200010';
+
+/**
+ * A file that looks like DICOM but whose study cannot be read may be the slice with the bleed: it counts to every study
+ * that has a file in its folder, which is then not analysed.
+ * @param onProblem gets a line for each such file
+ */
+export async function findStudies(dir: string, onProblem: (problem: string) => void): Promise<StudyFiles[]> {
+  const studies = new Map<string, string[]>();
+  const unreadable: string[] = [];
+  for (const path of await findDicomFiles(dir)) {
+    const studyInstanceUid = await studyOf(path, onProblem);
+    if (studyInstanceUid === null) unreadable.push(path);
+    else pathsOf(studies, studyInstanceUid).push(path);
+  }
+  for (const path of unreadable)
+    for (const paths of studies.values()) if (paths.some((other) => dirname(other) === dirname(path))) paths.push(path);
+  return [...studies].map(([studyInstanceUid, paths]) => ({ studyInstanceUid, paths }));
+}
+
+function pathsOf(studies: Map<string, string[]>, studyInstanceUid: string): string[] {
+  const paths = studies.get(studyInstanceUid) ?? [];
+  studies.set(studyInstanceUid, paths);
+  return paths;
+}
+
+async function studyOf(path: string, onProblem: (problem: string) => void): Promise<string | null> {
+  try {
+    const { dataset } = readPart10(await readFile(path), { untilTag: AFTER_STUDY_INSTANCE_UID });
+    const studyInstanceUid = dataset.text(STUDY_INSTANCE_UID);
+    if (studyInstanceUid === null) onProblem(`${path}: no Study Instance UID`);
+    return studyInstanceUid;
+  } catch (error) {
+    onProblem(`${path}: ${reasonOf(error)}`);
+    return null;
+  }
+}
