@@ -1,4 +1,5 @@
 /** The commands of `ichor`, their options and their help. */
+import type { PhantomCommand } from '@ichor/phantom';
 import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import type { Cli } from './context.ts';
@@ -13,6 +14,7 @@ const BAD_INPUT: ReadonlySet<ErrorCode> = new Set([
   'NOT_DICOM',
   'REQUEST_INVALID',
   'STUDY_UNKNOWN',
+  'TRANSFER_SYNTAX_UNSUPPORTED',
   'UID_INVALID',
 ]);
 
@@ -108,16 +110,7 @@ function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
       const { triage } = await import('./commands/triage.ts');
       outcome.code = await triage(cli, dir, { json: options.json ?? false, out: options.out ?? null });
     });
-  program
-    .command('phantom')
-    .description('make synthetic head CT series as DICOM files; `ichor phantom --help` lists the options')
-    .helpOption(false)
-    .allowUnknownOption()
-    .argument('[options...]')
-    .action(async (_options: string[], _: unknown, command: Command) => {
-      const { phantom } = await import('./commands/phantom.ts');
-      outcome.code = await phantom(cli, command.args);
-    });
+  addPhantom(program, cli, outcome);
   const bundle = program.command('bundle').description('model bundles');
   bundle
     .command('verify')
@@ -128,6 +121,27 @@ function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
       outcome.code = await verify(cli, dir ?? null);
     });
 }
+
+function addPhantom(program: Command, cli: Cli, outcome: Outcome): void {
+  program
+    .command('phantom')
+    .description('make synthetic head CT series as DICOM files, with labels.csv')
+    .requiredOption('--out <dir>', 'folder for the instances')
+    .option('--seed <n>', 'another seed, another head', wholeNumber, 1)
+    .option('--studies <n>', 'how many, with successive seeds, each in a folder of its own', wholeNumber, 1)
+    .option('--bleed <list>', 'none, random, or subtypes: epidural,intraparenchymal,…', 'none')
+    .option('--confounders <list>', 'none, random, or hard negatives: metal, motion, …', 'none')
+    .option('--slices <n>', 'number of slices', wholeNumber, 32)
+    .option('--matrix <n>', 'rows and columns', wholeNumber, 512)
+    .option('--transfer-syntax <UID>', 'default: Explicit VR Little Endian')
+    .option('--uid-salt <text>', 'the same images under new UIDs, as if scanned again')
+    .action(async ({ transferSyntax, ...options }: PhantomOptions) => {
+      const { phantom } = await import('./commands/phantom.ts');
+      outcome.code = await phantom(cli, { ...options, transferSyntaxUid: transferSyntax });
+    });
+}
+
+type PhantomOptions = Omit<PhantomCommand, 'transferSyntaxUid'> & { transferSyntax?: string };
 
 function addUpkeep(program: Command, cli: Cli, outcome: Outcome): void {
   program
@@ -176,8 +190,8 @@ function addUpkeep(program: Command, cli: Cli, outcome: Outcome): void {
 
 function wholeNumber(text: string): number {
   const value = Number(text);
-  if (!Number.isInteger(value) || value < 1 || value > 10_000)
-    throw new InvalidArgumentError('It must be a whole number from 1 to 10000.');
+  if (!Number.isInteger(value) || value < 1 || value > 2_147_483_647)
+    throw new InvalidArgumentError('It must be a whole number from 1.');
   return value;
 }
 

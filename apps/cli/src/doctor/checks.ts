@@ -120,7 +120,7 @@ async function* checkStores(config: Config): AsyncGenerator<Finding> {
 async function checkDestination(destination: Destination, config: Config): Promise<Finding> {
   const where = `${destination.host}:${destination.port}`;
   try {
-    await echo(destination, config);
+    await echo(destination, { callingAeTitle: config.aeTitle, tls: config.tls });
     return ok(destination.aeTitle, `answers C-ECHO at ${where}`);
   } catch (error) {
     return fail(destination.aeTitle, `${reasonOf(error)} Results would wait and be tried again.`);

@@ -7,7 +7,6 @@ import { findDicomFiles } from '@ichor/worker';
 export type StudyFiles = { readonly studyInstanceUid: string; readonly paths: readonly string[] };
 
 const STUDY_INSTANCE_UID = 'x0020000d';
-const AFTER_STUDY_INSTANCE_UID = 'x00200010';
 
 /**
  * A file that looks like DICOM but whose study cannot be read may be the slice with the bleed: it counts to every study
@@ -35,7 +34,7 @@ function pathsOf(studies: Map<string, string[]>, studyInstanceUid: string): stri
 
 async function studyOf(path: string, onProblem: (problem: string) => void): Promise<string | null> {
   try {
-    const { dataset } = readPart10(await readFile(path), { untilTag: AFTER_STUDY_INSTANCE_UID });
+    const { dataset } = readPart10(await readFile(path), path);
     const studyInstanceUid = dataset.text(STUDY_INSTANCE_UID);
     if (studyInstanceUid === null) onProblem(`${path}: no Study Instance UID`);
     return studyInstanceUid;

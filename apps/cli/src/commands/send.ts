@@ -1,0 +1,52 @@
+/** `ichor send AET@host:port PATH…`. */
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import { IchorError, reasonOf } from '@ichor/shared';
+import { findDicomFiles, type InstanceFile, readInstanceFile, type StoreOutcome, storeFiles } from '@ichor/worker';
+import { type Cli, configOf } from '../context.ts';
+import { EXIT, type ExitCode } from '../exitCodes.ts';
+import { startProgress } from '../terminal.ts';
+import { peerOf } from './echo.ts';
+
+/** Sends files, and the DICOM files of folders, bit for bit. @returns failed when one was not taken */
+export async function send(
+  cli: Cli,
+  peer: string,
+  paths: readonly string[],
+  calling: string | null,
+): Promise<ExitCode> {
+  const destination = peerOf(peer);
+  const config = configOf(cli);
+  const files = await instanceFiles(paths);
+  const progress = startProgress(cli.terminal, `Sending to ${destination.aeTitle}`, files.length);
+  const caller = { callingAeTitle: calling ?? config.aeTitle, tls: config.tls };
+  const sending = storeFiles(destination, caller, files, () => progress.step(''));
+  const outcomes = await sending.finally(() => progress.done());
+  return conclude(cli, destination.aeTitle, outcomes);
+}
+
+function conclude({ terminal }: Cli, aeTitle: string, outcomes: readonly StoreOutcome[]): ExitCode {
+  const refused = outcomes.filter(({ error }) => error !== null);
+  for (const { file, error } of refused) terminal.note(`${file.path}: ${error?.message}`);
+  terminal.print(`${aeTitle} has taken ${outcomes.length - refused.length} of ${outcomes.length} instances.`);
+  return refused.length === 0 ? EXIT.done : EXIT.failed;
+}
+
+/** Files that are named must be DICOM; in folders everything else is passed over. @throws IchorError INPUT_UNUSABLE, NOT_DICOM */
+async function instanceFiles(paths: readonly string[]): Promise<InstanceFile[]> {
+  const files: InstanceFile[] = [];
+  for (const path of paths.map((given) => resolve(given)))
+    for (const file of (await isFolder(path)) ? await findDicomFiles(path) : [path])
+      files.push(await readInstanceFile(file));
+  if (files.length === 0)
+    throw new IchorError('INPUT_UNUSABLE', { path: paths.join(', '), reason: 'it holds no DICOM file' });
+  return files;
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  try {
+    return (await stat(path)).isDirectory();
+  } catch (error) {
+    throw new IchorError('INPUT_UNUSABLE', { path, reason: reasonOf(error) });
+  }
+}
