@@ -1,6 +1,7 @@
 /** The tables of docs/failures.md, made from the tables in the code. `npm run docs` writes them into the page. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { EXIT_CODES } from '@ichor/cli';
 import { ERRORS, REASONS } from '@ichor/shared';
 
 export const FAILURES_PAGE = join(import.meta.dirname, '..', '..', 'docs', 'failures.md');
@@ -29,6 +30,14 @@ export function failuresTables(): string {
     '| code | sentence |',
     '|---|---|',
     ...reasons,
+    '',
+    '## Exit codes',
+    '',
+    'How every `ichor` command ends.',
+    '',
+    '| code | meaning |',
+    '|---|---|',
+    ...EXIT_CODES.map(({ code, meaning }) => `| ${code} | ${escaped(meaning)} |`),
   ].join('\n');
 }
 
