@@ -1,0 +1,152 @@
+"""Builds models/default from scratch: pre-training on phantoms, fine-tuning on CT-ICH and phantoms, sequence model, thresholds.
+
+Every step keeps its outcome under the run folder and is skipped when that is there: an interrupted build goes on.
+"""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+import yaml
+
+from . import CLASSES
+from .ct_ich import import_ct_ich
+from .dicom_folders import import_phantoms
+from .metrics import auc, balanced_threshold, bootstrap_interval, maximum_per_group, sigmoid, temperature, threshold_for_sensitivity
+from .models import SequenceNet, SliceNet
+from .select_features import select
+from .studies import Studies, patient_folds
+from .train_cnn import Stage, run, train_stage
+from .train_sequence import Scans, run_sequence, train_sequence
+
+FOLDS = 5
+
+
+def build(experiment: Path, ct_ich: Path, phantoms: Path, runs: Path) -> tuple[SliceNet, SequenceNet, dict]:
+    """@returns the networks and a report (folds, temperatures, thresholds, metrics)"""
+    plan = yaml.safe_load(experiment.read_text())
+    runs.mkdir(parents=True, exist_ok=True)
+    real = kept(runs / "ct-ich.npz", lambda: import_ct_ich(ct_ich))
+    synthetic = kept(runs / "phantoms.npz", lambda: import_phantoms(phantoms))
+    pretrained = pretrain(plan, synthetic, runs)
+    cnn = fine_tune(plan, real, synthetic, pretrained, runs / "final-cnn.pt", "final cnn")
+    sequence = fit_sequence(plan, cnn, real, synthetic, runs / "final-sequence.pt", "final sequence")
+    folds = patient_folds(real, FOLDS, plan["seed"])
+    report = judge([cross_validate(plan, fold, folds, real, synthetic, pretrained, runs) for fold in plan["folds"]])
+    report["experiment"] = plan
+    return cnn, sequence, report
+
+
+def kept(path: Path, make) -> Studies:
+    if not path.exists():
+        make().save(path)
+    return Studies.load(path)
+
+
+def stage_of(plan: dict) -> Stage:
+    return Stage(**plan)
+
+
+def pretrain(plan: dict, synthetic: Studies, runs: Path) -> dict:
+    path = runs / "pretrained.pt"
+    if not path.exists():
+        torch.manual_seed(plan["seed"])
+        net = SliceNet(plan["backbone"])
+        for number, stage in enumerate(plan["pretrain"]):
+            train_stage(net, stage_of(stage), None, synthetic, plan["seed"] + number, f"pre-training {number + 1}")
+        torch.save(net.state_dict(), path)
+    return torch.load(path)
+
+
+def fine_tune(plan: dict, real: Studies, synthetic: Studies, pretrained: dict, path: Path, name: str) -> SliceNet:
+    net = SliceNet(plan["backbone"])
+    net.load_state_dict(pretrained)
+    if not path.exists():
+        train_stage(net, stage_of(plan["fine_tune"]), real, synthetic, plan["seed"] + 100, name)
+        torch.save(net.state_dict(), path)
+    net.load_state_dict(torch.load(path))
+    return net.eval()
+
+
+def fit_sequence(plan: dict, cnn: SliceNet, real: Studies, synthetic: Studies, path: Path, name: str) -> SequenceNet:
+    """The sequence model sees augmented slices: on the plain ones the CNN that trained on them is over-confident."""
+    selector, settings = plan["selector"], plan["sequence"]
+    net = SequenceNet(cnn.backbone.features, selector["count"])
+    if not path.exists():
+        torch.manual_seed(plan["seed"] + 200)
+        scans = scans_of(cnn, synthetic, augmented=True)
+        for _ in range(settings["augmented_copies"]):
+            scans = scans + scans_of(cnn, real, augmented=True)
+        centre, projection = select(selector["kind"], selector["count"], np.concatenate(scans.features), cnn.head.weight.detach().numpy())
+        net.centre.copy_(torch.from_numpy(centre))
+        net.projection.copy_(torch.from_numpy(projection))
+        train_sequence(net, scans, settings["epochs"], settings["learning_rate"], plan["seed"] + 300, name)
+        torch.save(net.state_dict(), path)
+    net.load_state_dict(torch.load(path))
+    return net.eval()
+
+
+def scans_of(cnn: SliceNet, studies: Studies, augmented: bool) -> Scans:
+    features, logits = run(cnn, studies.hu, augmented)
+    ranges = studies.ranges()
+    return Scans([features[r] for r in ranges], [logits[r] for r in ranges], [studies.labels[r] for r in ranges])
+
+
+def cross_validate(plan, fold, folds, real, synthetic, pretrained, runs) -> dict:
+    """CNN and sequence logits of the fold's patients, by models that never saw them."""
+    path = runs / f"fold-{fold}.npz"
+    if not path.exists():
+        held = np.array([folds[p] == fold for p in real.patient])
+        cnn = fine_tune(plan, real.where(~held), synthetic, pretrained, runs / f"fold-{fold}-cnn.pt", f"fold {fold} cnn")
+        sequence = fit_sequence(plan, cnn, real.where(~held), synthetic, runs / f"fold-{fold}-sequence.pt", f"fold {fold} sequence")
+        test = real.where(held)
+        scans = scans_of(cnn, test, augmented=False)
+        joint = [run_sequence(sequence, f, l) for f, l in zip(scans.features, scans.logits)]
+        np.savez(path, cnn=np.concatenate(scans.logits), sequence=np.concatenate(joint), labels=np.concatenate(scans.labels), patient=test.patient)
+    with np.load(path) as stored:
+        outcome = {key: stored[key] for key in stored.files}
+    print(f"fold {fold}", json.dumps(figures(outcome)), flush=True)
+    return outcome
+
+
+def figures(outcome: dict) -> dict:
+    """AUC of any hemorrhage per slice and per patient (maximum over slices), CNN alone and sequence."""
+    truth, groups = outcome["labels"][:, 5], outcome["patient"]
+    scan = maximum_per_group(truth, groups)
+    return {
+        name: {"slice": round(auc(truth, outcome[name][:, 5]), 4), "patient": round(auc(scan, maximum_per_group(outcome[name][:, 5], groups)), 4)}
+        for name in ("cnn", "sequence")
+    }
+
+
+def judge(held_out: list[dict]) -> dict:
+    """Calibration and thresholds from the pooled out-of-fold predictions of the sequence model."""
+    pooled = {key: np.concatenate([one[key] for one in held_out]) for key in held_out[0]}
+    labels, groups = pooled["labels"], pooled["patient"]
+    temperatures = [temperature(labels[:, c], pooled["sequence"][:, c]) for c in range(6)]
+    probability = sigmoid(pooled["sequence"] / np.array(temperatures))
+    scan_truth, scan_score = maximum_per_group(labels, groups), maximum_per_group(probability, groups)
+    balanced, sensitive = {}, {}
+    for c, name in enumerate(CLASSES):
+        balanced[name] = round(balanced_threshold(scan_truth[:, c], scan_score[:, c]), 4)
+        sensitive[name] = round(min(balanced[name], threshold_for_sensitivity(scan_truth[:, c], scan_score[:, c], 0.97)), 4)
+    at = balanced["any"]
+    positive = scan_truth[:, 5] > 0.5
+    report = {
+        "temperature": [round(t, 4) for t in temperatures],
+        "thresholds": {"balanced": balanced, "high-sensitivity": sensitive},
+        "patients": int(len(positive)),
+        "positivePatients": int(positive.sum()),
+        "slices": int(len(labels)),
+        "any": figures(pooled),
+        "anySequencePatientInterval": [round(v, 4) for v in bootstrap_interval(scan_truth[:, 5], scan_score[:, 5], np.arange(len(positive)))],
+        "anySequenceSliceInterval": [round(v, 4) for v in bootstrap_interval(labels[:, 5], probability[:, 5], groups)],
+        "sensitivityBalanced": round(float((scan_score[positive, 5] >= at).mean()), 4),
+        "specificityBalanced": round(float((scan_score[~positive, 5] < at).mean()), 4),
+        "sliceAucByClass": {name: round(auc(labels[:, c], probability[:, c]), 4) for c, name in enumerate(CLASSES)},
+        "positivePatientsByClass": {name: int((scan_truth[:, c] > 0.5).sum()) for c, name in enumerate(CLASSES)},
+    }
+    print("pooled", json.dumps(report), flush=True)
+    return report

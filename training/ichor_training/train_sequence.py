@@ -1,0 +1,72 @@
+"""Stage 3: the bidirectional LSTM over the slices of a study (paper, section 3.4), BCE over slices."""
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+from tqdm import tqdm
+
+from .models import SequenceNet
+
+
+@dataclass(frozen=True)
+class Scans:
+    """CNN outputs of whole studies: per study features [S, F], logits [S, 6], labels [S, 6]."""
+
+    features: list[np.ndarray]
+    logits: list[np.ndarray]
+    labels: list[np.ndarray]
+
+    def __add__(self, other: "Scans") -> "Scans":
+        return Scans(self.features + other.features, self.logits + other.logits, self.labels + other.labels)
+
+
+def train_sequence(net: SequenceNet, scans: Scans, epochs: int, learning_rate: float, seed: int, name: str) -> None:
+    """Trains in place. Studies are padded to batches; a part of a scan is shown at times, as partial studies occur."""
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    count, size = len(scans.features), 8
+    steps = epochs * int(np.ceil(count / size))
+    optimiser = torch.optim.AdamW(net.parameters(), lr=learning_rate, weight_decay=0.02)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps + 1)
+    net.train()
+    for _ in tqdm(range(epochs), desc=name, mininterval=20):
+        order = rng.permutation(count)
+        for start in range(0, count, size):
+            features, logits, labels, mask = padded(scans, order[start : start + size], rng)
+            loss = F.binary_cross_entropy_with_logits(net.batched(features, logits), labels, reduction="none")
+            loss = (loss * mask).sum() / (mask.sum() * labels.shape[-1])
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimiser.step()
+            schedule.step()
+    net.eval()
+
+
+def padded(scans: Scans, chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+    """[S, B, …]; shorter scans are padded by repeating their last slice, which the mask leaves out of the loss."""
+    cut = [crop(len(scans.features[i]), rng) for i in chosen]
+    longest = max(stop - start for start, stop in cut)
+    rows = [np.minimum(np.arange(longest) + start, stop - 1) for start, stop in cut]
+    stack = lambda parts: torch.from_numpy(np.stack([parts[i][r] for i, r in zip(chosen, rows)], 1))
+    mask = np.stack([np.arange(longest) < stop - start for start, stop in cut], 1).astype(np.float32)[..., None]
+    return stack(scans.features), stack(scans.logits), stack(scans.labels), torch.from_numpy(mask)
+
+
+def crop(length: int, rng: np.random.Generator) -> tuple[int, int]:
+    if length < 16 or rng.random() < 0.6:
+        return 0, length
+    kept = int(rng.integers(12, length + 1))
+    start = int(rng.integers(0, length - kept + 1))
+    return start, start + kept
+
+
+@torch.no_grad()
+def run_sequence(net: SequenceNet, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Logits [S, 6] of one scan."""
+    net.eval()
+    return net(torch.from_numpy(features), torch.from_numpy(logits)).numpy()
