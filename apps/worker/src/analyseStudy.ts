@@ -1,0 +1,147 @@
+/**
+ * ★ From the files of one study to its result: the whole analysis, without database, queue or network.
+ * `ichor triage DIR` and the worker both run exactly this.
+ */
+import { createHash } from 'node:crypto';
+import type { Reason, SeriesSelection, TriageResult } from '@ichor/shared';
+import { reason } from '@ichor/shared';
+import type { FeatureCache } from './featureCache.ts';
+import type { Inference } from './inference/inference.ts';
+import { NotAnalysable } from './notAnalysable.ts';
+import type { Analysis, SliceStack, SourceIdentity } from './types.ts';
+import { buildStack } from './volume/buildStack.ts';
+import { type InstanceHeader, readHeaders } from './volume/readHeaders.ts';
+import { selectSeries } from './volume/selectSeries.ts';
+import { sourceIdentity } from './volume/sourceIdentity.ts';
+
+/** A study after analysis: the result, and what the report and the heat maps need of the source. */
+export type AnalysedStudy = {
+  readonly result: TriageResult;
+  readonly identity: SourceIdentity | null;
+  /** Every readable image of the study, for the report's evidence when nothing was analysed. */
+  readonly headers: readonly InstanceHeader[];
+  readonly stack: SliceStack | null;
+  readonly analysis: Analysis | null;
+};
+
+type Tools = { readonly inference: Inference; readonly features: FeatureCache };
+
+/**
+ * Analyses the files of one study. Bad input is a `not-analysed` result, never an exception.
+ * @param paths absolute paths of Part 10 files, all of one study
+ * @throws IchorError INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED
+ */
+export async function analyseStudy(studyInstanceUid: string, paths: readonly string[], tools: Tools): Promise<AnalysedStudy> {
+  const unreadable: string[] = [];
+  const headers = await readHeaders(paths, (problem) => unreadable.push(problem.message));
+  const choice = chooseStack(headers);
+  const why = choice.stack === null ? choice.reason : whyIncomplete(unreadable);
+  const study = { studyInstanceUid, headers, choice, paths, tools };
+  if (why !== null || choice.stack === null) return notAnalysed(study, why ?? reason('no-head-ct'));
+  try {
+    return await analysed(study, choice.stack);
+  } catch (error) {
+    if (error instanceof NotAnalysable) return notAnalysed(study, error.reason);
+    throw error;
+  }
+}
+
+type Choice = { readonly stack: SliceStack | null; readonly reason: Reason | null; readonly series: readonly SeriesSelection[] };
+type Study = {
+  readonly studyInstanceUid: string;
+  readonly headers: readonly InstanceHeader[];
+  readonly choice: Choice;
+  readonly paths: readonly string[];
+  readonly tools: Tools;
+};
+
+/** The best series that makes a stack; a series that does not is set aside with its reason and the next best is tried. */
+function chooseStack(headers: readonly InstanceHeader[]): Choice {
+  const setAside = new Map<string, Reason>();
+  for (;;) {
+    const candidates = headers.filter((header) => !setAside.has(header.seriesInstanceUid));
+    const { selected, selections, reason: why } = selectSeries(candidates);
+    const series = [...selections, ...selectionsOf(headers, setAside)];
+    if (selected === null) return { stack: null, reason: [...setAside.values()][0] ?? why, series };
+    const built = buildStack(selected);
+    if ('stack' in built) return { stack: built.stack, reason: null, series };
+    setAside.set(selected[0]!.seriesInstanceUid, built.reason);
+  }
+}
+
+function selectionsOf(headers: readonly InstanceHeader[], setAside: ReadonlyMap<string, Reason>): SeriesSelection[] {
+  return [...setAside].map(([seriesInstanceUid, why]) => {
+    const own = headers.filter((header) => header.seriesInstanceUid === seriesInstanceUid);
+    return { seriesInstanceUid, description: own[0]?.seriesDescription ?? null, instances: own.length, reason: why };
+  });
+}
+
+/** An instance that cannot be read may be the slice with the bleed: such a study is never `clear`. */
+function whyIncomplete(unreadable: readonly string[]): Reason | null {
+  return unreadable.length === 0 ? null : reason('unreadable-instance', `${unreadable.length} of the study's instances; the first: ${unreadable[0]}`);
+}
+
+async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy> {
+  const { inference, features } = study.tools;
+  const cached = await features.load(stack, inference.model);
+  const analysis = await inference.analyse(stack, { cached });
+  await features.save(stack, analysis);
+  const flagged = Object.values(analysis.findings).some((finding) => finding.present);
+  return {
+    ...sourceOf(study),
+    stack,
+    analysis,
+    result: {
+      ...common(study),
+      inputDigest: digestOf([...analysis.slices.map((slice, index) => sliceKey(stack, index, slice.pixelDigest)), thresholdsKey(analysis)]),
+      state: flagged ? 'flagged' : 'clear',
+      reason: null,
+      findings: analysis.findings,
+      keySlices: analysis.keySlices,
+      sliceScores: analysis.sliceScores,
+    },
+  };
+}
+
+function notAnalysed(study: Study, why: Reason): AnalysedStudy {
+  const instances = study.headers.map((header) => `${header.sopInstanceUid} ${header.path.split('/').at(-1)}`);
+  const unread = study.paths.length - study.headers.length;
+  return {
+    ...sourceOf(study),
+    stack: null,
+    analysis: null,
+    result: {
+      ...common(study),
+      inputDigest: digestOf([...instances, `unreadable ${unread}`, why.code]),
+      series: study.choice.series.map((one) => (one.reason === null ? { ...one, reason: why } : one)),
+      state: 'not-analysed',
+      reason: why,
+      findings: null,
+      keySlices: [],
+      sliceScores: [],
+    },
+  };
+}
+
+function sourceOf({ headers, choice }: Study): Pick<AnalysedStudy, 'headers' | 'identity'> {
+  const chosen = choice.stack === null ? headers[0] : headers.find((header) => header.seriesInstanceUid === choice.stack?.seriesInstanceUid);
+  return { headers, identity: chosen === undefined ? null : sourceIdentity(chosen) };
+}
+
+function common({ studyInstanceUid, choice, tools }: Study) {
+  return { studyInstanceUid, model: tools.inference.model, series: choice.series, errorCode: null };
+}
+
+function sliceKey(stack: SliceStack, index: number, pixelDigest: string): string {
+  const slice = stack.slices[index]!;
+  return `${slice.sopInstanceUid} ${slice.frameNumber} ${pixelDigest}`;
+}
+
+/** A site that changes its thresholds and analyses again gets a new revision. */
+function thresholdsKey(analysis: Analysis): string {
+  return `thresholds ${Object.values(analysis.findings).map((finding) => finding.threshold).join(' ')}`;
+}
+
+function digestOf(lines: readonly string[]): string {
+  return createHash('sha256').update([...lines].sort().join('\n')).digest('hex');
+}

@@ -1,0 +1,113 @@
+/**
+ * ★ One triage job, from the study's files in the spool to its flag in the database and its reports on their way.
+ *
+ * Every step may be repeated without harm: derived UIDs follow from the input, the result is keyed by study, input and
+ * model, objects are written before the transaction that names them, and delivery jobs are re-added from their rows.
+ */
+import { mkdir, open, rename } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import type { Config, Database, Incident, Log, Queues, Spool, TriageJob, TriageResult } from '@ichor/shared';
+import { asIchorError, deliveryJobId, deliveryQueue, IchorError, observeTriage } from '@ichor/shared';
+import { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
+import { databaseFeatureCache } from './featureCache.ts';
+import type { Inference } from './inference/inference.ts';
+import { type DerivedObject, writeObjects } from './report/writeObjects.ts';
+import { type ClaimedStudy, claimStudy, destinationsFor, findResult, keepResult, type StoredObject, saveResult, studyPaths } from './results.ts';
+
+export type TriageContext = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly database: Database;
+  readonly queues: Queues;
+  readonly spool: Spool;
+  readonly inference: Inference;
+  readonly recordIncident: (incident: Incident) => void;
+};
+
+/** Runs a triage job. @param lastAttempt whether a retryable fault of the analysis must now become `failed` */
+export async function triageStudy(context: TriageContext, job: TriageJob, lastAttempt: boolean): Promise<void> {
+  const claimed = await claimStudy(context.database, job);
+  if (claimed === null) return;
+  const paths = await studyPaths(context.database, job.studyInstanceUid);
+  const analysed = await analyseOrFail(context, job, paths, lastAttempt);
+  await conclude(context, job, claimed, analysed);
+}
+
+/** A fault of the analysis itself ends as `failed` once it is permanent; a database or queue that is away never does. */
+async function analyseOrFail(context: TriageContext, job: TriageJob, paths: readonly string[], lastAttempt: boolean): Promise<AnalysedStudy> {
+  const { inference, database, spool } = context;
+  try {
+    const files = paths.map((path) => spool.absolutePath(path));
+    return await analyseStudy(job.studyInstanceUid, files, { inference, features: databaseFeatureCache(database) });
+  } catch (thrown) {
+    const error = asIchorError(thrown);
+    if (AWAY.has(error.code) || (error.retryable && !lastAttempt)) throw error;
+    context.recordIncident({ code: error.code, message: error.message, studyInstanceUid: job.studyInstanceUid });
+    return failed(context, job, error);
+  }
+}
+
+/** Faults of what the worker stands on: the job waits for it, however long. */
+const AWAY: ReadonlySet<string> = new Set(['DATABASE_UNAVAILABLE', 'QUEUE_UNAVAILABLE']);
+
+function failed({ inference }: TriageContext, job: TriageJob, error: IchorError): AnalysedStudy {
+  const result: TriageResult = {
+    studyInstanceUid: job.studyInstanceUid,
+    inputDigest: `failed ${job.request}`,
+    model: inference.model,
+    state: 'failed',
+    reason: null,
+    findings: null,
+    keySlices: [],
+    sliceScores: [],
+    series: [],
+    errorCode: error.code,
+  };
+  return { result, identity: null, headers: [], stack: null, analysis: null };
+}
+
+async function conclude(context: TriageContext, job: TriageJob, claimed: ClaimedStudy, analysed: AnalysedStudy): Promise<void> {
+  const { database, log } = context;
+  const known = await findResult(database, analysed.result);
+  if (known !== null) return keepResult(database, job, known);
+  const derived = await writeObjects(analysed, context.config, claimed.reportSopInstanceUid);
+  const objects = await storeObjects(context.config, job.studyInstanceUid, derived);
+  const deliveries = await saveResult(database, job, claimed, analysed.result, objects);
+  log.event('study.result', { studyInstanceUid: job.studyInstanceUid, state: analysed.result.state, reason: analysed.result.reason?.code ?? analysed.result.errorCode ?? 'none' });
+  observeTriage(analysed.result.state);
+  for (const delivery of deliveries) await context.queues.add(deliveryQueue(delivery.destination), delivery, { jobId: deliveryJobId(delivery) });
+}
+
+/** Writes derived objects durably, before any row names them. */
+async function storeObjects(config: Config, studyInstanceUid: string, objects: readonly DerivedObject[]): Promise<StoredObject[]> {
+  const folder = join(config.dataDir, 'objects', studyInstanceUid);
+  await mkdir(folder, { recursive: true });
+  for (const object of objects) await writeDurably(join(folder, `${object.sopInstanceUid}.dcm`), object.bytes);
+  await syncFolder(folder);
+  return objects.map(({ kind, sopInstanceUid, sopClassUid, reportType }) => ({
+    kind,
+    sopInstanceUid,
+    sopClassUid,
+    path: join(studyInstanceUid, `${sopInstanceUid}.dcm`),
+    destinations: destinationsFor(kind, reportType === null ? config.destinations : config.destinations.filter((one) => one.sr === reportType)),
+  }));
+}
+
+async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
+  const temporary = `${path}.part-${process.pid}`;
+  const file = await open(temporary, 'w');
+  try {
+    await file.writeFile(bytes);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+  await rename(temporary, path);
+}
+
+async function syncFolder(folder: string): Promise<void> {
+  for (const path of [folder, dirname(folder)]) {
+    const handle = await open(path, 'r');
+    await handle.sync().finally(() => handle.close());
+  }
+}
