@@ -8,6 +8,8 @@ export type Terminal = {
   print(line?: string): void;
   /** A line about the way there: stderr. */
   note(line: string): void;
+  /** A text that the next {@link Terminal.print} replaces; nothing where output is piped. */
+  whisper(text: string): void;
   readonly colours: boolean;
   /** Whether stderr is a person's terminal, where a progress bar may move. */
   readonly interactive: boolean;
@@ -21,9 +23,20 @@ export function openTerminal(
   stderr: NodeJS.WriteStream,
   env: Readonly<Record<string, string | undefined>>,
 ): Terminal {
+  let whispered = false;
+  const clear = (): string => {
+    const code = whispered ? '\r\u001b[2K' : '';
+    whispered = false;
+    return code;
+  };
   return {
-    print: (line = '') => void stdout.write(`${line}\n`),
-    note: (line) => void stderr.write(`${line}\n`),
+    print: (line = '') => void stdout.write(`${clear()}${line}\n`),
+    note: (line) => void stderr.write(`${clear()}${line}\n`),
+    whisper(text) {
+      if (!stdout.isTTY) return;
+      stdout.write(clear() + text);
+      whispered = true;
+    },
     colours: Boolean(stdout.isTTY) && !env.NO_COLOR,
     interactive: Boolean(stderr.isTTY),
   };

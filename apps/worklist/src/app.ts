@@ -94,10 +94,10 @@ function answerErrors(app: FastifyInstance, log: Log): void {
   });
 }
 
-/** Fastify's own 4xx (a malformed URL) are the client's fault; a lost database is no fault of this process. */
+/** Fastify's own 4xx (a malformed URL) and PostgreSQL's class 22 (a NUL in a UID) are the client's fault; a lost database is nobody's here. */
 function asHttpError(thrown: unknown): IchorError {
   const { statusCode, code, message } = thrown as { statusCode?: number; code?: string; message?: string };
-  if (statusCode !== undefined && statusCode < 500) return new IchorError('REQUEST_INVALID', { reason: message ?? '' });
+  if ((statusCode ?? 500) < 500 || /^22/.test(code ?? '')) return new IchorError('REQUEST_INVALID', { reason: message ?? '' });
   if (isConnectionLoss(code, message)) return new IchorError('DATABASE_UNAVAILABLE', { reason: message ?? code ?? '' });
   return asIchorError(thrown);
 }

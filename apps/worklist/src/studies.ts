@@ -2,8 +2,8 @@
  * Studies as the API shows them: one statement per function. Accession number and UIDs only; patient name and ID stay
  * in the database until people can sign in.
  */
-import type { Database, StudyState, StudyView } from '@ichor/shared';
-import { IchorError } from '@ichor/shared';
+import type { Database, Findings, StudyState, StudyView } from '@ichor/shared';
+import { FINDING_CLASSES, IchorError } from '@ichor/shared';
 import type { QueryResultRow } from 'pg';
 
 /** Where a page of the worklist ended; opaque to clients. */
@@ -87,7 +87,7 @@ function toView(row: QueryResultRow): StudyView {
     revision: row.revision,
     priority: row.priority,
     receivedInstances: row.instances,
-    findings: row.findings,
+    findings: inOrder(row.findings),
     keySlices: row.key_slices ?? [],
     series: row.series ?? [],
     model:
@@ -102,5 +102,9 @@ function toView(row: QueryResultRow): StudyView {
     deliveries: row.deliveries ?? [],
   };
 }
+
+/** `jsonb` keeps no order of keys. */
+const inOrder = (findings: Findings | null): Findings | null =>
+  findings === null ? null : (Object.fromEntries(FINDING_CLASSES.map((name) => [name, findings[name]])) as Findings);
 
 const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;

@@ -1,0 +1,30 @@
+/** The configuration of a demo: its own folder, ports and PACS; model and inference as the environment says. */
+import type { Config } from '@ichor/shared';
+import { loadConfig } from '@ichor/shared';
+import type { DemoFolder } from './demoFolder.ts';
+import { freePort } from './freePort.ts';
+
+export const PACS_AE_TITLE = 'HOSPPACS';
+export const SCANNER_AE_TITLE = 'CTSCANNER';
+/** Short: the scanner of the demo sends without a break. */
+const QUIET_PERIOD_MS = 2_000;
+const DISK_FLOOR_BYTES = 104_857_600;
+const KEPT = ['ICHOR_MODEL', 'ICHOR_THRESHOLDS', 'ICHOR_EXECUTION_PROVIDERS', 'ICHOR_INFERENCE_THREADS', 'ICHOR_INFERENCE_TIMEOUT_MS'];
+
+/** @throws IchorError CONFIG_INVALID */
+export async function demoConfig(
+  env: Readonly<Record<string, string | undefined>>,
+  folder: DemoFolder,
+  pacsPort: number,
+): Promise<Config> {
+  return loadConfig({
+    ...Object.fromEntries(KEPT.map((name) => [name, env[name]])),
+    ICHOR_DATA_DIR: folder.data,
+    ICHOR_DICOM_PORT: String(await freePort(11112)),
+    ICHOR_HTTP_PORT: String(await freePort(8080)),
+    ICHOR_CALLERS: `${SCANNER_AE_TITLE},${PACS_AE_TITLE}`,
+    ICHOR_DESTINATIONS: `${PACS_AE_TITLE}@127.0.0.1:${pacsPort}?commitment=off`,
+    ICHOR_QUIET_PERIOD_MS: String(QUIET_PERIOD_MS),
+    ICHOR_DISK_FLOOR_BYTES: String(DISK_FLOOR_BYTES),
+  });
+}

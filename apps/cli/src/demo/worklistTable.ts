@@ -1,0 +1,38 @@
+/** The worklist on a terminal, positive studies first, as the API orders it. */
+import type { StudyView } from '@ichor/shared';
+import { paint, type Terminal, table } from '../terminal.ts';
+import { STATE_STYLES } from '../triage/describeStudy.ts';
+
+/** @param studies in the order of the worklist */
+export function worklistTable(terminal: Terminal, studies: readonly StudyView[]): string[] {
+  const head = ['STATE', 'ACCESSION', 'FINDINGS (SCORE)', 'INSTANCES', 'FLAG AFTER', 'REPORT'];
+  const rows = studies.map((study) => [
+    paint(terminal, study.state === 'flagged' ? ['bold', 'red'] : STATE_STYLES[study.state], study.state),
+    study.accessionNumber ?? '',
+    findingsText(study),
+    String(study.receivedInstances),
+    secondsFromCompletion(study),
+    deliveryText(study),
+  ]);
+  return table([head.map((title) => paint(terminal, 'dim', title)), ...rows]);
+}
+
+/** What is present, the highest score first; for a study without findings its score, or why it has none. */
+function findingsText({ findings, reason, error }: StudyView): string {
+  if (findings === null) return reason?.sentence ?? error ?? '';
+  const present = Object.entries(findings).filter(([name, finding]) => name !== 'any' && finding.present);
+  const named = present.toSorted(([, a], [, b]) => b.score - a.score).map(([name, { score }]) => `${name} ${score.toFixed(2)}`);
+  return [`any ${findings.any.score.toFixed(2)}`, ...named].join(', ');
+}
+
+function secondsFromCompletion({ times, state }: StudyView): string {
+  const from = times.lastInstance === null ? Number.NaN : Date.parse(times.lastInstance);
+  const seconds = (Date.parse(times.flagged ?? '') - from) / 1000;
+  return state === 'flagged' && Number.isFinite(seconds) ? `${seconds.toFixed(1)} s` : '–';
+}
+
+function deliveryText({ deliveries }: StudyView): string {
+  const count = (object: 'SR' | 'SC'): number => deliveries.filter((one) => one.object === object && one.state !== 'pending').length;
+  const maps = count('SC');
+  return [count('SR') > 0 && 'report', maps > 0 && `${maps} heat map${maps === 1 ? '' : 's'}`].filter(Boolean).join(' + ');
+}
