@@ -1,12 +1,27 @@
 /** The HTTP API on a real PostgreSQL: order, schema, paging, errors, events, readiness. */
 import type { Database, StudyView } from '@ichor/shared';
 import { createLog, IchorError, loadConfig, openDatabase } from '@ichor/shared';
-import { type AppParts, buildApp, openEventStream, StudyViewSchema, startWorklistRole, studyJsonSchema } from '@ichor/worklist';
+import {
+  type AppParts,
+  buildApp,
+  openEventStream,
+  StudyViewSchema,
+  startWorklistRole,
+  studyJsonSchema,
+} from '@ichor/worklist';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { type TestPostgres, startPostgres } from '../support/postgres.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
-import { addDelivery, addIncident, addInstance, addResult, addStudy, emptyTables, FINDINGS } from '../support/worklistRows.ts';
+import {
+  addDelivery,
+  addIncident,
+  addInstance,
+  addResult,
+  addStudy,
+  emptyTables,
+  FINDINGS,
+} from '../support/worklistRows.ts';
 
 const log = createLog(loadConfig({ ICHOR_LOG_LEVEL: 'silent' }), 'test');
 const works = async (): Promise<void> => {};
@@ -28,25 +43,52 @@ afterAll(async () => {
 beforeEach(() => emptyTables(database));
 
 function configWith(env: Record<string, string>) {
-  return loadConfig({ ICHOR_DATABASE_URL: postgres.url, ICHOR_DATA_DIR: folder.path, ICHOR_HTTP_PORT: '0', ICHOR_LOG_LEVEL: 'silent', ...env });
+  return loadConfig({
+    ICHOR_DATABASE_URL: postgres.url,
+    ICHOR_DATA_DIR: folder.path,
+    ICHOR_HTTP_PORT: '0',
+    ICHOR_LOG_LEVEL: 'silent',
+    ...env,
+  });
 }
 
 /** The answer to one request, without a socket. */
 async function get(path: string, parts: Partial<AppParts> = {}) {
-  const app = buildApp({ database, log, checks: allWork, events: openEventStream(), ...parts });
+  const app = buildApp({
+    config: { dataDir: folder.path },
+    database,
+    log,
+    checks: allWork,
+    events: openEventStream(),
+    ...parts,
+  });
   const answer = await app.inject(path);
   await app.close();
-  return { status: answer.statusCode, body: answer.headers['content-type']?.includes('json') ? answer.json() : answer.body, headers: answer.headers };
+  return {
+    status: answer.statusCode,
+    body: answer.headers['content-type']?.includes('json') ? answer.json() : answer.body,
+    headers: answer.headers,
+  };
 }
 const studiesOf = async (path: string): Promise<StudyView[]> => (await get(path)).body.studies;
-const uidsOf = async (path: string): Promise<string[]> => (await studiesOf(path)).map((study) => study.studyInstanceUid);
+const uidsOf = async (path: string): Promise<string[]> =>
+  (await studiesOf(path)).map((study) => study.studyInstanceUid);
 
 describe('GET /api/studies', () => {
   test('puts flagged studies first, then those without analysis, then those under way, then clear ones', async () => {
     const states = ['clear', 'receiving', 'failed', 'queued', 'flagged', 'analysing', 'not-analysed'] as const;
-    for (const [index, state] of states.entries()) await addStudy(database, { uid: `1.2.${index}`, state, minutesAgo: 10 - index });
+    for (const [index, state] of states.entries())
+      await addStudy(database, { uid: `1.2.${index}`, state, minutesAgo: 10 - index });
     const found = await studiesOf('/api/studies');
-    expect(found.map((study) => study.state)).toEqual(['flagged', 'failed', 'not-analysed', 'receiving', 'queued', 'analysing', 'clear']);
+    expect(found.map((study) => study.state)).toEqual([
+      'flagged',
+      'failed',
+      'not-analysed',
+      'receiving',
+      'queued',
+      'analysing',
+      'clear',
+    ]);
   });
 
   test('orders equal states by priority, then by who has waited longest', async () => {
@@ -60,7 +102,13 @@ describe('GET /api/studies', () => {
     await addStudy(database, { uid: '1.2.3', state: 'receiving', accessionNumber: 'A-17', patientName: 'Doe^Jane' });
     for (const sop of ['1.1', '1.2', '1.3']) await addInstance(database, '1.2.3', sop);
     const resultId = await addResult(database, '1.2.3', 'flagged');
-    await addDelivery(database, resultId, { kind: 'SR', uid: '2.25.1', destination: 'HOSPPACS', state: 'stored', attempts: 1 });
+    await addDelivery(database, resultId, {
+      kind: 'SR',
+      uid: '2.25.1',
+      destination: 'HOSPPACS',
+      state: 'stored',
+      attempts: 1,
+    });
     const answer = await get('/api/studies');
     const study = answer.body.studies[0];
     expect(StudyViewSchema.parse(study)).toEqual(study);
@@ -73,7 +121,9 @@ describe('GET /api/studies', () => {
       findings: FINDINGS,
       keySlices: [{ sopInstanceUid: '1.2', finding: 'subdural', score: 0.98 }],
       model: { name: 'test-model', version: '1.0.0', sha256: 'ab' },
-      deliveries: [{ destination: 'HOSPPACS', object: 'SR', sopInstanceUid: '2.25.1', state: 'stored', attempts: 1, error: null }],
+      deliveries: [
+        { destination: 'HOSPPACS', object: 'SR', sopInstanceUid: '2.25.1', state: 'stored', attempts: 1, error: null },
+      ],
     });
     expect(study.times.flagged).not.toBeNull();
   });
@@ -89,7 +139,12 @@ describe('GET /api/studies', () => {
   test('pages through every study once, whatever the page size', async () => {
     const states = ['flagged', 'clear', 'queued'] as const;
     for (let index = 0; index < 23; index++)
-      await addStudy(database, { uid: `1.2.${index}`, state: states[index % 3]!, priority: 1 + (index % 2), minutesAgo: Math.floor(index / 4) });
+      await addStudy(database, {
+        uid: `1.2.${index}`,
+        state: states[index % 3]!,
+        priority: 1 + (index % 2),
+        minutesAgo: Math.floor(index / 4),
+      });
     const whole = await uidsOf('/api/studies');
     const paged: string[] = [];
     for (let cursor: string | null = ''; cursor !== null; ) {
@@ -145,10 +200,16 @@ describe('other answers', () => {
   });
 
   test('incidents, the newest first, by study and page', async () => {
-    for (const [code, uid] of [['A', '1.2.1'], ['B', '1.2.2'], ['C', '1.2.1']] as const) await addIncident(database, code, uid);
+    for (const [code, uid] of [
+      ['A', '1.2.1'],
+      ['B', '1.2.2'],
+      ['C', '1.2.1'],
+    ] as const)
+      await addIncident(database, code, uid);
     const incidents = (await get('/api/incidents')).body.incidents;
     expect(incidents.map((incident: { code: string }) => incident.code)).toEqual(['C', 'B', 'A']);
-    const ofStudy = (await get(`/api/incidents?studyInstanceUid=1.2.1&before=${incidents[0].incidentId}`)).body.incidents;
+    const ofStudy = (await get(`/api/incidents?studyInstanceUid=1.2.1&before=${incidents[0].incidentId}`)).body
+      .incidents;
     expect(ofStudy.map((incident: { code: string }) => incident.code)).toEqual(['A']);
   });
 
@@ -168,26 +229,34 @@ describe('other answers', () => {
   });
 
   test('503 with DATABASE_UNAVAILABLE while the database is away', async () => {
-    const gone = { ...database, pool: { query: () => Promise.reject(Object.assign(new Error('connect refused'), { code: 'ECONNREFUSED' })) } };
-    const { status, body } = await get('/api/studies', { database: gone as unknown as Database });
+    const away = new IchorError('DATABASE_UNAVAILABLE', { reason: 'connection refused' });
+    const gone: Database = { ...database, pool: { query: () => Promise.reject(away) } };
+    const { status, body } = await get('/api/studies', { database: gone });
+    expect((await get('/metrics', { database: gone })).status).toBe(200);
     expect([status, body.code]).toEqual([503, 'DATABASE_UNAVAILABLE']);
   });
 });
 
 describe('GET /readyz', () => {
   test('200 when every part works; /healthz answers in any case', async () => {
-    expect((await get('/readyz')).body).toMatchObject({ ready: true, parts: { database: { ok: true }, disk: { ok: true } } });
+    expect((await get('/readyz')).body).toMatchObject({
+      ready: true,
+      parts: { database: { ok: true }, disk: { ok: true } },
+    });
     expect((await get('/healthz')).status).toBe(200);
   });
 
-  test.each(['database', 'queue', 'model', 'disk'] as const)('503 naming the problem when the %s does not work', async (part) => {
-    const broken = () => Promise.reject(new IchorError('INTERNAL', { reason: `${part} is broken` }));
-    const { status, body } = await get('/readyz', { checks: { ...allWork, [part]: broken } });
-    expect(status).toBe(503);
-    expect(body.parts[part]).toMatchObject({ ok: false, code: 'INTERNAL' });
-    expect(body.parts[part].problem).toContain(`${part} is broken`);
-    expect(Object.values(body.parts as Record<string, { ok: boolean }>).filter(({ ok }) => ok)).toHaveLength(3);
-  });
+  test.each(['database', 'queue', 'model', 'disk'] as const)(
+    '503 naming the problem when the %s does not work',
+    async (part) => {
+      const broken = () => Promise.reject(new IchorError('INTERNAL', { reason: `${part} is broken` }));
+      const { status, body } = await get('/readyz', { checks: { ...allWork, [part]: broken } });
+      expect(status).toBe(503);
+      expect(body.parts[part]).toMatchObject({ ok: false, code: 'INTERNAL' });
+      expect(body.parts[part].problem).toContain(`${part} is broken`);
+      expect(Object.values(body.parts as Record<string, { ok: boolean }>).filter(({ ok }) => ok)).toHaveLength(3);
+    },
+  );
 
   test('a part that never answers counts as broken', async () => {
     const { status, body } = await get('/readyz', { checks: { ...allWork, queue: () => new Promise(() => {}) } });
@@ -216,7 +285,8 @@ describe('GET /api/events', () => {
     const streams = await Promise.all([1, 2, 3].map(() => openStream(role.port)));
     try {
       await addResult(database, '1.2.3', 'flagged');
-      for (const stream of streams) expect(await stream.next('study')).toMatchObject({ studyInstanceUid: '1.2.3', state: 'flagged' });
+      for (const stream of streams)
+        expect(await stream.next('study')).toMatchObject({ studyInstanceUid: '1.2.3', state: 'flagged' });
       await database.pool.query(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'LISTEN%'`);
       for (const stream of streams) expect(await stream.next('resync')).toEqual({});
       await addIncident(database, 'STORE_REFUSED', '1.2.3');
@@ -230,7 +300,10 @@ describe('GET /api/events', () => {
   test('a second listener on the port is refused with the variable to change', async () => {
     const role = await startWorklistRole(configWith({}), log);
     const second = startWorklistRole(configWith({ ICHOR_HTTP_PORT: String(role.port) }), log);
-    await expect(second).rejects.toMatchObject({ code: 'PORT_IN_USE', message: expect.stringContaining('ICHOR_HTTP_PORT') });
+    await expect(second).rejects.toMatchObject({
+      code: 'PORT_IN_USE',
+      message: expect.stringContaining('ICHOR_HTTP_PORT'),
+    });
     await role.close();
   });
 });

@@ -12,7 +12,9 @@ export const FINDINGS: Findings = {
 };
 
 export async function emptyTables(database: Database): Promise<void> {
-  await database.pool.query('TRUNCATE study, series, instance, result, slice_feature, derived_object, delivery, incident CASCADE');
+  await database.pool.query(
+    'TRUNCATE study, series, instance, result, slice_feature, derived_object, delivery, incident CASCADE',
+  );
 }
 
 type StudyRow = {
@@ -29,13 +31,24 @@ export async function addStudy(database: Database, row: StudyRow): Promise<void>
   await database.pool.query(
     `INSERT INTO study (study_instance_uid, state, priority, first_instance_at, last_instance_at, accession_number, patient_name, patient_id)
      VALUES ($1, $2, $3, now() - $4 * interval '1 minute', now() - $4 * interval '1 minute', $5, $6, $7)`,
-    [row.uid, row.state, row.priority ?? 3, row.minutesAgo ?? 1, row.accessionNumber ?? null, row.patientName ?? null, row.patientId ?? null],
+    [
+      row.uid,
+      row.state,
+      row.priority ?? 3,
+      row.minutesAgo ?? 1,
+      row.accessionNumber ?? null,
+      row.patientName ?? null,
+      row.patientId ?? null,
+    ],
   );
 }
 
 export async function addInstance(database: Database, study: string, sopInstanceUid: string): Promise<void> {
   const series = `${study}.1`;
-  await database.pool.query('INSERT INTO series (series_instance_uid, study_instance_uid) VALUES ($1, $2) ON CONFLICT DO NOTHING', [series, study]);
+  await database.pool.query(
+    'INSERT INTO series (series_instance_uid, study_instance_uid) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+    [series, study],
+  );
   await database.pool.query(
     `INSERT INTO instance (spool_path, sop_instance_uid, series_instance_uid, study_instance_uid, sop_class_uid, transfer_syntax_uid, size_bytes)
      VALUES ($1, $2, $3, $4, '1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.1.2.1', 1000)`,
@@ -59,7 +72,13 @@ export async function addResult(database: Database, study: string, state: 'flagg
   return Number(rows[0].result_id);
 }
 
-type DeliveryRow = { readonly kind: 'SR' | 'SC'; readonly uid: string; readonly destination: string; readonly state: string; readonly attempts: number };
+type DeliveryRow = {
+  readonly kind: 'SR' | 'SC';
+  readonly uid: string;
+  readonly destination: string;
+  readonly state: string;
+  readonly attempts: number;
+};
 
 export async function addDelivery(database: Database, resultId: number, row: DeliveryRow): Promise<void> {
   await database.pool.query(
@@ -73,5 +92,8 @@ export async function addDelivery(database: Database, resultId: number, row: Del
 }
 
 export async function addIncident(database: Database, code: string, study: string): Promise<void> {
-  await database.pool.query(`INSERT INTO incident (code, message, study_instance_uid) VALUES ($1, 'what happened', $2)`, [code, study]);
+  await database.pool.query(
+    `INSERT INTO incident (code, message, study_instance_uid) VALUES ($1, 'what happened', $2)`,
+    [code, study],
+  );
 }

@@ -1,16 +1,18 @@
 /** The HTTP routes. Building the app is separate from listening, so that tests call it without a socket. */
-import type { Database, Log, StudyView } from '@ichor/shared';
-import { asIchorError, type ErrorCode, IchorError, renderMetrics } from '@ichor/shared';
+import type { Config, Database, Log, StudyView } from '@ichor/shared';
+import { asIchorError, type ErrorCode, IchorError, reasonOf, renderMetrics } from '@ichor/shared';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import type { EventStream } from './eventStream.ts';
 import { listIncidents } from './incidents.ts';
 import { PAGE_CSS, PAGE_HOURS, PAGE_JS, PAGE_ROWS, renderPage } from './page.ts';
 import { encodeCursor, parseIncidentQuery, parseStudyQuery } from './queries.ts';
 import { type Checks, readiness } from './readiness.ts';
+import { stateMetrics } from './stateMetrics.ts';
 import { findStudy, listStudies } from './studies.ts';
 import { studyJsonSchema } from './studySchema.ts';
 
 export type AppParts = {
+  readonly config: Pick<Config, 'dataDir'>;
   readonly database: Database;
   readonly log: Log;
   readonly checks: Checks;
@@ -39,7 +41,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   return app;
 }
 
-function addHealth(app: FastifyInstance, { checks }: AppParts): void {
+function addHealth(app: FastifyInstance, { checks, config, database }: AppParts): void {
   app.get('/healthz', async () => ({ service: 'ichor', alive: true }));
   app.get('/readyz', async (_request, reply) => {
     const answer = await readiness(checks);
@@ -47,7 +49,7 @@ function addHealth(app: FastifyInstance, { checks }: AppParts): void {
   });
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await renderMetrics();
-    return reply.type(contentType).send(text);
+    return reply.type(contentType).send(text + (await stateMetrics(database, config.dataDir)));
   });
 }
 
@@ -94,18 +96,9 @@ function answerErrors(app: FastifyInstance, log: Log): void {
   });
 }
 
-/** Fastify's own 4xx (a malformed URL) and PostgreSQL's class 22 (a NUL in a UID) are the client's fault; a lost database is nobody's here. */
+/** Fastify's own 4xx (a malformed URL) and PostgreSQL's class 22 (a NUL in a UID) are the client's fault. */
 function asHttpError(thrown: unknown): IchorError {
-  const { statusCode, code, message } = thrown as { statusCode?: number; code?: string; message?: string };
-  if ((statusCode ?? 500) < 500 || /^22/.test(code ?? '')) return new IchorError('REQUEST_INVALID', { reason: message ?? '' });
-  if (isConnectionLoss(code, message)) return new IchorError('DATABASE_UNAVAILABLE', { reason: message ?? code ?? '' });
-  return asIchorError(thrown);
-}
-
-/** PostgreSQL error classes 08 (connection), 53 (resources), 57P (shutdown), and the socket's own. */
-function isConnectionLoss(code = '', message = ''): boolean {
-  return (
-    /^(08|53|57P)|^E(CONN|PIPE|HOST|NET|TIMEDOUT)/.test(code) ||
-    /connection (terminated|timeout)|timeout exceeded/i.test(message)
-  );
+  const { statusCode, code } = thrown as { statusCode?: number; code?: string };
+  const clientsFault = (statusCode ?? 500) < 500 || /^22/.test(code ?? '');
+  return clientsFault ? new IchorError('REQUEST_INVALID', { reason: reasonOf(thrown) }) : asIchorError(thrown);
 }

@@ -8,7 +8,6 @@
  */
 import type { Database, Log } from '@ichor/shared';
 import { reasonOf } from '@ichor/shared';
-import type { PoolClient } from 'pg';
 
 /** What changed since the last call. `resync`: notices may have been missed; read everything again. */
 export type Changes = {
@@ -28,7 +27,7 @@ export function watchChanges(
   log: Log,
   onChanges: (changes: Changes) => void,
 ): { close(): Promise<void> } {
-  let client: PoolClient | null = null;
+  let client: Awaited<ReturnType<Database['connect']>> | null = null;
   let closed = false;
   let pauseMs = 1_000;
   let retryTimer: NodeJS.Timeout | undefined;
@@ -51,20 +50,21 @@ export function watchChanges(
     gather();
   };
   const lost = (reason: string): void => {
-    client?.release(true);
+    client?.end().catch(() => {});
     client = null;
-    if (closed) return;
+    if (closed || retryTimer !== undefined) return;
     log.event('worklist.changes-lost', { reason, retryInMs: pauseMs });
     retryTimer = setTimeout(() => void listen(true), pauseMs);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
   };
   const listen = async (again: boolean): Promise<void> => {
+    retryTimer = undefined;
     try {
-      const fresh = await database.pool.connect();
-      if (closed) return fresh.release(true);
+      const fresh = await database.connect();
+      if (closed) return await fresh.end();
       client = fresh;
       fresh.on('notification', (message) => notice(message.payload ?? ''));
-      fresh.once('error', (error) => lost(reasonOf(error)));
+      fresh.on('error', (error) => lost(reasonOf(error)));
       await fresh.query(`LISTEN ${CHANNEL}`);
       pauseMs = 1_000;
       if (again) pending.resync = true;
@@ -81,7 +81,7 @@ export function watchChanges(
       clearTimeout(retryTimer);
       clearTimeout(gatherTimer);
       await listening;
-      client?.release(true);
+      await client?.end().catch(() => {});
       client = null;
     },
   };

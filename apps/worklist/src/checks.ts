@@ -8,11 +8,7 @@ import { verifyBundle } from '@ichor/worker';
 
 /** @throws IchorError DATABASE_UNAVAILABLE */
 export async function checkDatabase(database: Database): Promise<void> {
-  try {
-    await database.pool.query('SELECT 1 FROM study LIMIT 1');
-  } catch (error) {
-    throw new IchorError('DATABASE_UNAVAILABLE', { reason: reasonOf(error) }, error);
-  }
+  await database.pool.query('SELECT 1 FROM study LIMIT 1');
 }
 
 /** @throws IchorError QUEUE_UNAVAILABLE */

@@ -15,7 +15,7 @@ import { findStudies } from './studies.ts';
  */
 export async function startWorklistRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
   const database = await openDatabase(config, log);
-  const queues = await openQueues(config, database);
+  const queues = await openQueues(config, database, log);
   const events = openEventStream();
   const changes = watchChanges(database, log, (change) => void announce(change, database, events, log));
   const checks = {
@@ -24,7 +24,7 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     model: modelProbe(config.modelDir),
     disk: () => checkDisk(config.dataDir, config.diskFloorBytes),
   };
-  const app = buildApp({ database, log, checks, events });
+  const app = buildApp({ config, database, log, checks, events });
   const close = async (): Promise<void> => {
     events.close();
     await app.close();

@@ -8,8 +8,8 @@ import type { Config } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
 import { readInstanceFile, storeFiles } from '@ichor/worker';
 import { type Cli, untilSignal } from '../context.ts';
-import { type DemoFolder, openDemoFolder } from '../demo/demoFolder.ts';
 import { demoConfig, PACS_AE_TITLE, SCANNER_AE_TITLE } from '../demo/demoConfig.ts';
+import { type DemoFolder, openDemoFolder } from '../demo/demoFolder.ts';
 import { fileLog } from '../demo/fileLog.ts';
 import { freePort } from '../demo/freePort.ts';
 import { missing } from '../demo/outcome.ts';
@@ -53,11 +53,31 @@ async function play(cli: Cli, options: Options, closers: Closers): Promise<ExitC
   const folder = openDemoFolder(FOLDER);
   closers.push(() => folder.close());
   terminal.print(paint(terminal, 'bold', 'Ichor demo: synthetic head CT from a scanner to the worklist'));
-  const pacs = await stage(terminal, 'PACS', () => startPacs(folder, closers), ({ port }) => `${PACS_AE_TITLE} takes studies on 127.0.0.1:${port}`);
+  const pacs = await stage(
+    terminal,
+    'PACS',
+    () => startPacs(folder, closers),
+    ({ port }) => `${PACS_AE_TITLE} takes studies on 127.0.0.1:${port}`,
+  );
   const config = await demoConfig(cli.env, folder, pacs.port);
-  const roles = await stage(terminal, 'Ichor', () => startIchor(config, folder, options, closers), describeRoles(config));
-  const studies = await stage(terminal, 'Phantoms', () => makePhantoms(folder.phantoms), (made) => made.map(({ title }) => title).join('; '));
-  await stage(terminal, 'Scanner', () => scan(cli, config, studies), (count) => `${SCANNER_AE_TITLE} has sent ${count} instances to ${config.aeTitle}`);
+  const roles = await stage(
+    terminal,
+    'Ichor',
+    () => startIchor(config, folder, options, closers),
+    describeRoles(config),
+  );
+  const studies = await stage(
+    terminal,
+    'Phantoms',
+    () => makePhantoms(folder.phantoms),
+    (made) => made.map(({ title }) => title).join('; '),
+  );
+  await stage(
+    terminal,
+    'Scanner',
+    () => scan(cli, config, studies),
+    (count) => `${SCANNER_AE_TITLE} has sent ${count} instances to ${config.aeTitle}`,
+  );
   const seen = await stage(
     terminal,
     'Results',
@@ -77,7 +97,12 @@ async function startPacs(folder: DemoFolder, closers: Closers): Promise<DemoPacs
   return pacs;
 }
 
-async function startIchor(config: Config, folder: DemoFolder, { keep }: Options, closers: Closers): Promise<RunningRoles> {
+async function startIchor(
+  config: Config,
+  folder: DemoFolder,
+  { keep }: Options,
+  closers: Closers,
+): Promise<RunningRoles> {
   const log = fileLog(config, folder.log);
   const roles = await startRoles(config, ['receiver', 'worker', 'worklist'], log);
   closers.push(async () => {
@@ -87,8 +112,10 @@ async function startIchor(config: Config, folder: DemoFolder, { keep }: Options,
   return roles;
 }
 
-const describeRoles = (config: Config) => (roles: RunningRoles): string =>
-  `${config.aeTitle} listens on 127.0.0.1:${roles.dicomPort}, the worklist on http://127.0.0.1:${roles.httpPort}/`;
+const describeRoles =
+  (config: Config) =>
+  (roles: RunningRoles): string =>
+    `${config.aeTitle} listens on 127.0.0.1:${roles.dicomPort}, the worklist on http://127.0.0.1:${roles.httpPort}/`;
 
 /** C-STORE of both studies, each over an association of its own. @returns instances sent */
 async function scan({ terminal }: Cli, config: Config, studies: readonly DemoStudy[]): Promise<number> {
@@ -97,7 +124,9 @@ async function scan({ terminal }: Cli, config: Config, studies: readonly DemoStu
   const progress = startProgress(terminal, '  Sending', total);
   for (const { study } of studies) {
     const files = await Promise.all(study.files.map(readInstanceFile));
-    const outcomes = await storeFiles(peer, { callingAeTitle: SCANNER_AE_TITLE, tls: null }, files, () => progress.step(''));
+    const outcomes = await storeFiles(peer, { callingAeTitle: SCANNER_AE_TITLE, tls: null }, files, () =>
+      progress.step(''),
+    );
     const refused = outcomes.find(({ error }) => error !== null)?.error;
     if (refused instanceof IchorError) throw refused;
   }

@@ -7,7 +7,7 @@ import { EXIT, type ExitCode } from '../exitCodes.ts';
 export async function migrate(cli: Cli): Promise<ExitCode> {
   const config = configOf(cli);
   const database = await openDatabase(config, createLog({ ...config, logLevel: 'error' }, 'migrate'));
-  const { rows } = await database.pool.query('SELECT count(*)::int AS count FROM pgmigrations');
+  const { rows } = await database.pool.query('SELECT count(*)::int AS count FROM migration');
   await database.close();
   cli.terminal.print(`The database is up to date (${rows[0].count} migrations).`);
   return EXIT.done;

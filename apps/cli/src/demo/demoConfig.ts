@@ -9,7 +9,13 @@ export const SCANNER_AE_TITLE = 'CTSCANNER';
 /** Short: the scanner of the demo sends without a break. */
 const QUIET_PERIOD_MS = 2_000;
 const DISK_FLOOR_BYTES = 104_857_600;
-const KEPT = ['ICHOR_MODEL', 'ICHOR_THRESHOLDS', 'ICHOR_EXECUTION_PROVIDERS', 'ICHOR_INFERENCE_THREADS', 'ICHOR_INFERENCE_TIMEOUT_MS'];
+const KEPT = [
+  'ICHOR_MODEL',
+  'ICHOR_THRESHOLDS',
+  'ICHOR_EXECUTION_PROVIDERS',
+  'ICHOR_INFERENCE_THREADS',
+  'ICHOR_INFERENCE_TIMEOUT_MS',
+];
 
 /** @throws IchorError CONFIG_INVALID */
 export async function demoConfig(

@@ -21,16 +21,21 @@ function missingOf(found: StudyView, state: string, files: number, received: Rec
   if (found.receivedInstances !== files) problems.push(`has ${found.receivedInstances} of ${files} instances.`);
   if (found.state !== state) problems.push(`is ${found.state}, not ${state}${explained(found)}.`);
   for (const kind of state === 'flagged' ? (['SR', 'SC'] as const) : (['SR'] as const))
-    if (!found.deliveries.some(({ object }) => object === kind)) problems.push(`has no ${kind === 'SR' ? 'report' : 'heat map'}.`);
+    if (!found.deliveries.some(({ object }) => object === kind))
+      problems.push(`has no ${kind === 'SR' ? 'report' : 'heat map'}.`);
   for (const { object, sopInstanceUid, state: delivery, error } of found.deliveries)
-    if (!received.has(sopInstanceUid)) problems.push(`misses an ${object} in the PACS (${delivery}${error ? `: ${error}` : ''}).`);
+    if (!received.has(sopInstanceUid))
+      problems.push(`misses an ${object} in the PACS (${delivery}${error ? `: ${error}` : ''}).`);
   return problems;
 }
 
-const explained = ({ reason, error }: StudyView): string => (reason ? `: ${reason.sentence}` : error ? `: ${error}` : '');
+const explained = ({ reason, error }: StudyView): string =>
+  reason ? `: ${reason.sentence}` : error ? `: ${error}` : '';
 
 /** Whether nothing more will happen to a study: it has a result, and each object has arrived or was given up. */
 export function isSettled(study: StudyView, received: Received): boolean {
   if (!RESULT_STATES.some((state) => state === study.state) || study.deliveries.length === 0) return false;
-  return study.deliveries.every(({ state, sopInstanceUid }) => state === 'dead' || (state !== 'pending' && received.has(sopInstanceUid)));
+  return study.deliveries.every(
+    ({ state, sopInstanceUid }) => state === 'dead' || (state !== 'pending' && received.has(sopInstanceUid)),
+  );
 }

@@ -9,9 +9,21 @@ export type DemoStudy = {
   readonly expected: ResultState;
 };
 
-const STUDIES: readonly { name: string; title: string; seed: number; bleeds: readonly Bleed[]; expected: ResultState }[] = [
+const STUDIES: readonly {
+  name: string;
+  title: string;
+  seed: number;
+  bleeds: readonly Bleed[];
+  expected: ResultState;
+}[] = [
   { name: 'normal', title: 'no hemorrhage', seed: 2, bleeds: [], expected: 'clear' },
-  { name: 'bleed', title: 'a subdural and an intraparenchymal hemorrhage', seed: 1, bleeds: ['subdural', 'intraparenchymal'], expected: 'flagged' },
+  {
+    name: 'bleed',
+    title: 'a subdural and an intraparenchymal hemorrhage',
+    seed: 1,
+    bleeds: ['subdural', 'intraparenchymal'],
+    expected: 'flagged',
+  },
 ];
 const SLICES = 32;
 
@@ -19,7 +31,13 @@ const SLICES = 32;
 export async function makePhantoms(folder: string): Promise<DemoStudy[]> {
   const made: DemoStudy[] = [];
   for (const { name, title, seed, bleeds, expected } of STUDIES) {
-    const study = await writePhantomStudy({ out: join(folder, name), seed, bleeds, slices: SLICES, uidSalt: `demo ${Date.now()}` });
+    const study = await writePhantomStudy({
+      out: join(folder, name),
+      seed,
+      bleeds,
+      slices: SLICES,
+      uidSalt: `demo ${Date.now()}`,
+    });
     made.push({ title, study, expected });
   }
   return made;

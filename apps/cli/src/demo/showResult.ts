@@ -6,7 +6,12 @@ import type { Received } from './outcome.ts';
 import { worklistTable } from './worklistTable.ts';
 
 /** @param studies in the order of the worklist */
-export function showResult(terminal: Terminal, studies: readonly StudyView[], received: Received, url: string | null): void {
+export function showResult(
+  terminal: Terminal,
+  studies: readonly StudyView[],
+  received: Received,
+  url: string | null,
+): void {
   terminal.print();
   terminal.print(paint(terminal, 'bold', 'Worklist'));
   for (const line of worklistTable(terminal, studies)) terminal.print(`  ${line}`);
@@ -20,7 +25,9 @@ export function showResult(terminal: Terminal, studies: readonly StudyView[], re
 
 function filesOf(study: StudyView, received: Received): string[] {
   const paths = (kind: 'SR' | 'SC'): string[] =>
-    study.deliveries.filter(({ object }) => object === kind).flatMap(({ sopInstanceUid }) => received.get(sopInstanceUid) ?? []);
+    study.deliveries
+      .filter(({ object }) => object === kind)
+      .flatMap(({ sopInstanceUid }) => received.get(sopInstanceUid) ?? []);
   const shown = (path: string): string => relative(process.cwd(), path);
   const maps = paths('SC');
   const lines = paths('SR').map((path) => `${study.accessionNumber}  report     ${shown(path)}`);

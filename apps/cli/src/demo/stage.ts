@@ -2,7 +2,12 @@
 import { paint, type Terminal } from '../terminal.ts';
 
 /** Prints `name  text  (1.2 s)` when the work is done; on a terminal the name shows while it lasts. */
-export async function stage<T>(terminal: Terminal, name: string, work: () => Promise<T>, tell: (result: T) => string): Promise<T> {
+export async function stage<T>(
+  terminal: Terminal,
+  name: string,
+  work: () => Promise<T>,
+  tell: (result: T) => string,
+): Promise<T> {
   const title = paint(terminal, 'cyan', name.padEnd(10));
   terminal.whisper(`  ${title}  …`);
   const startedAt = performance.now();

@@ -21,7 +21,9 @@ export function worklistTable(terminal: Terminal, studies: readonly StudyView[])
 function findingsText({ findings, reason, error }: StudyView): string {
   if (findings === null) return reason?.sentence ?? error ?? '';
   const present = Object.entries(findings).filter(([name, finding]) => name !== 'any' && finding.present);
-  const named = present.toSorted(([, a], [, b]) => b.score - a.score).map(([name, { score }]) => `${name} ${score.toFixed(2)}`);
+  const named = present
+    .toSorted(([, a], [, b]) => b.score - a.score)
+    .map(([name, { score }]) => `${name} ${score.toFixed(2)}`);
   return [`any ${findings.any.score.toFixed(2)}`, ...named].join(', ');
 }
 
@@ -32,7 +34,10 @@ function secondsFromCompletion({ times, state }: StudyView): string {
 }
 
 function deliveryText({ deliveries }: StudyView): string {
-  const count = (object: 'SR' | 'SC'): number => deliveries.filter((one) => one.object === object && one.state !== 'pending').length;
+  const count = (object: 'SR' | 'SC'): number =>
+    deliveries.filter((one) => one.object === object && one.state !== 'pending').length;
   const maps = count('SC');
-  return [count('SR') > 0 && 'report', maps > 0 && `${maps} heat map${maps === 1 ? '' : 's'}`].filter(Boolean).join(' + ');
+  return [count('SR') > 0 && 'report', maps > 0 && `${maps} heat map${maps === 1 ? '' : 's'}`]
+    .filter(Boolean)
+    .join(' + ');
 }

@@ -1,0 +1,68 @@
+/**
+ * What the database and the disk say, in the exposition format of Prometheus, beside the counters of this process: so the
+ * worklist tells of every role, wherever it runs.
+ */
+import type { Database } from '@ichor/shared';
+import { freeBytes } from './checks.ts';
+
+type Sample = { readonly labels: Readonly<Record<string, string>>; readonly value: number };
+
+/** Ends in a line break. While the database is away its figures are left out, which an alert can tell from zero. */
+export async function stateMetrics(database: Database, dataDir: string): Promise<string> {
+  const [studies, deliveries, oldest, disk] = await Promise.all([
+    samples(() => countStudies(database)),
+    samples(() => countDeliveries(database)),
+    samples(() => oldestDue(database)),
+    samples(async () => [{ labels: {}, value: await freeBytes(dataDir) }]),
+  ]);
+  return [
+    ...gauge('ichor_studies', 'Studies by state', studies),
+    ...gauge('ichor_deliveries', 'Objects of current results by destination and state', deliveries),
+    ...gauge('ichor_oldest_due_study_seconds', 'How long the oldest complete study has waited for its result', oldest),
+    ...gauge('ichor_disk_free_bytes', 'Free bytes under the data folder', disk),
+    '',
+  ].join('\n');
+}
+
+async function samples(read: () => Promise<Sample[]>): Promise<Sample[]> {
+  try {
+    return await read();
+  } catch {
+    return [];
+  }
+}
+
+async function countStudies(database: Database): Promise<Sample[]> {
+  const { rows } = await database.pool.query('SELECT state, count(*)::int AS count FROM study GROUP BY state');
+  return rows.map(({ state, count }) => ({ labels: { state }, value: count }));
+}
+
+async function countDeliveries(database: Database): Promise<Sample[]> {
+  const { rows } = await database.pool.query(
+    `SELECT d.destination, d.state, count(*)::int AS count
+       FROM delivery d JOIN study s ON s.result_id = d.result_id GROUP BY d.destination, d.state`,
+  );
+  return rows.map(({ destination, state, count }) => ({ labels: { destination, state }, value: count }));
+}
+
+async function oldestDue(database: Database): Promise<Sample[]> {
+  const { rows } = await database.pool.query(
+    `SELECT coalesce(extract(epoch FROM now() - min(completed_at)), 0)::float8 AS seconds
+       FROM study WHERE completion = 'complete' AND analysed_request < request`,
+  );
+  return [{ labels: {}, value: rows[0].seconds }];
+}
+
+function gauge(name: string, help: string, values: readonly Sample[]): string[] {
+  if (values.length === 0) return [];
+  return [
+    `# HELP ${name} ${help}`,
+    `# TYPE ${name} gauge`,
+    ...values.map((sample) => `${name}${labelsOf(sample)} ${sample.value}`),
+  ];
+}
+
+function labelsOf({ labels }: Sample): string {
+  const pairs = Object.entries(labels).map(([name, value]) => `${name}="${value.replace(/[\\"\n]/g, '\\$&')}"`);
+  return pairs.length === 0 ? '' : `{${pairs.join(',')}}`;
+}
