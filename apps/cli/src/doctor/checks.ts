@@ -3,14 +3,15 @@ import { randomUUID } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Config, Destination } from '@ichor/shared';
-import { createLog, openDatabase, openQueues, reasonOf } from '@ichor/shared';
+import type { Config, Database, Destination } from '@ichor/shared';
+import { createLog, IchorError, openDatabase, openQueues, reasonOf } from '@ichor/shared';
 import { echo } from '@ichor/worker';
 import { checkDatabase, checkModel, checkQueue, freeBytes } from '@ichor/worklist';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkPort, isOurDicom, isOurHttp } from './ports.ts';
 
 const OLDEST_NODE = 24;
+const DATABASE_DEADLINE_MS = 8_000;
 
 /** @param version `process.versions.node` */
 export function checkNode(version: string): Finding {
@@ -31,10 +32,10 @@ export async function* checkAll(config: Config): AsyncGenerator<Finding> {
   yield await settled('HTTP port', () => checkPort('HTTP port', 'ICHOR_HTTP_PORT', config, () => isOurHttp(config)));
   if (config.tls !== null) yield await settled('TLS', () => checkTlsFiles(config.tls!));
   yield* checkStores(config);
-  yield await settled(
-    'model',
-    async () => (await checkModel(config.modelDir), ok('model', `the bundle in ${config.modelDir} verifies`)),
-  );
+  yield await settled('model', async () => {
+    await checkModel(config.modelDir);
+    return ok('model', `the bundle in ${config.modelDir} verifies`);
+  });
   for (const destination of config.destinations)
     yield await settled(destination.aeTitle, () => checkDestination(destination, config));
 }
@@ -99,22 +100,32 @@ async function* checkStores(config: Config): AsyncGenerator<Finding> {
     return;
   }
   const log = createLog({ ...config, logLevel: 'silent' }, 'doctor');
-  const database = await openDatabase(config, log).catch((error: unknown) => reasonOf(error));
+  const database = await withinDeadline(openDatabase(config, log)).catch((error: unknown) => reasonOf(error));
   if (typeof database === 'string') {
     yield fail('database', database);
     yield fail('queue', 'cannot be checked without the database');
     return;
   }
-  yield await settled(
-    'database',
-    async () => (await checkDatabase(database), ok('database', 'answers; the schema is up to date')),
-  );
+  yield await settled('database', async () => {
+    await checkDatabase(database);
+    return ok('database', 'answers; the schema is up to date');
+  });
   yield await settled('queue', async () => {
     const queues = await openQueues(config, database);
     await checkQueue(queues).finally(() => queues.close());
     return ok('queue', config.queueUrl === null ? 'answers (on the database)' : 'answers');
   });
   await database.close();
+}
+
+/** A role waits long for a database that is starting; a person who asks does not. */
+async function withinDeadline(opening: Promise<Database>): Promise<Database> {
+  const reason = `no answer within ${DATABASE_DEADLINE_MS / 1000} s`;
+  const late = new Promise<never>((_, reject) => {
+    setTimeout(() => reject(new IchorError('DATABASE_UNAVAILABLE', { reason })), DATABASE_DEADLINE_MS).unref();
+  });
+  opening.catch(() => {});
+  return Promise.race([opening, late]);
 }
 
 async function checkDestination(destination: Destination, config: Config): Promise<Finding> {
