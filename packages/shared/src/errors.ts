@@ -48,6 +48,10 @@ export const ERRORS = {
     retryable: false,
     message: 'The instance exceeds {limitBytes} bytes. Raise ICHOR_MAX_INSTANCE_BYTES if such instances are expected.',
   },
+  MEMORY_EXHAUSTED: {
+    retryable: true,
+    message: 'Too many instances are being received at once. Send again, or raise ICHOR_MAX_MEMORY_BYTES.',
+  },
   DUPLICATE_SOP_INSTANCE: {
     retryable: false,
     message:

@@ -1,0 +1,2 @@
+/** The door of the receiver. */
+export { startReceiverRole } from './receiver.ts';

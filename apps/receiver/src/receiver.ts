@@ -1,0 +1,116 @@
+/** ★ The receiver role: association → instance → spool → index → study complete → job. */
+import type { Config, Incidents, Log, Spool } from '@ichor/shared';
+import { IchorError, metrics, openDatabase, openIncidents, openQueues, openSpool } from '@ichor/shared';
+import { recordCommitment } from './commitment.ts';
+import { type StudyIndex, startStudyIndex } from './index/studyIndex.ts';
+import { listenDicom } from './listen.ts';
+import { makeMemoryBudget } from './memory.ts';
+import type { AssociationContext, AssociationEvents } from './scp.ts';
+import { type StoreOutcome, storeInstance } from './storeInstance.ts';
+
+/**
+ * Opens the spool, takes up what is unfinished in it, and listens.
+ * @throws IchorError PORT_IN_USE, DATABASE_UNAVAILABLE, DATA_DIR_UNUSABLE, …
+ */
+export async function startReceiverRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
+  const spool = await openSpool(config.dataDir, config.diskFloorBytes);
+  await spool.removeTemporaries();
+  const database = await openDatabase(config, log);
+  const queues = await openQueues(config, database, log);
+  const incidents = openIncidents(database, log);
+  const index = startStudyIndex({ config, log, database, queues, spool, incidents });
+  const close = async (): Promise<void> => {
+    await index.close();
+    await incidents.close();
+    await queues.close();
+    await database.close();
+  };
+  const events: AssociationEvents = {
+    ...associationEvents({ config, log, spool, index, incidents }),
+    commitment: (report) => recordCommitment(database, report, log, incidents),
+  };
+  try {
+    const dicom = await listenDicom(config, associationContext(config, events));
+    log.event('role.started', { port: dicom.port });
+    return {
+      port: dicom.port,
+      async close() {
+        await dicom.close();
+        await close();
+      },
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+const associationContext =
+  (config: Config, events: AssociationEvents) =>
+  (openAssociations: () => number): AssociationContext => ({
+    config,
+    events,
+    openAssociations,
+    memory: makeMemoryBudget(config.maxMemoryBytes),
+  });
+
+type Parts = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly spool: Spool;
+  readonly index: StudyIndex;
+  readonly incidents: Incidents;
+};
+
+function associationEvents({ config, log, spool, index, incidents }: Parts): Omit<AssociationEvents, 'commitment'> {
+  return {
+    accepted(association) {
+      metrics.association('accepted');
+      log.event('association.opened', association);
+    },
+    rejected(callingAeTitle, { text }) {
+      metrics.association('rejected');
+      log.event('association.rejected', { callingAeTitle, reason: text });
+      incidents.record({
+        code: 'ASSOCIATION_REFUSED',
+        message: `An association of ${callingAeTitle} was rejected: ${text}.`,
+        callingAeTitle,
+      });
+    },
+    aborted(association, reason) {
+      metrics.association('aborted');
+      log.event('association.aborted', { ...association, reason });
+    },
+    closed(association) {
+      if (association === null) return;
+      index.associationClosed(association.id);
+      log.event('association.closed', association);
+    },
+    async store(request, association) {
+      const started = performance.now();
+      const outcome = await storeInstance(request, spool, config);
+      metrics.instance(outcome.kind);
+      metrics.received((performance.now() - started) / 1000);
+      if ('instance' in outcome) index.record(outcome.instance, association.id);
+      tell(outcome, { log, incidents });
+    },
+    refused(request, error) {
+      metrics.instance('refused');
+      incidents.record({
+        code: error.code,
+        message: error.message,
+        sopInstanceUid: request.sopInstanceUid.slice(0, 64),
+        callingAeTitle: request.callingAeTitle,
+      });
+    },
+  };
+}
+
+function tell(outcome: StoreOutcome, { log, incidents }: Pick<Parts, 'log' | 'incidents'>): void {
+  if (!('instance' in outcome)) return log.event('instance.own', { outcome: outcome.kind });
+  const { studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle } = outcome.instance;
+  log.event('instance.stored', { sopInstanceUid, outcome: outcome.kind });
+  if (outcome.kind !== 'conflict') return;
+  const { code, message } = new IchorError('DUPLICATE_SOP_INSTANCE', { sopInstanceUid });
+  incidents.record({ code, message, studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle });
+}

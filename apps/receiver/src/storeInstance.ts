@@ -1,0 +1,108 @@
+/** One C-STORE request with its bytes → a durable instance and a DIMSE status (PS3.4 §B.2.3). */
+import type { Config, Dataset, Spool } from '@ichor/shared';
+import { IchorError, isOwnObject, isSafeUid, parseDataset, part10Header } from '@ichor/shared';
+import type { IndexedHeader, StoredInstance } from './types.ts';
+
+export type StoreRequest = {
+  readonly sopClassUid: string;
+  readonly sopInstanceUid: string;
+  readonly abstractSyntaxUid: string;
+  readonly transferSyntaxUid: string;
+  readonly callingAeTitle: string;
+  /** The dataset as it came. */
+  readonly chunks: readonly Buffer[];
+};
+
+/** What became of it. `own` and `ignored` are answered with Success and not stored. */
+export type StoreOutcome =
+  | { readonly kind: 'new' | 'identical' | 'conflict'; readonly instance: StoredInstance }
+  | { readonly kind: 'own' | 'ignored' };
+
+const CT_IMAGES = new Set(['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1', '1.2.840.10008.5.1.4.1.1.2.2']);
+
+/** Returns when the bytes are durable. @throws IchorError; {@link statusOf} gives its status */
+export async function storeInstance(
+  request: StoreRequest,
+  spool: Spool,
+  config: Pick<Config, 'otherStorage'>,
+): Promise<StoreOutcome> {
+  checkCommand(request);
+  const bytes = request.chunks.length === 1 ? request.chunks[0]! : Buffer.concat(request.chunks as Buffer[]);
+  const dataset = parseDataset(bytes, request.transferSyntaxUid);
+  const identity = identityOf(dataset, request);
+  if (isOwnObject(dataset)) return { kind: 'own' };
+  if (config.otherStorage === 'ignore' && !CT_IMAGES.has(request.sopClassUid)) return { kind: 'ignored' };
+  const { path, outcome, sizeBytes } = await spool.store({ ...identity, chunks: [part10Header(request), bytes] });
+  const { sopClassUid, transferSyntaxUid, callingAeTitle } = request;
+  return {
+    kind: outcome,
+    instance: {
+      ...identity,
+      sopClassUid,
+      transferSyntaxUid,
+      callingAeTitle,
+      spoolPath: path,
+      sizeBytes,
+      header: indexedHeader(dataset),
+    },
+  };
+}
+
+function checkCommand({ sopClassUid, abstractSyntaxUid, sopInstanceUid }: StoreRequest): void {
+  if (sopClassUid !== abstractSyntaxUid) throw new IchorError('SOP_CLASS_MISMATCH', { sopClassUid, abstractSyntaxUid });
+  if (!isSafeUid(sopInstanceUid))
+    throw new IchorError('UID_INVALID', { name: 'Affected SOP Instance UID', uid: printable(sopInstanceUid) });
+}
+
+/** The UIDs that name an instance; command and dataset must agree. */
+export function identityOf(dataset: Dataset, command: Pick<StoreRequest, 'sopClassUid' | 'sopInstanceUid'>) {
+  const uid = (name: string, tag: 'x0020000d' | 'x0020000e' | 'x00080018' | 'x00080016'): string => {
+    const value = dataset.text(tag);
+    if (value === null) throw new IchorError('UID_MISSING', { name });
+    if (!isSafeUid(value)) throw new IchorError('UID_INVALID', { name, uid: printable(value) });
+    return value;
+  };
+  const sopInstanceUid = uid('SOP Instance UID', 'x00080018');
+  const sopClassUid = uid('SOP Class UID', 'x00080016');
+  if (sopInstanceUid !== command.sopInstanceUid)
+    throw new IchorError('IDENTITY_MISMATCH', {
+      name: 'SOP Instance UID',
+      dataset: sopInstanceUid,
+      command: command.sopInstanceUid,
+    });
+  if (sopClassUid !== command.sopClassUid)
+    throw new IchorError('IDENTITY_MISMATCH', {
+      name: 'SOP Class UID',
+      dataset: sopClassUid,
+      command: command.sopClassUid,
+    });
+  return {
+    studyInstanceUid: uid('Study Instance UID', 'x0020000d'),
+    seriesInstanceUid: uid('Series Instance UID', 'x0020000e'),
+    sopInstanceUid,
+  };
+}
+
+const printable = (text: string): string => text.slice(0, 80).replaceAll(/[^\x20-\x7e]/g, '?');
+
+export function indexedHeader(dataset: Dataset): IndexedHeader {
+  return {
+    accessionNumber: dataset.text('x00080050'),
+    patientId: dataset.text('x00100020'),
+    patientName: dataset.text('x00100010'),
+    studyDate: dataset.text('x00080020'),
+    studyDescription: dataset.text('x00081030'),
+    modality: dataset.text('x00080060'),
+    seriesDescription: dataset.text('x0008103e'),
+    requestedProcedurePriority: dataset.text('x00401003'),
+  };
+}
+
+/** C-STORE response status (PS3.4 Table B.2-1, PS3.7 Annex C) of an error. */
+export function statusOf(error: IchorError): number {
+  const { code } = error;
+  if (code === 'DISK_BELOW_FLOOR' || code === 'INSTANCE_TOO_LARGE' || code === 'MEMORY_EXHAUSTED') return 0xa700;
+  if (code === 'SOP_CLASS_MISMATCH' || code === 'IDENTITY_MISMATCH') return 0xa900;
+  if (code === 'UID_INVALID' || code === 'UID_MISSING' || code === 'DATASET_UNREADABLE') return 0xc000;
+  return 0x0110;
+}

@@ -1,0 +1,199 @@
+/**
+ * The spool: every received instance as a Part 10 file, exactly as it came. It is the truth from which index and jobs can be
+ * rebuilt (DESIGN §1, rule 1).
+ *
+ * An instance is durable in this order: bytes into a temporary file in the final folder, file synced, linked under its final
+ * name (which fails rather than replaces), temporary name removed, folder synced; new folders are synced in their parents.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+import { link, mkdir, open, readdir, readFile, rm, statfs, unlink } from 'node:fs/promises';
+import { dirname, join, relative } from 'node:path';
+import { isSafeUid } from './dicom/uid.ts';
+import { IchorError, reasonOf } from './errors.ts';
+
+export type SpoolInstance = {
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly sopInstanceUid: string;
+  /** The Part 10 head, then the dataset in the pieces in which it came. */
+  readonly chunks: readonly Buffer[];
+};
+
+/** `new`: stored; `identical`: these very bytes were there; `conflict`: stored beside another content of the same UID. */
+export type SpoolOutcome = {
+  readonly path: string;
+  readonly outcome: 'new' | 'identical' | 'conflict';
+  readonly sizeBytes: number;
+};
+
+export type Spool = {
+  /** Returns when the bytes are durable. @throws IchorError UID_INVALID, SPOOL_WRITE_FAILED, DISK_BELOW_FLOOR */
+  store(instance: SpoolInstance): Promise<SpoolOutcome>;
+  /** @param path relative to the spool */
+  absolutePath(path: string): string;
+  /** Relative paths of all instances, study by study. */
+  scan(): AsyncIterable<string>;
+  freeBytes(): Promise<number>;
+  /** Removes what an interrupted write left; call before anything is stored. */
+  removeTemporaries(): Promise<void>;
+};
+
+const TEMPORARY = '.part';
+
+/** @param dataDir the spool is its folder `spool`. @param floorBytes free space below which nothing is stored */
+export async function openSpool(dataDir: string, floorBytes = 0): Promise<Spool> {
+  const root = join(dataDir, 'spool');
+  await makeFolderDurably(root);
+  const known = new Set<string>([root]);
+  const free = freeSpace(root);
+  return {
+    async store(instance) {
+      const folder = join(
+        root,
+        named('Study Instance UID', instance.studyInstanceUid),
+        named('Series Instance UID', instance.seriesInstanceUid),
+      );
+      named('SOP Instance UID', instance.sopInstanceUid);
+      const freeBytes = await free();
+      if (freeBytes < floorBytes) throw new IchorError('DISK_BELOW_FLOOR', { path: root, freeBytes, floorBytes });
+      try {
+        if (!known.has(folder)) await makeFolderDurably(folder);
+        known.add(folder);
+        return { ...(await storeIn(root, folder, instance)), sizeBytes: sizeOf(instance.chunks) };
+      } catch (error) {
+        throw spoolError(error, root, floorBytes);
+      }
+    },
+    absolutePath: (path) => join(root, path),
+    scan: () => scan(root),
+    freeBytes: async () => free(0),
+    removeTemporaries: () => removeTemporaries(root),
+  };
+}
+
+function named(name: string, uid: string): string {
+  if (!isSafeUid(uid)) throw new IchorError('UID_INVALID', { name, uid: uid.slice(0, 80) });
+  return uid;
+}
+
+function spoolError(error: unknown, path: string, floorBytes: number): IchorError {
+  if ((error as NodeJS.ErrnoException).code === 'ENOSPC')
+    return new IchorError('DISK_BELOW_FLOOR', { path, freeBytes: 0, floorBytes }, error);
+  return error instanceof IchorError ? error : new IchorError('SPOOL_WRITE_FAILED', { reason: reasonOf(error) }, error);
+}
+
+async function storeIn(
+  root: string,
+  folder: string,
+  { sopInstanceUid, chunks }: SpoolInstance,
+): Promise<Omit<SpoolOutcome, 'sizeBytes'>> {
+  const temporary = join(folder, `.${sopInstanceUid}.${randomBytes(6).toString('hex')}${TEMPORARY}`);
+  const first = join(folder, `${sopInstanceUid}.dcm`);
+  try {
+    await writeSynced(temporary, chunks);
+    if (await linked(temporary, first)) return { path: relative(root, first), outcome: 'new' };
+    if (await holds(first, chunks)) return { path: relative(root, first), outcome: 'identical' };
+    const other = join(folder, `${sopInstanceUid}.${digestOf(chunks).slice(0, 16)}.dcm`);
+    const isNew = await linked(temporary, other);
+    return { path: relative(root, other), outcome: isNew ? 'conflict' : 'identical' };
+  } finally {
+    await unlink(temporary).catch(() => {});
+    await syncFolder(folder);
+  }
+}
+
+async function writeSynced(path: string, chunks: readonly Buffer[]): Promise<void> {
+  const file = await open(path, 'wx');
+  try {
+    let left = sizeOf(chunks);
+    const { bytesWritten } = await file.writev(chunks as Buffer[]);
+    left -= bytesWritten;
+    if (left > 0) await file.write(Buffer.concat(chunks as Buffer[]), bytesWritten, left);
+    await file.datasync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** Links without ever replacing. @returns whether the name was free */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  }
+}
+
+/** Whether a stored file has these bytes; the head (group 0002) may differ in who sent it. */
+async function holds(path: string, chunks: readonly Buffer[]): Promise<boolean> {
+  const stored = await readFile(path);
+  const dataset = Buffer.concat(chunks.slice(1) as Buffer[]);
+  return (
+    stored.length >= dataset.length &&
+    stored.subarray(stored.length - dataset.length).equals(dataset) &&
+    headLength(stored) === stored.length - dataset.length
+  );
+}
+
+/** Length of preamble, prefix and group 0002 of a file that {@link part10Header} began. */
+const headLength = (file: Buffer): number => 144 + file.readUInt32LE(140);
+
+const digestOf = (chunks: readonly Buffer[]): string => {
+  const hash = createHash('sha256');
+  for (const chunk of chunks.slice(1)) hash.update(chunk);
+  return hash.digest('hex');
+};
+
+const sizeOf = (chunks: readonly Buffer[]): number => chunks.reduce((total, chunk) => total + chunk.length, 0);
+
+async function makeFolderDurably(path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  if (first === undefined) return;
+  for (let folder = path; folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder));
+}
+
+async function syncFolder(path: string): Promise<void> {
+  const folder = await open(path, 'r');
+  await folder.sync().finally(() => folder.close());
+}
+
+async function* scan(root: string): AsyncIterable<string> {
+  for (const study of await foldersIn(root)) {
+    for (const series of await foldersIn(join(root, study))) {
+      const names = await readdir(join(root, study, series));
+      for (const name of names.sort()) if (name.endsWith('.dcm')) yield join(study, series, name);
+    }
+  }
+}
+
+async function foldersIn(path: string): Promise<string[]> {
+  const entries = await readdir(path, { withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isDirectory() && isSafeUid(entry.name))
+    .map((entry) => entry.name)
+    .sort();
+}
+
+async function removeTemporaries(root: string): Promise<void> {
+  for (const study of await foldersIn(root)) {
+    for (const series of await foldersIn(join(root, study))) {
+      const folder = join(root, study, series);
+      for (const name of await readdir(folder))
+        if (name.endsWith(TEMPORARY)) await rm(join(folder, name), { force: true });
+    }
+  }
+}
+
+/** Free space, asked of the file system at most every 200 ms: it is looked at with every instance. */
+function freeSpace(root: string): (maxAgeMs?: number) => Promise<number> {
+  let [at, value] = [Number.NEGATIVE_INFINITY, 0];
+  return async (maxAgeMs = 200) => {
+    if (performance.now() - at >= maxAgeMs) {
+      const { bavail, bsize } = await statfs(root);
+      [at, value] = [performance.now(), bavail * bsize];
+    }
+    return value;
+  };
+}
