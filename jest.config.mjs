@@ -2,10 +2,9 @@
 const transform = {
   '^.+\\.ts$': ['@swc/jest', { jsc: { parser: { syntax: 'typescript' }, target: 'es2024' }, module: { type: 'es6' } }],
 };
-const tier = (displayName, testMatch, testTimeout) => ({
+const tier = (displayName, testMatch) => ({
   displayName,
   testMatch,
-  testTimeout,
   rootDir: import.meta.dirname,
   transform,
   extensionsToTreatAsEsm: ['.ts'],
@@ -15,9 +14,11 @@ const tier = (displayName, testMatch, testTimeout) => ({
 
 export default {
   projects: [
-    tier('unit', ['<rootDir>/{apps,packages}/**/*.test.ts'], 30_000),
-    tier('integration', ['<rootDir>/test/integration/**/*.test.ts'], 180_000),
-    tier('e2e', ['<rootDir>/test/e2e/**/*.test.ts'], 300_000),
+    tier('unit', ['<rootDir>/{apps,packages}/**/*.test.ts']),
+    tier('integration', ['<rootDir>/test/integration/**/*.test.ts']),
+    tier('e2e', ['<rootDir>/test/e2e/**/*.test.ts']),
   ],
   maxWorkers: 2,
+  /** Jest takes this from here only, not from a project. */
+  testTimeout: 300_000,
 };
