@@ -54,7 +54,7 @@ export async function isOurDicom(config: Config): Promise<boolean> {
   try {
     await echo(
       { aeTitle: config.aeTitle, host: reachable(config.bind), port: config.dicomPort, tls: config.tls !== null },
-      { callingAeTitle: config.aeTitle, tls: config.tls },
+      { callingAeTitle: config.callers[0]?.aeTitle ?? config.aeTitle, tls: config.tls },
     );
     return true;
   } catch {
