@@ -107,7 +107,10 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
 }
 
 function tell(outcome: StoreOutcome, { log, incidents }: Pick<Parts, 'log' | 'incidents'>): void {
-  if (!('instance' in outcome)) return log.event('instance.own', { outcome: outcome.kind });
+  if (!('instance' in outcome)) {
+    log.event('instance.own', { outcome: outcome.kind });
+    return;
+  }
   const { studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle } = outcome.instance;
   log.event('instance.stored', { sopInstanceUid, outcome: outcome.kind });
   if (outcome.kind !== 'conflict') return;

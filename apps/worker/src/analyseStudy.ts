@@ -31,7 +31,11 @@ type Tools = { readonly inference: Inference; readonly features: FeatureCache };
  * @param paths absolute paths of Part 10 files, all of one study
  * @throws IchorError INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED
  */
-export async function analyseStudy(studyInstanceUid: string, paths: readonly string[], tools: Tools): Promise<AnalysedStudy> {
+export async function analyseStudy(
+  studyInstanceUid: string,
+  paths: readonly string[],
+  tools: Tools,
+): Promise<AnalysedStudy> {
   const unreadable: string[] = [];
   const headers = await readHeaders(paths, (problem) => unreadable.push(problem.message));
   const choice = chooseStack(headers);
@@ -46,7 +50,11 @@ export async function analyseStudy(studyInstanceUid: string, paths: readonly str
   }
 }
 
-type Choice = { readonly stack: SliceStack | null; readonly reason: Reason | null; readonly series: readonly SeriesSelection[] };
+type Choice = {
+  readonly stack: SliceStack | null;
+  readonly reason: Reason | null;
+  readonly series: readonly SeriesSelection[];
+};
 type Study = {
   readonly studyInstanceUid: string;
   readonly headers: readonly InstanceHeader[];
@@ -78,7 +86,9 @@ function selectionsOf(headers: readonly InstanceHeader[], setAside: ReadonlyMap<
 
 /** An instance that cannot be read may be the slice with the bleed: such a study is never `clear`. */
 function whyIncomplete(unreadable: readonly string[]): Reason | null {
-  return unreadable.length === 0 ? null : reason('unreadable-instance', `${unreadable.length} of the study's instances; the first: ${unreadable[0]}`);
+  return unreadable.length === 0
+    ? null
+    : reason('unreadable-instance', `${unreadable.length} of the study's instances; the first: ${unreadable[0]}`);
 }
 
 async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy> {
@@ -93,7 +103,10 @@ async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy>
     analysis,
     result: {
       ...common(study),
-      inputDigest: digestOf([...analysis.slices.map((slice, index) => sliceKey(stack, index, slice.pixelDigest)), thresholdsKey(analysis)]),
+      inputDigest: digestOf([
+        ...analysis.slices.map((slice, index) => sliceKey(stack, index, slice.pixelDigest)),
+        thresholdsKey(analysis),
+      ]),
       state: flagged ? 'flagged' : 'clear',
       reason: null,
       findings: analysis.findings,
@@ -124,7 +137,10 @@ function notAnalysed(study: Study, why: Reason): AnalysedStudy {
 }
 
 function sourceOf({ headers, choice }: Study): Pick<AnalysedStudy, 'headers' | 'identity'> {
-  const chosen = choice.stack === null ? headers[0] : headers.find((header) => header.seriesInstanceUid === choice.stack?.seriesInstanceUid);
+  const chosen =
+    choice.stack === null
+      ? headers[0]
+      : headers.find((header) => header.seriesInstanceUid === choice.stack?.seriesInstanceUid);
   return { headers, identity: chosen === undefined ? null : sourceIdentity(chosen) };
 }
 
@@ -139,9 +155,13 @@ function sliceKey(stack: SliceStack, index: number, pixelDigest: string): string
 
 /** A site that changes its thresholds and analyses again gets a new revision. */
 function thresholdsKey(analysis: Analysis): string {
-  return `thresholds ${Object.values(analysis.findings).map((finding) => finding.threshold).join(' ')}`;
+  return `thresholds ${Object.values(analysis.findings)
+    .map((finding) => finding.threshold)
+    .join(' ')}`;
 }
 
 function digestOf(lines: readonly string[]): string {
-  return createHash('sha256').update([...lines].sort().join('\n')).digest('hex');
+  return createHash('sha256')
+    .update([...lines].sort().join('\n'))
+    .digest('hex');
 }

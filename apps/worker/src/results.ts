@@ -25,7 +25,9 @@ export async function claimStudy(database: Database, job: TriageJob): Promise<Cl
     [job.studyInstanceUid, job.request],
   );
   const row = rows[0];
-  return row === undefined ? null : { resultId: row.result_id === null ? null : Number(row.result_id), reportSopInstanceUid: row.report };
+  return row === undefined
+    ? null
+    : { resultId: row.result_id === null ? null : Number(row.result_id), reportSopInstanceUid: row.report };
 }
 
 /** Spool paths of every image-bearing instance of a study, in the order of arrival. */
@@ -61,7 +63,8 @@ export async function saveResult(
 ): Promise<DeliveryJob[]> {
   return database.transaction(async (client) => {
     const study = await lockStudy(client, job.studyInstanceUid);
-    if (study.resultId !== seen.resultId) throw new IchorError('STUDY_CHANGED', { studyInstanceUid: job.studyInstanceUid });
+    if (study.resultId !== seen.resultId)
+      throw new IchorError('STUDY_CHANGED', { studyInstanceUid: job.studyInstanceUid });
     const resultId = await insertResult(client, result, study.revision + 1);
     await insertObjects(client, resultId, objects);
     await insertDeliveries(client, resultId, objects);
@@ -77,9 +80,15 @@ export async function keepResult(database: Database, job: TriageJob, resultId: n
 }
 
 async function lockStudy(client: PoolClient, studyInstanceUid: string) {
-  const { rows } = await client.query('SELECT result_id, revision FROM study WHERE study_instance_uid = $1 FOR UPDATE', [studyInstanceUid]);
+  const { rows } = await client.query(
+    'SELECT result_id, revision FROM study WHERE study_instance_uid = $1 FOR UPDATE',
+    [studyInstanceUid],
+  );
   if (rows[0] === undefined) throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid });
-  return { resultId: rows[0].result_id === null ? null : Number(rows[0].result_id), revision: rows[0].revision as number };
+  return {
+    resultId: rows[0].result_id === null ? null : Number(rows[0].result_id),
+    revision: rows[0].revision as number,
+  };
 }
 
 async function insertResult(client: PoolClient, result: TriageResult, revision: number): Promise<number> {
@@ -110,12 +119,20 @@ async function insertObjects(client: PoolClient, resultId: number, objects: read
   await client.query(
     `INSERT INTO derived_object (sop_instance_uid, result_id, kind, sop_class_uid, object_path)
      SELECT uid, $1, kind, class, path FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS t(uid, kind, class, path)`,
-    [resultId, objects.map((o) => o.sopInstanceUid), objects.map((o) => o.kind), objects.map((o) => o.sopClassUid), objects.map((o) => o.path)],
+    [
+      resultId,
+      objects.map((o) => o.sopInstanceUid),
+      objects.map((o) => o.kind),
+      objects.map((o) => o.sopClassUid),
+      objects.map((o) => o.path),
+    ],
   );
 }
 
 async function insertDeliveries(client: PoolClient, resultId: number, objects: readonly StoredObject[]): Promise<void> {
-  const rows = objects.flatMap((object) => object.destinations.map((destination) => [object.sopInstanceUid, destination] as const));
+  const rows = objects.flatMap((object) =>
+    object.destinations.map((destination) => [object.sopInstanceUid, destination] as const),
+  );
   await client.query(
     `INSERT INTO delivery (result_id, sop_instance_uid, destination)
      SELECT $1, uid, destination FROM unnest($2::text[], $3::text[]) AS t(uid, destination)`,
@@ -138,5 +155,7 @@ const json = (value: unknown): string | null => (value === null ? null : JSON.st
 
 /** Which destinations an object goes to. */
 export function destinationsFor(kind: 'SR' | 'SC', destinations: readonly Destination[]): string[] {
-  return destinations.filter((destination) => kind === 'SR' || destination.heatmaps).map((destination) => destination.aeTitle);
+  return destinations
+    .filter((destination) => kind === 'SR' || destination.heatmaps)
+    .map((destination) => destination.aeTitle);
 }

@@ -7,12 +7,21 @@
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config, Database, Incident, Log, Queues, Spool, TriageJob, TriageResult } from '@ichor/shared';
-import { asIchorError, deliveryJobId, deliveryQueue, IchorError, observeTriage } from '@ichor/shared';
+import { asIchorError, deliveryJobId, deliveryQueue, type IchorError, observeTriage } from '@ichor/shared';
 import { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
 import { databaseFeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
 import { type DerivedObject, writeObjects } from './report/writeObjects.ts';
-import { type ClaimedStudy, claimStudy, destinationsFor, findResult, keepResult, type StoredObject, saveResult, studyPaths } from './results.ts';
+import {
+  type ClaimedStudy,
+  claimStudy,
+  destinationsFor,
+  findResult,
+  keepResult,
+  type StoredObject,
+  saveResult,
+  studyPaths,
+} from './results.ts';
 
 export type TriageContext = {
   readonly config: Config;
@@ -34,7 +43,12 @@ export async function triageStudy(context: TriageContext, job: TriageJob, lastAt
 }
 
 /** A fault of the analysis itself ends as `failed` once it is permanent; a database or queue that is away never does. */
-async function analyseOrFail(context: TriageContext, job: TriageJob, paths: readonly string[], lastAttempt: boolean): Promise<AnalysedStudy> {
+async function analyseOrFail(
+  context: TriageContext,
+  job: TriageJob,
+  paths: readonly string[],
+  lastAttempt: boolean,
+): Promise<AnalysedStudy> {
   const { inference, database, spool } = context;
   try {
     const files = paths.map((path) => spool.absolutePath(path));
@@ -66,20 +80,34 @@ function failed({ inference }: TriageContext, job: TriageJob, error: IchorError)
   return { result, identity: null, headers: [], stack: null, analysis: null };
 }
 
-async function conclude(context: TriageContext, job: TriageJob, claimed: ClaimedStudy, analysed: AnalysedStudy): Promise<void> {
+async function conclude(
+  context: TriageContext,
+  job: TriageJob,
+  claimed: ClaimedStudy,
+  analysed: AnalysedStudy,
+): Promise<void> {
   const { database, log } = context;
   const known = await findResult(database, analysed.result);
   if (known !== null) return keepResult(database, job, known);
   const derived = await writeObjects(analysed, context.config, claimed.reportSopInstanceUid);
   const objects = await storeObjects(context.config, job.studyInstanceUid, derived);
   const deliveries = await saveResult(database, job, claimed, analysed.result, objects);
-  log.event('study.result', { studyInstanceUid: job.studyInstanceUid, state: analysed.result.state, reason: analysed.result.reason?.code ?? analysed.result.errorCode ?? 'none' });
+  log.event('study.result', {
+    studyInstanceUid: job.studyInstanceUid,
+    state: analysed.result.state,
+    reason: analysed.result.reason?.code ?? analysed.result.errorCode ?? 'none',
+  });
   observeTriage(analysed.result.state);
-  for (const delivery of deliveries) await context.queues.add(deliveryQueue(delivery.destination), delivery, { jobId: deliveryJobId(delivery) });
+  for (const delivery of deliveries)
+    await context.queues.add(deliveryQueue(delivery.destination), delivery, { jobId: deliveryJobId(delivery) });
 }
 
 /** Writes derived objects durably, before any row names them. */
-async function storeObjects(config: Config, studyInstanceUid: string, objects: readonly DerivedObject[]): Promise<StoredObject[]> {
+async function storeObjects(
+  config: Config,
+  studyInstanceUid: string,
+  objects: readonly DerivedObject[],
+): Promise<StoredObject[]> {
   const folder = join(config.dataDir, 'objects', studyInstanceUid);
   await mkdir(folder, { recursive: true });
   for (const object of objects) await writeDurably(join(folder, `${object.sopInstanceUid}.dcm`), object.bytes);
@@ -89,7 +117,10 @@ async function storeObjects(config: Config, studyInstanceUid: string, objects: r
     sopInstanceUid,
     sopClassUid,
     path: join(studyInstanceUid, `${sopInstanceUid}.dcm`),
-    destinations: destinationsFor(kind, reportType === null ? config.destinations : config.destinations.filter((one) => one.sr === reportType)),
+    destinations: destinationsFor(
+      kind,
+      reportType === null ? config.destinations : config.destinations.filter((one) => one.sr === reportType),
+    ),
   }));
 }
 

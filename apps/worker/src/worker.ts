@@ -1,9 +1,18 @@
 /** ★ The worker role: what it stands on, what it consumes, and how it stops. */
 import { join } from 'node:path';
 import type { Config, Log } from '@ichor/shared';
-import { DeliveryJob, deliveryQueue, openDatabase, openIncidents, openQueues, openSpool, TRIAGE_QUEUE, TriageJob } from '@ichor/shared';
-import { runDelivery } from './delivery/runDelivery.ts';
+import {
+  DeliveryJob,
+  deliveryQueue,
+  openDatabase,
+  openIncidents,
+  openQueues,
+  openSpool,
+  TRIAGE_QUEUE,
+  TriageJob,
+} from '@ichor/shared';
 import { reconcileDeliveries } from './delivery/reconcile.ts';
+import { runDelivery } from './delivery/runDelivery.ts';
 import { startInference } from './inference/inference.ts';
 import { triageStudy } from './triageStudy.ts';
 

@@ -15,8 +15,8 @@ export type AddOptions = { readonly jobId: string; readonly priority?: number; r
 
 /** What a handler knows of its job beside the payload. `attempt` counts from 1. */
 export type JobInfo = { readonly jobId: string; readonly attempt: number };
-/** @returns nothing when done, or the pause after which the same job runs again */
-export type Handler = (payload: unknown, job: JobInfo) => Promise<void | { readonly againInMs: number }>;
+/** @returns null when done, or the pause after which the same job runs again */
+export type Handler = (payload: unknown, job: JobInfo) => Promise<{ readonly againInMs: number } | null>;
 export type ConsumeOptions = { readonly concurrency?: number; readonly attempts?: number };
 
 export type Queues = {
@@ -96,7 +96,7 @@ async function run(handler: Handler, job: BullJob, token: string | undefined): P
       throw error instanceof IchorError && !error.retryable ? new UnrecoverableError(error.message) : error;
     },
   );
-  if (!again) return;
+  if (again === null) return;
   await job.moveToDelayed(Date.now() + again.againInMs, token);
   throw new DelayedError();
 }

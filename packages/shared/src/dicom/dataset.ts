@@ -147,7 +147,7 @@ function view(dataSet: DataSet, transferSyntaxUid: string, inheritedCharacterSet
   const texts = (tag: Tag): string[] => {
     const element = dataSet.elements[tag];
     if (element === undefined || element.length === 0 || element.items !== undefined) return [];
-    return decoded(valueOf(dataSet, element), characterSets, element.vr).split('\\').map(trimmed);
+    return decoded(bytesOf(dataSet, element), characterSets, element.vr).split('\\').map(trimmed);
   };
   const numbers = (tag: Tag, implicitVr?: string): number[] => {
     const element = dataSet.elements[tag];
@@ -186,7 +186,7 @@ const BINARY_READERS: Readonly<
   FD: { bytes: 8, value: (dataSet, tag, index) => dataSet.double(tag, index) ?? Number.NaN },
 };
 
-function valueOf(dataSet: DataSet, element: Element): Uint8Array {
+function bytesOf(dataSet: DataSet, element: Element): Uint8Array {
   const bytes = dataSet.byteArray as Uint8Array;
   if (element.dataOffset + element.length > bytes.length)
     throw new IchorError('DATASET_UNREADABLE', { reason: `element ${element.tag} ends beyond the data` });

@@ -1,0 +1,109 @@
+/** Pixel Data of one frame → stored values' bytes, little endian, whatever the transfer syntax (PS3.5 §8, Annex A). */
+import type { PixelData } from '@ichor/shared';
+import { reasonOf } from '@ichor/shared';
+import { decodeHtJpeg2000 } from '../codecs/htJpeg2000.ts';
+import { decodeJpeg2000 } from '../codecs/jpeg2000.ts';
+import { decodeJpegLossless } from '../codecs/jpegLossless.ts';
+import { decodeJpegLs } from '../codecs/jpegLs.ts';
+import { decodeRle } from '../codecs/rle.ts';
+import { NotAnalysable } from '../notAnalysable.ts';
+
+export type FrameShape = {
+  readonly rows: number;
+  readonly columns: number;
+  readonly bitsAllocated: number;
+  /** 1-based. */
+  readonly frameNumber: number;
+  readonly frames: number;
+};
+
+const BIG_ENDIAN = '1.2.840.10008.1.2.2';
+
+type Decode = (frame: Uint8Array, shape: FrameShape) => Uint8Array | Promise<Uint8Array>;
+const jpegLossless: Decode = (frame, shape) => decodeJpegLossless(frame, shape.bitsAllocated / 8);
+const DECODERS: Readonly<Record<string, Decode>> = {
+  '1.2.840.10008.1.2.5': (frame, shape) => decodeRle(frame, shape.rows * shape.columns, shape.bitsAllocated / 8),
+  '1.2.840.10008.1.2.4.57': jpegLossless,
+  '1.2.840.10008.1.2.4.70': jpegLossless,
+  '1.2.840.10008.1.2.4.80': decodeJpegLs,
+  '1.2.840.10008.1.2.4.81': decodeJpegLs,
+  '1.2.840.10008.1.2.4.90': decodeJpeg2000,
+  '1.2.840.10008.1.2.4.91': decodeJpeg2000,
+  '1.2.840.10008.1.2.4.201': decodeHtJpeg2000,
+  '1.2.840.10008.1.2.4.202': decodeHtJpeg2000,
+  '1.2.840.10008.1.2.4.203': decodeHtJpeg2000,
+};
+
+/** @returns rows × columns × bitsAllocated / 8 bytes. @throws NotAnalysable */
+export async function decodePixels(
+  pixelData: PixelData | null,
+  transferSyntaxUid: string,
+  shape: FrameShape,
+): Promise<Uint8Array> {
+  if (pixelData === null) throw new NotAnalysable('missing-pixel-data');
+  if (pixelData.kind === 'native') return nativeFrame(pixelData, transferSyntaxUid, shape);
+  const decode = DECODERS[transferSyntaxUid];
+  if (decode === undefined) throw new NotAnalysable('unsupported-transfer-syntax', transferSyntaxUid);
+  const frame = encapsulatedFrame(pixelData, shape);
+  const bytes = await attempt(() => decode(frame, shape));
+  return checkedLength(bytes, shape);
+}
+
+async function attempt(decode: () => Uint8Array | Promise<Uint8Array>): Promise<Uint8Array> {
+  try {
+    return await decode();
+  } catch (error) {
+    throw new NotAnalysable('undecodable-pixel-data', reasonOf(error));
+  }
+}
+
+function nativeFrame(
+  { bytes, declaredLength }: PixelData & { kind: 'native' },
+  transferSyntaxUid: string,
+  shape: FrameShape,
+): Uint8Array {
+  const length = frameLength(shape);
+  const expected = length * shape.frames;
+  // One byte of padding is allowed to make the length even (PS3.5 §8.1.1).
+  if (declaredLength !== expected && declaredLength !== expected + (expected % 2)) {
+    throw new NotAnalysable('truncated-pixel-data', `${declaredLength} bytes where ${expected} are needed`);
+  }
+  if (bytes.length < expected)
+    throw new NotAnalysable('truncated-pixel-data', `${bytes.length} of ${expected} bytes are there`);
+  const frame = bytes.subarray((shape.frameNumber - 1) * length, shape.frameNumber * length);
+  return transferSyntaxUid === BIG_ENDIAN && shape.bitsAllocated === 16 ? Buffer.from(frame).swap16() : frame;
+}
+
+/** The fragments of one frame, joined (PS3.5 §A.4): by the Basic Offset Table, one each, or all for a single frame. */
+function encapsulatedFrame(
+  { fragments, basicOffsetTable }: PixelData & { kind: 'encapsulated' },
+  { frameNumber, frames }: FrameShape,
+): Uint8Array {
+  const chosen = (() => {
+    if (frames === 1) return fragments;
+    if (basicOffsetTable.length === frames) {
+      const [from, to] = [
+        basicOffsetTable[frameNumber - 1]!,
+        basicOffsetTable[frameNumber] ?? Number.POSITIVE_INFINITY,
+      ];
+      return fragments.filter(({ offset }) => offset >= from && offset < to);
+    }
+    if (fragments.length === frames) return fragments.slice(frameNumber - 1, frameNumber);
+    throw new NotAnalysable(
+      'undecodable-pixel-data',
+      `${fragments.length} fragments for ${frames} frames and no Basic Offset Table`,
+    );
+  })();
+  if (chosen.length === 0) throw new NotAnalysable('missing-pixel-data', 'the frame has no fragment');
+  return chosen.length === 1 ? chosen[0]!.bytes : Buffer.concat(chosen.map(({ bytes }) => bytes));
+}
+
+function checkedLength(bytes: Uint8Array, shape: FrameShape): Uint8Array {
+  if (bytes.length === frameLength(shape)) return bytes;
+  throw new NotAnalysable(
+    'truncated-pixel-data',
+    `the codestream gives ${bytes.length} bytes where Rows × Columns need ${frameLength(shape)}`,
+  );
+}
+
+const frameLength = ({ rows, columns, bitsAllocated }: FrameShape): number => (rows * columns * bitsAllocated) / 8;

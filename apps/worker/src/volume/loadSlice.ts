@@ -1,0 +1,87 @@
+/** One slice's file → Hounsfield units. */
+import { readFile } from 'node:fs/promises';
+import type { Dataset } from '@ichor/shared';
+import { asIchorError, readPart10 } from '@ichor/shared';
+import { NotAnalysable } from '../notAnalysable.ts';
+import type { Slice } from '../types.ts';
+import { decodePixels } from './decodePixels.ts';
+import { type PixelModule, toHounsfield } from './hounsfield.ts';
+
+export type LoadedSlice = { readonly hu: Int16Array; readonly rows: number; readonly columns: number };
+
+/** int16 [rows, columns] in the stored orientation. @throws NotAnalysable */
+export async function loadSlice(
+  slice: Pick<Slice, 'path' | 'rows' | 'columns' | 'frameNumber' | 'frames'>,
+): Promise<LoadedSlice> {
+  const file = await readFile(slice.path)
+    .then((bytes) => readPart10(bytes, slice.path))
+    .catch((error: unknown) => {
+      throw new NotAnalysable('unreadable-instance', asIchorError(error).message);
+    });
+  const pixels = pixelModule(file.dataset);
+  const { rows, columns, frameNumber, frames } = slice;
+  const shape = { rows, columns, frameNumber, frames, bitsAllocated: pixels.bitsAllocated };
+  const bytes = await decodePixels(pixelDataOf(file.dataset), file.transferSyntaxUid, shape);
+  return { hu: toHounsfield(bytes, pixels), rows, columns };
+}
+
+function pixelDataOf(dataset: Dataset) {
+  try {
+    return dataset.pixelData();
+  } catch (error) {
+    throw new NotAnalysable('truncated-pixel-data', asIchorError(error).message);
+  }
+}
+
+/** The attributes that turn bytes into Hounsfield units, checked. @throws NotAnalysable */
+export function pixelModule(dataset: Dataset): PixelModule {
+  const bitsAllocated = dataset.number('x00280100') ?? 16;
+  const bitsStored = dataset.number('x00280101') ?? bitsAllocated;
+  const highBit = dataset.number('x00280102') ?? bitsStored - 1;
+  const signed = dataset.number('x00280103') === 1;
+  const photometricInterpretation = dataset.text('x00280004') ?? '';
+  if ((dataset.number('x00280002') ?? 1) !== 1 || !/^MONOCHROME[12]$/.test(photometricInterpretation)) {
+    throw new NotAnalysable('unsupported-photometric', photometricInterpretation || 'absent');
+  }
+  const possible =
+    [8, 16].includes(bitsAllocated) &&
+    bitsStored >= 1 &&
+    bitsStored <= bitsAllocated &&
+    highBit < bitsAllocated &&
+    highBit >= bitsStored - 1;
+  if (!possible)
+    throw new NotAnalysable(
+      'unsupported-pixel-format',
+      `${bitsStored} bits stored of ${bitsAllocated}, high bit ${highBit}`,
+    );
+  const { rescaleSlope, rescaleIntercept } = rescaleOf(dataset);
+  return {
+    bitsAllocated,
+    bitsStored,
+    highBit,
+    signed,
+    photometricInterpretation,
+    rescaleSlope,
+    rescaleIntercept,
+    padding: paddingOf(dataset, signed),
+  };
+}
+
+/** Modality LUT of the instance, or of the shared functional groups (Pixel Value Transformation, 0028,9145). */
+function rescaleOf(dataset: Dataset): Pick<PixelModule, 'rescaleSlope' | 'rescaleIntercept'> {
+  const groups = [...dataset.items('x52009229'), ...dataset.items('x52009230')];
+  const source = [dataset, ...groups.flatMap((group) => group.items('x00289145'))].find((one) => one.has('x00281052'));
+  const [rescaleSlope, rescaleIntercept] = [source?.number('x00281053') ?? 1, source?.number('x00281052') ?? null];
+  if (rescaleIntercept === null || rescaleSlope === 0)
+    throw new NotAnalysable('unsupported-pixel-format', 'no linear rescale to Hounsfield units');
+  return { rescaleSlope, rescaleIntercept };
+}
+
+/** Pixel Padding Value (0028,0120) and Range Limit (0028,0121), in either order. */
+function paddingOf(dataset: Dataset, signed: boolean): readonly [number, number] | null {
+  const vr = signed ? 'SS' : 'US';
+  const value = dataset.number('x00280120', vr);
+  if (value === null) return null;
+  const limit = dataset.number('x00280121', vr) ?? value;
+  return [Math.min(value, limit), Math.max(value, limit)];
+}

@@ -1,0 +1,194 @@
+/**
+ * Which series of a study is analysed, and why each other one is not. Pure.
+ *
+ * Wanted: non-contrast axial head CT, original slices, soft-tissue kernel, 2.5 to 5 mm. What the header leaves open is decided
+ * against the analysis where a wrong guess could give a silent negative: a series that nowhere says which body part it shows
+ * is set aside. An unknown kernel is accepted, but a known soft one is preferred.
+ */
+import type { Reason, ReasonCode, SeriesSelection } from '@ichor/shared';
+import { reason, transferSyntax } from '@ichor/shared';
+import { tiltDegreesOf } from './geometry.ts';
+import {
+  ANGIOGRAPHY_OR_PERFUSION,
+  CONTRAST,
+  DERIVED_TYPE,
+  HEAD,
+  kernelKind,
+  LOCALIZER,
+  NO_AGENT,
+  OTHER_BODY_PART,
+  REFORMAT,
+  WITHOUT_CONTRAST,
+} from './headerTerms.ts';
+import type { InstanceHeader } from './readHeaders.ts';
+
+export const LEAST_SLICES = 12;
+export const MOST_SLICES = 1_200;
+/** Head CT is tilted up to about 25° against the patient's axis; more is another plane. */
+const MOST_TILT_DEGREES = 35;
+const CT_CLASSES = new Set(['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1']);
+
+export type Selection = {
+  /** Instances of the chosen series, or null. */
+  readonly selected: readonly InstanceHeader[] | null;
+  readonly selections: readonly SeriesSelection[];
+  /** Why nothing was chosen: the reason of the series that came closest. */
+  readonly reason: Reason | null;
+};
+
+export function selectSeries(headers: readonly InstanceHeader[]): Selection {
+  const series = groupBySeries(headers).map((instances) => ({ instances: analysable(instances), all: instances }));
+  const judged = series.map(({ instances, all }) => ({ instances, all, verdict: judge(instances) }));
+  const eligible = judged
+    .filter(({ verdict }) => verdict === null)
+    .sort((one, other) => preference(one.instances, other.instances));
+  const selected = eligible[0]?.instances ?? null;
+  const selections = judged.map(({ instances, all, verdict }) => ({
+    seriesInstanceUid: all[0]!.seriesInstanceUid,
+    description: all[0]!.seriesDescription,
+    instances: all.length,
+    reason: verdict?.reason ?? (instances === selected ? null : reason('less-suited')),
+  }));
+  const closest = judged.flatMap(({ verdict }) => verdict ?? []).sort((one, other) => other.step - one.step)[0];
+  return { selected, selections, reason: selected !== null ? null : (closest?.reason ?? reason('no-head-ct')) };
+}
+
+function groupBySeries(headers: readonly InstanceHeader[]): InstanceHeader[][] {
+  const groups = new Map<string, InstanceHeader[]>();
+  for (const header of headers)
+    groups.set(header.seriesInstanceUid, [...(groups.get(header.seriesInstanceUid) ?? []), header]);
+  return [...groups].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, instances]) => instances);
+}
+
+/** A scout that lies in the same series as the slices is left out. */
+function analysable(instances: readonly InstanceHeader[]): readonly InstanceHeader[] {
+  const slices = instances.filter((instance) => !hasType(instance, 'LOCALIZER'));
+  return slices.length > 0 ? slices : instances;
+}
+
+type Verdict = { readonly reason: Reason; readonly step: number } | null;
+/** @returns a reason, with a detail where it helps, or null when the series passes this step */
+type Step = (instances: readonly InstanceHeader[]) => ReasonCode | Reason | null;
+
+/** In this order: the further a series comes, the closer it was to being analysed. */
+const STEPS: readonly Step[] = [
+  (all) => (all.every((one) => one.modality === 'CT' && CT_CLASSES.has(one.sopClassUid)) ? null : 'not-ct'),
+  (all) => (all.some((one) => hasType(one, 'LOCALIZER') || LOCALIZER.test(seriesText(one))) ? 'localizer' : null),
+  bodyPart,
+  (all) =>
+    all.some(
+      (one) =>
+        ANGIOGRAPHY_OR_PERFUSION.test(seriesText(one)) ||
+        one.imageType.some((type) => ANGIOGRAPHY_OR_PERFUSION.test(upper(type))),
+    )
+      ? 'angiography-or-perfusion'
+      : null,
+  (all) => (all.some(hasContrast) ? 'contrast' : null),
+  (all) => (all.some(isDerived) ? 'derived' : null),
+  plane,
+  (all) => (all.some((one) => kernelKind(one.convolutionKernels, seriesText(one)) === 'bone') ? 'bone-kernel' : null),
+  (all) => (countSlices(all) < LEAST_SLICES ? reason('too-few-slices', `${countSlices(all)} slices`) : null),
+  (all) =>
+    countSlices(all) > MOST_SLICES
+      ? reason('too-many-slices', `${countSlices(all)} slices, at most ${MOST_SLICES}`)
+      : null,
+  pixels,
+];
+
+function judge(instances: readonly InstanceHeader[]): Verdict {
+  for (const [step, check] of STEPS.entries()) {
+    const found = check(instances);
+    if (found !== null) return { step, reason: typeof found === 'string' ? reason(found) : found };
+  }
+  return null;
+}
+
+function bodyPart(instances: readonly InstanceHeader[]): Reason | null {
+  for (const one of instances) {
+    const part = upper(one.bodyPartExamined ?? '');
+    const described = `${upper(one.seriesDescription ?? '')} ${upper(one.protocolName ?? '')} ${upper(one.studyDescription ?? '')}`;
+    if (HEAD.test(part)) continue;
+    if (part !== '') return reason('not-head', `Body Part Examined is ${part}`);
+    if (!HEAD.test(described))
+      return reason(
+        'not-head',
+        OTHER_BODY_PART.test(described) ? 'by its description' : 'the header names no body part',
+      );
+  }
+  return null;
+}
+
+function hasContrast(one: InstanceHeader): boolean {
+  const agent = upper(one.contrastAgent ?? '');
+  if (agent !== '' && !NO_AGENT.test(agent)) return true;
+  const text = seriesText(one);
+  return CONTRAST.test(text) && !WITHOUT_CONTRAST.test(text);
+}
+
+function isDerived(one: InstanceHeader): boolean {
+  const [first, second] = one.imageType.map(upper);
+  const framesDerived =
+    one.frames.length > 0 && one.frames.every(({ frameType }) => upper(frameType[0] ?? '') === 'DERIVED');
+  return (
+    first === 'DERIVED' ||
+    second === 'SECONDARY' ||
+    framesDerived ||
+    one.imageType.some((type) => DERIVED_TYPE.has(upper(type)))
+  );
+}
+
+function plane(instances: readonly InstanceHeader[]): ReasonCode | Reason | null {
+  for (const one of instances) {
+    for (const { positionMm, orientation, pixelSpacingMm } of one.frames) {
+      if (
+        positionMm === null ||
+        orientation === null ||
+        pixelSpacingMm === null ||
+        pixelSpacingMm.some((mm) => mm <= 0)
+      )
+        return 'missing-geometry';
+      const tilt = tiltDegreesOf(orientation);
+      if (tilt === null) return 'missing-geometry';
+      if (tilt > MOST_TILT_DEGREES) return reason('not-axial', `${Math.round(tilt)}° against the axial plane`);
+    }
+    if (REFORMAT.test(seriesText(one))) return 'not-axial';
+  }
+  return null;
+}
+
+function pixels(instances: readonly InstanceHeader[]): ReasonCode | Reason | null {
+  for (const one of instances) {
+    if (!one.hasPixelData) return 'missing-pixel-data';
+    if (transferSyntax(one.transferSyntaxUid) === null)
+      return reason('unsupported-transfer-syntax', one.transferSyntaxUid);
+    if (one.samplesPerPixel !== 1 || !/^MONOCHROME[12]$/.test(one.photometricInterpretation ?? ''))
+      return reason('unsupported-photometric', one.photometricInterpretation ?? 'absent');
+    if (!one.rows || !one.columns) return reason('truncated-pixel-data', 'Rows or Columns is missing or zero');
+  }
+  return null;
+}
+
+/** Soft kernel first, then thickness nearest to 2.5–5 mm, then more slices; the UID settles ties. */
+function preference(one: readonly InstanceHeader[], other: readonly InstanceHeader[]): number {
+  const rank = (instances: readonly InstanceHeader[]): number[] => [
+    kernelKind(instances[0]!.convolutionKernels, seriesText(instances[0]!)) === 'soft' ? 0 : 1,
+    thicknessPenaltyMm(instances[0]!.frames[0]?.sliceThicknessMm ?? null),
+    -countSlices(instances),
+  ];
+  const [mine, theirs] = [rank(one), rank(other)];
+  const decisive = mine.findIndex((value, index) => value !== theirs[index]);
+  return decisive === -1
+    ? one[0]!.seriesInstanceUid < other[0]!.seriesInstanceUid
+      ? -1
+      : 1
+    : mine[decisive]! - theirs[decisive]!;
+}
+
+const thicknessPenaltyMm = (mm: number | null): number =>
+  mm === null ? 10 : mm < 2.5 ? 2.5 - mm : Math.max(0, mm - 5);
+const countSlices = (instances: readonly InstanceHeader[]): number =>
+  instances.reduce((count, { frames }) => count + frames.length, 0);
+const hasType = (one: InstanceHeader, type: string): boolean => one.imageType.some((value) => upper(value) === type);
+const upper = (text: string): string => text.toUpperCase().replaceAll('_', ' ');
+const seriesText = (one: InstanceHeader): string =>
+  `${upper(one.seriesDescription ?? '')} ${upper(one.protocolName ?? '')}`;
