@@ -8,7 +8,7 @@ import type { Received } from './outcome.ts';
 
 export type DemoPacs = { readonly port: number; readonly received: Received; close(): Promise<void> };
 
-/** @param folder files go to `<folder>/<StudyInstanceUID>/<SOPInstanceUID>.dcm` */
+/** @param folder files go to `<folder>/<StudyInstanceUID>/<kind>-<SOPInstanceUID>.dcm` */
 export async function startDemoPacs(folder: string, port: number): Promise<DemoPacs> {
   const received = new Map<string, string>();
   const config = loadConfig({ ICHOR_AE_TITLE: PACS_AE_TITLE, ICHOR_DICOM_PORT: String(port) });
@@ -27,8 +27,14 @@ async function keep(folder: string, request: StoreRequest): Promise<string> {
   const dataset = Buffer.concat(request.chunks);
   const studyInstanceUid = parseDataset(dataset, request.transferSyntaxUid).text('x0020000d') ?? '';
   if (!isSafeUid(studyInstanceUid) || !isSafeUid(request.sopInstanceUid)) throw new IchorError('UID_MISSING', { name: 'Study Instance UID' });
-  const path = join(folder, studyInstanceUid, `${request.sopInstanceUid}.dcm`);
+  const path = join(folder, studyInstanceUid, `${kindOf(request)}-${request.sopInstanceUid}.dcm`);
   await mkdir(join(folder, studyInstanceUid), { recursive: true });
   await writeFile(path, Buffer.concat([part10Header(request), dataset]));
   return path;
+}
+
+/** SR and SC as people call them (PS3.4 Annex B.5). */
+function kindOf({ sopClassUid }: StoreRequest): string {
+  if (sopClassUid.startsWith('1.2.840.10008.5.1.4.1.1.88.')) return 'SR';
+  return sopClassUid.startsWith('1.2.840.10008.5.1.4.1.1.7') ? 'SC' : 'image';
 }
