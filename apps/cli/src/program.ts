@@ -69,7 +69,7 @@ function addServers(program: Command, cli: Cli, outcome: Outcome): void {
     .command('demo')
     .description('a scanner, Ichor and a small PACS on this machine: two synthetic studies from C-STORE to worklist')
     .option('--exit', 'stop afterwards; exit code 0 only if everything arrived')
-    .option('--keep', 'keep the data of a former demo in ./data/demo instead of beginning afresh')
+    .option('--keep', 'keep the database and the spool too (./data/demo/ichor)')
     .action(async (options: { exit?: boolean; keep?: boolean }) => {
       const { demo } = await import('./commands/demo.ts');
       outcome.code = await demo(cli, { exit: options.exit ?? false, keep: options.keep ?? false });

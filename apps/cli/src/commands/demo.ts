@@ -16,7 +16,7 @@ import { missing } from '../demo/outcome.ts';
 import { type DemoPacs, startDemoPacs } from '../demo/pacs.ts';
 import { type DemoStudy, makePhantoms } from '../demo/phantoms.ts';
 import { showResult } from '../demo/showResult.ts';
-import { stage } from '../demo/stage.ts';
+import { stager } from '../demo/stage.ts';
 import { followStudies } from '../demo/studyStates.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { paint, startProgress } from '../terminal.ts';
@@ -31,57 +31,53 @@ type Closers = (() => Promise<void> | void)[];
 
 /** Runs the demo. @returns failed when something is missing or other than expected; stderr says what */
 export async function demo(cli: Cli, options: Options): Promise<ExitCode> {
-  const interrupted = untilSignal(cli.signals, () => cli.exitNow(EXIT.failed)).then(() => 'interrupted' as const);
+  const stopping = new AbortController();
+  const interrupted = untilSignal(cli.signals, () => cli.exitNow(EXIT.failed)).then(() => {
+    cli.terminal.note('Stopping …');
+    stopping.abort();
+  });
   const closers: Closers = [];
   try {
-    const outcome = await Promise.race([play(cli, options, closers), interrupted]);
-    if (outcome === 'interrupted') return EXIT.failed;
+    const outcome = await play(cli, options, stopping.signal, closers);
     if (!options.exit) {
       cli.terminal.print('Ichor goes on running: send your own studies, or stop it with Ctrl-C.');
       await interrupted;
-      return EXIT.done;
     }
     return outcome;
+  } catch (error) {
+    if (stopping.signal.aborted) return EXIT.failed;
+    throw error;
   } finally {
-    cli.terminal.whisper('Stopping …');
     for (const close of closers.reverse()) await close();
   }
 }
 
-async function play(cli: Cli, options: Options, closers: Closers): Promise<ExitCode> {
+async function play(cli: Cli, options: Options, signal: AbortSignal, closers: Closers): Promise<ExitCode> {
   const { terminal } = cli;
+  const step = stager(terminal, signal);
   const folder = openDemoFolder(FOLDER);
   closers.push(() => folder.close());
   terminal.print(paint(terminal, 'bold', 'Ichor demo: synthetic head CT from a scanner to the worklist'));
-  const pacs = await stage(
-    terminal,
+  const pacs = await step(
     'PACS',
     () => startPacs(folder, closers),
     ({ port }) => `${PACS_AE_TITLE} takes studies on 127.0.0.1:${port}`,
   );
   const config = await demoConfig(cli.env, folder, pacs.port);
-  const roles = await stage(
-    terminal,
-    'Ichor',
-    () => startIchor(config, folder, options, closers),
-    describeRoles(config),
-  );
-  const studies = await stage(
-    terminal,
+  const roles = await step('Ichor', () => startIchor(config, folder, options, closers), describeRoles(config));
+  const studies = await step(
     'Phantoms',
     () => makePhantoms(folder.phantoms),
     (made) => made.map(({ title }) => title).join('; '),
   );
-  await stage(
-    terminal,
+  await step(
     'Scanner',
     () => scan(cli, config, studies),
     (count) => `${SCANNER_AE_TITLE} has sent ${count} instances to ${config.aeTitle}`,
   );
-  const seen = await stage(
-    terminal,
+  const seen = await step(
     'Results',
-    () => followStudies(terminal, roles.httpPort!, studies.length, pacs.received, RESULTS_TIMEOUT_MS),
+    () => followStudies(terminal, roles.httpPort!, studies.length, pacs.received, RESULTS_TIMEOUT_MS, signal),
     (worklist) => `${worklist.length} studies are through`,
   );
   showResult(terminal, seen, pacs.received, options.exit ? null : `http://127.0.0.1:${roles.httpPort}/`);

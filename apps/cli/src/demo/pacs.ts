@@ -16,7 +16,15 @@ export async function startDemoPacs(folder: string, port: number): Promise<DemoP
   const store = async (request: StoreRequest): Promise<void> => {
     received.set(request.sopInstanceUid, await keep(folder, request));
   };
-  const events = { store, accepted: ignore, rejected: ignore, aborted: ignore, closed: ignore, refused: ignore, commitment: async () => {} };
+  const events = {
+    store,
+    accepted: ignore,
+    rejected: ignore,
+    aborted: ignore,
+    closed: ignore,
+    refused: ignore,
+    commitment: async () => {},
+  };
   const memory = makeMemoryBudget(config.maxMemoryBytes);
   const dicom = await listenDicom(config, (openAssociations) => ({ config, memory, events, openAssociations }));
   return { port: dicom.port, received, close: () => dicom.close() };
@@ -26,7 +34,8 @@ export async function startDemoPacs(folder: string, port: number): Promise<DemoP
 async function keep(folder: string, request: StoreRequest): Promise<string> {
   const dataset = Buffer.concat(request.chunks);
   const studyInstanceUid = parseDataset(dataset, request.transferSyntaxUid).text('x0020000d') ?? '';
-  if (!isSafeUid(studyInstanceUid) || !isSafeUid(request.sopInstanceUid)) throw new IchorError('UID_MISSING', { name: 'Study Instance UID' });
+  if (!isSafeUid(studyInstanceUid) || !isSafeUid(request.sopInstanceUid))
+    throw new IchorError('UID_MISSING', { name: 'Study Instance UID' });
   const path = join(folder, studyInstanceUid, `${kindOf(request)}-${request.sopInstanceUid}.dcm`);
   await mkdir(join(folder, studyInstanceUid), { recursive: true });
   await writeFile(path, Buffer.concat([part10Header(request), dataset]));

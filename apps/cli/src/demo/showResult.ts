@@ -31,6 +31,7 @@ function filesOf(study: StudyView, received: Received): string[] {
   const shown = (path: string): string => relative(process.cwd(), path);
   const maps = paths('SC');
   const lines = paths('SR').map((path) => `${study.accessionNumber}  report     ${shown(path)}`);
-  if (maps.length > 0) lines.push(`${study.accessionNumber}  heat maps  ${shown(dirname(maps[0]!))}/SC-*.dcm (${maps.length})`);
+  if (maps.length > 0)
+    lines.push(`${study.accessionNumber}  heat maps  ${shown(dirname(maps[0]!))}/SC-*.dcm (${maps.length})`);
   return lines;
 }

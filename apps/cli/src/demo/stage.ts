@@ -1,18 +1,19 @@
 /** One step of the demo: its name, what it came to, how long it took. */
 import { paint, type Terminal } from '../terminal.ts';
 
-/** Prints `name  text  (1.2 s)` when the work is done; on a terminal the name shows while it lasts. */
-export async function stage<T>(
-  terminal: Terminal,
-  name: string,
-  work: () => Promise<T>,
-  tell: (result: T) => string,
-): Promise<T> {
-  const title = paint(terminal, 'cyan', name.padEnd(10));
-  terminal.whisper(`  ${title}  …`);
-  const startedAt = performance.now();
-  const result = await work();
-  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
-  terminal.print(`  ${title}  ${tell(result)}  ${paint(terminal, 'dim', `${seconds} s`)}`);
-  return result;
+/** Does the work, then prints `name  text  1.2 s`; on a terminal the name shows while it lasts. */
+export type Stage = <T>(name: string, work: () => Promise<T>, tell: (result: T) => string) => Promise<T>;
+
+/** @param signal once aborted, no further step begins */
+export function stager(terminal: Terminal, signal: AbortSignal): Stage {
+  return async (name, work, tell) => {
+    signal.throwIfAborted();
+    const title = paint(terminal, 'cyan', name.padEnd(10));
+    terminal.whisper(`  ${title}  …`);
+    const startedAt = performance.now();
+    const result = await work();
+    const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+    terminal.print(`  ${title}  ${tell(result)}  ${paint(terminal, 'dim', `${seconds} s`)}`);
+    return result;
+  };
 }

@@ -15,9 +15,11 @@ export async function followStudies(
   count: number,
   received: Received,
   timeoutMs: number,
+  signal: AbortSignal,
 ): Promise<readonly StudyView[]> {
   const deadline = performance.now() + timeoutMs;
   for (;;) {
+    signal.throwIfAborted();
     const studies = await worklist(httpPort);
     terminal.whisper(`  ${studies.map(({ accessionNumber, state }) => `${accessionNumber} ${state}`).join(', ')} …`);
     const settled = studies.filter((study) => isSettled(study, received)).length;
