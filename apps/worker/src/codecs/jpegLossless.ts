@@ -1,10 +1,35 @@
-/** JPEG Lossless, processes 14 (sole importer of jpeg-lossless-decoder-js): transfer syntaxes .57 and .70. */
-import { Decoder } from 'jpeg-lossless-decoder-js';
+/** JPEG Lossless, process 14 with any predictor (sole importer here of dcmjs-codecs): transfer syntaxes .57 and .70. */
+import { createRequire } from 'node:module';
 
-/** @returns bytes, little endian, 1 or 2 per sample. @throws Error */
-export function decodeJpegLossless(frame: Uint8Array, bytesPerPixel: number): Uint8Array {
-  const samples = new Decoder().decode(new Uint8Array(frame).buffer, 0, frame.length, bytesPerPixel) as
-    | Uint8Array
-    | Uint16Array;
-  return new Uint8Array(samples.buffer, samples.byteOffset, samples.byteLength);
+type Frame = { getDecodedBuffer(): Uint8Array };
+type Codecs = {
+  readonly Context: new (attributes: object) => unknown;
+  readonly NativeCodecs: { initializeAsync(): Promise<void>; decodeJpeg(context: unknown, parameters: object): Frame };
+};
+export type SampleFormat = { readonly rows: number; readonly columns: number; readonly bitsAllocated: number };
+
+let codecs: Promise<Codecs> | null = null;
+
+async function load(): Promise<Codecs> {
+  const loaded = createRequire(import.meta.url)('dcmjs-codecs') as Codecs;
+  await loaded.NativeCodecs.initializeAsync();
+  return loaded;
+}
+
+/** @returns bytes, little endian. @throws Error for a broken codestream */
+export async function decodeJpegLossless(frame: Uint8Array, { rows, columns, bitsAllocated }: SampleFormat): Promise<Uint8Array> {
+  codecs ??= load();
+  const { Context, NativeCodecs } = await codecs;
+  const context = new Context({
+    width: columns,
+    height: rows,
+    bitsAllocated,
+    bitsStored: bitsAllocated,
+    samplesPerPixel: 1,
+    pixelRepresentation: 0,
+    planarConfiguration: 0,
+    photometricInterpretation: 'MONOCHROME2',
+    encodedBuffer: frame,
+  });
+  return new Uint8Array(NativeCodecs.decodeJpeg(context, {}).getDecodedBuffer());
 }

@@ -20,7 +20,7 @@ export type FrameShape = {
 const BIG_ENDIAN = '1.2.840.10008.1.2.2';
 
 type Decode = (frame: Uint8Array, shape: FrameShape) => Uint8Array | Promise<Uint8Array>;
-const jpegLossless: Decode = (frame, shape) => decodeJpegLossless(frame, shape.bitsAllocated / 8);
+const jpegLossless: Decode = decodeJpegLossless;
 const DECODERS: Readonly<Record<string, Decode>> = {
   '1.2.840.10008.1.2.5': (frame, shape) => decodeRle(frame, shape.rows * shape.columns, shape.bitsAllocated / 8),
   '1.2.840.10008.1.2.4.57': jpegLossless,
