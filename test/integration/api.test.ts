@@ -1,4 +1,7 @@
 /** The HTTP API on a real PostgreSQL: order, schema, paging, errors, events, readiness. */
+import { once } from 'node:events';
+import { createServer as createHttpServer } from 'node:http';
+import { connect } from 'node:net';
 import type { Database, StudyView } from '@ichor/shared';
 import { createLog, IchorError, loadConfig, openDatabase } from '@ichor/shared';
 import {
@@ -11,6 +14,7 @@ import {
 } from '@ichor/worklist';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { eventually } from '../support/ichor.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 import {
@@ -306,6 +310,29 @@ describe('GET /api/events', () => {
     });
     await role.close();
   });
+});
+
+test('a client that does not read is cut off, and disturbs no other', async () => {
+  const events = openEventStream();
+  const server = createHttpServer((_request, response) => events.add(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const lazy = connect(port, '127.0.0.1').pause();
+  lazy.on('error', () => {});
+  lazy.write('GET / HTTP/1.1\r\nHost: x\r\n\r\n');
+  const reader = await openStream(port);
+  await eventually('both clients', async () => events.clients === 2);
+  for (let count = 0; events.clients === 2 && count < 200; count++) {
+    events.send('study', { filling: 'x'.repeat(100_000) });
+    await reader.next('study');
+  }
+  expect(events.clients).toBe(1);
+  events.send('incident', {});
+  expect(await reader.next('incident')).toEqual({});
+  reader.close();
+  lazy.destroy();
+  events.close();
+  server.close();
 });
 
 /** A reader of server-sent events that hands them out one by one. */

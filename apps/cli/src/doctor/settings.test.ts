@@ -1,0 +1,24 @@
+import { SETTINGS } from '@ichor/shared';
+import { expect, test } from '@jest/globals';
+import { maskSecrets, settingRows } from './settings.ts';
+
+test.each([
+  ['postgres://ichor:secret@db:5432/ichor', 'postgres://ichor:***@db:5432/ichor'],
+  ['postgres://ichor:p@ss:w@rd@db/ichor', 'postgres://ichor:***@db/ichor'],
+  ['redis://:secret@queue:6379', 'redis://:***@queue:6379'],
+  ['rediss://user:secret@queue', 'rediss://user:***@queue'],
+  ['postgres://db/ichor?user=ichor&password=secret&x=1', 'postgres://db/ichor?user=ichor&password=***&x=1'],
+  ['postgres://ichor@db:5432/ichor', 'postgres://ichor@db:5432/ichor'],
+  ['redis://127.0.0.1:6379', 'redis://127.0.0.1:6379'],
+  ['HOSPPACS@pacs:4242', 'HOSPPACS@pacs:4242'],
+])('%s is shown as %s', (given, shown) => {
+  expect(maskSecrets(given)).toBe(shown);
+});
+
+test('every setting has a row, with its value and where it comes from', () => {
+  const rows = settingRows({ ICHOR_DICOM_PORT: 'nonsense', ICHOR_DATABASE_URL: 'postgres://a:secret@b/c' }, null);
+  expect(rows.map(([name]) => name)).toEqual(Object.keys(SETTINGS));
+  expect(rows).toContainEqual(['ICHOR_DICOM_PORT', 'nonsense', 'set', SETTINGS.ICHOR_DICOM_PORT.about]);
+  expect(rows).toContainEqual(['ICHOR_AE_TITLE', 'ICHOR', 'default', SETTINGS.ICHOR_AE_TITLE.about]);
+  expect(JSON.stringify(rows)).not.toContain('secret');
+});
