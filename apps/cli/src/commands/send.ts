@@ -1,7 +1,7 @@
 /** `ichor send AET@host:port PATH…`. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { IchorError, reasonOf } from '@ichor/shared';
+import { asIchorError, IchorError, reasonOf } from '@ichor/shared';
 import { findDicomFiles, type InstanceFile, readInstanceFile, type StoreOutcome, storeFiles } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
@@ -17,7 +17,7 @@ export async function send(
 ): Promise<ExitCode> {
   const destination = peerOf(peer);
   const config = configOf(cli);
-  const files = await instanceFiles(paths);
+  const files = await instanceFiles(cli, paths);
   const progress = startProgress(cli.terminal, `Sending to ${destination.aeTitle}`, files.length);
   const caller = { callingAeTitle: calling ?? config.aeTitle, tls: config.tls };
   const sending = storeFiles(destination, caller, files, () => progress.step(''));
@@ -33,13 +33,26 @@ function conclude({ terminal }: Cli, aeTitle: string, outcomes: readonly StoreOu
 }
 
 /** Files that are named must be DICOM; in folders everything else is passed over. @throws IchorError INPUT_UNUSABLE, NOT_DICOM */
-async function instanceFiles(paths: readonly string[]): Promise<InstanceFile[]> {
+async function instanceFiles(cli: Cli, paths: readonly string[]): Promise<InstanceFile[]> {
   const files: InstanceFile[] = [];
   for (const path of paths.map((given) => resolve(given)))
-    for (const file of (await isFolder(path)) ? await findDicomFiles(path) : [path])
-      files.push(await readInstanceFile(file));
+    if (await isFolder(path)) files.push(...(await filesIn(cli, path)));
+    else files.push(await readInstanceFile(path));
   if (files.length === 0)
     throw new IchorError('INPUT_UNUSABLE', { path: paths.join(', '), reason: 'it holds no DICOM file' });
+  return files;
+}
+
+async function filesIn({ terminal }: Cli, folder: string): Promise<InstanceFile[]> {
+  const files: InstanceFile[] = [];
+  for (const path of await findDicomFiles(folder))
+    try {
+      files.push(await readInstanceFile(path));
+    } catch (thrown) {
+      const error = asIchorError(thrown);
+      if (error.code !== 'NOT_DICOM') throw error;
+      terminal.note(`passed over: ${error.message}`);
+    }
   return files;
 }
 

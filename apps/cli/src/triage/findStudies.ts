@@ -1,7 +1,7 @@
 /** DICOM files under a folder, by study. */
 import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { readPart10, reasonOf } from '@ichor/shared';
+import { asIchorError, readPart10 } from '@ichor/shared';
 import { findDicomFiles } from '@ichor/worker';
 
 export type StudyFiles = { readonly studyInstanceUid: string; readonly paths: readonly string[] };
@@ -18,6 +18,7 @@ export async function findStudies(dir: string, onProblem: (problem: string) => v
   const unreadable: string[] = [];
   for (const path of await findDicomFiles(dir)) {
     const studyInstanceUid = await studyOf(path, onProblem);
+    if (studyInstanceUid === undefined) continue;
     if (studyInstanceUid === null) unreadable.push(path);
     else pathsOf(studies, studyInstanceUid).push(path);
   }
@@ -32,14 +33,16 @@ function pathsOf(studies: Map<string, string[]>, studyInstanceUid: string): stri
   return paths;
 }
 
-async function studyOf(path: string, onProblem: (problem: string) => void): Promise<string | null> {
+/** @returns undefined for a file that is none of ours: not named .dcm and without the mark of a DICOM file */
+async function studyOf(path: string, onProblem: (problem: string) => void): Promise<string | null | undefined> {
   try {
-    const { dataset } = readPart10(await readFile(path), path);
-    const studyInstanceUid = dataset.text(STUDY_INSTANCE_UID);
+    const studyInstanceUid = readPart10(await readFile(path), path).dataset.text(STUDY_INSTANCE_UID);
     if (studyInstanceUid === null) onProblem(`${path}: no Study Instance UID`);
     return studyInstanceUid;
-  } catch (error) {
-    onProblem(`${path}: ${reasonOf(error)}`);
+  } catch (thrown) {
+    const error = asIchorError(thrown);
+    if (error.code === 'NOT_DICOM' && !path.toLowerCase().endsWith('.dcm')) return undefined;
+    onProblem(`${path}: ${error.message}`);
     return null;
   }
 }
