@@ -36,7 +36,9 @@ function renderRow(study: StudyView): string {
     escapeHtml(explanation(study)),
     escapeHtml(study.accessionNumber ?? ''),
     String(study.receivedInstances),
-    study.times.firstInstance === null ? '' : `<time>${study.times.firstInstance}</time>`,
+    study.times.firstInstance === null
+      ? ''
+      : `<time datetime="${study.times.firstInstance}">${study.times.firstInstance.slice(0, 16).replace('T', ' ')} UTC</time>`,
     escapeHtml(deliverySummary(study)),
     `<a href="/api/studies/${escapeHtml(study.studyInstanceUid)}">${escapeHtml(study.studyInstanceUid)}</a>`,
   ];
