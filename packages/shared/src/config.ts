@@ -260,7 +260,7 @@ function toConfig(raw: Raw): Config {
 }
 
 function unknownNames(env: Readonly<Record<string, string | undefined>>): string[] {
-  const known = new Set<string>([...Object.keys(SETTINGS), 'ICHOR_PYTHON']);
+  const known = new Set<string>([...Object.keys(SETTINGS), 'ICHOR_PYTHON', 'ICHOR_SHARED_DATA']);
   return Object.keys(env)
     .filter((name) => name.startsWith('ICHOR_') && !known.has(name))
     .map((name) => `${name} is not a setting of Ichor; see \`ichor doctor\` for the list`);
