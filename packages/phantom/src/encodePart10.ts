@@ -99,7 +99,9 @@ function withTransferSyntax(head: Uint8Array, transferSyntaxUid: string): Buffer
 
 type Codecs = {
   NativeCodecs: { initializeAsync(): Promise<void> };
-  Transcoder: new (bytes: ArrayBuffer) => { transcode(uid: string): void; getDicomPart10(): ArrayBuffer };
+  Transcoder: new (
+    bytes: ArrayBuffer,
+  ) => { transcode(uid: string): void; getElements(): DatasetOf; getDicomPart10(): ArrayBuffer };
 };
 let codecs: Promise<Codecs> | null = null;
 
@@ -114,5 +116,7 @@ async function transcode(plain: Uint8Array, transferSyntaxUid: string): Promise<
   const { Transcoder } = await codecs;
   const transcoder = new Transcoder(plain.slice().buffer);
   transcoder.transcode(transferSyntaxUid);
+  // The encoders add it, but one sample per pixel has no planes (PS3.3 C.7.6.3.1.3).
+  delete transcoder.getElements()['PlanarConfiguration'];
   return new Uint8Array(transcoder.getDicomPart10());
 }
