@@ -96,6 +96,7 @@ CREATE TABLE derived_object (
   sop_instance_uid text PRIMARY KEY,
   result_id        bigint NOT NULL REFERENCES result,
   kind             text NOT NULL CHECK (kind IN ('SR', 'SC')),
+  series_instance_uid text NOT NULL,
   sop_class_uid    text NOT NULL,
   object_path      text NOT NULL                       -- relative to the folder of derived objects
 );

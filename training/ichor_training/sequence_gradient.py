@@ -34,6 +34,10 @@ class Graph:
         self.nodes.append(helper.make_node(kind, list(inputs), names, **attributes))
         return names[0] if outputs == 1 else names
 
+    def transposed(self, matrix: str) -> str:
+        """Transposed once when the graph is loaded, so that no weight is stored twice."""
+        return self.op("Transpose", matrix, perm=[1, 0])
+
     def axes(self, *values: int) -> str:
         return self.constant(list(values), np.int64)
 
@@ -115,15 +119,16 @@ def sequence_gradient(net: SequenceNet, cnn_head: np.ndarray) -> onnx.ModelProto
         for direction, suffix in enumerate(("", "_reverse")):
             w, r = state[f"lstm.weight_ih_l{layer}{suffix}"], state[f"lstm.weight_hh_l{layer}{suffix}"]
             bias = state[f"lstm.bias_ih_l{layer}{suffix}"] + state[f"lstm.bias_hh_l{layer}{suffix}"]
-            gates = graph.op("Add", graph.op("MatMul", x, graph.constant(w.T)), graph.constant(bias))
+            w, r = graph.constant(w), graph.constant(r)
+            gates = graph.op("Add", graph.op("MatMul", x, graph.transposed(w)), graph.constant(bias))
             gates = graph.op("Unsqueeze", gates, graph.axes(1))
             scan = graph.op(
-                "Scan", zero, zero, gates, outputs=9, body=forward_step(hidden, graph.constant(r.T)), num_scan_inputs=1,
+                "Scan", zero, zero, gates, outputs=9, body=forward_step(hidden, graph.transposed(r)), num_scan_inputs=1,
                 scan_input_directions=[direction], scan_output_directions=[direction] * 7,
             )
             outputs.append(graph.op("Squeeze", scan[2], graph.axes(1)))
             gates_of.append(scan[3:])
-            weights_of.append((graph.constant(w), graph.constant(r)))
+            weights_of.append((w, r))
         saved.append(gates_of)
         weights.append(weights_of)
         x = graph.op("Concat", *outputs, axis=1)

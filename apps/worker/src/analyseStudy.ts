@@ -10,7 +10,8 @@ import type { Inference } from './inference/inference.ts';
 import { NotAnalysable } from './notAnalysable.ts';
 import type { Analysis, SliceStack, SourceIdentity } from './types.ts';
 import { buildStack } from './volume/buildStack.ts';
-import { type InstanceHeader, readHeaders } from './volume/readHeaders.ts';
+import { type HeaderProblem, type InstanceHeader, readHeaders } from './volume/readHeaders.ts';
+import { resolveConflicts } from './volume/resolveConflicts.ts';
 import { selectSeries } from './volume/selectSeries.ts';
 import { sourceIdentity } from './volume/sourceIdentity.ts';
 
@@ -36,10 +37,13 @@ export async function analyseStudy(
   paths: readonly string[],
   tools: Tools,
 ): Promise<AnalysedStudy> {
-  const unreadable: string[] = [];
-  const headers = await readHeaders(paths, (problem) => unreadable.push(problem.message));
+  const unreadable: HeaderProblem[] = [];
+  const { headers, conflicting } = await resolveConflicts(
+    await readHeaders(paths, (problem) => unreadable.push(problem)),
+  );
   const choice = chooseStack(headers);
-  const why = choice.stack === null ? choice.reason : whyIncomplete(unreadable);
+  const why =
+    choice.stack === null ? choice.reason : (whyIncomplete(unreadable) ?? whyConflicting(choice.stack, conflicting));
   const study = { studyInstanceUid, headers, choice, paths, tools };
   if (why !== null || choice.stack === null) return notAnalysed(study, why ?? reason('no-head-ct'));
   try {
@@ -85,10 +89,15 @@ function selectionsOf(headers: readonly InstanceHeader[], setAside: ReadonlyMap<
 }
 
 /** An instance that cannot be read may be the slice with the bleed: such a study is never `clear`. */
-function whyIncomplete(unreadable: readonly string[]): Reason | null {
+function whyIncomplete(unreadable: readonly HeaderProblem[]): Reason | null {
   return unreadable.length === 0
     ? null
-    : reason('unreadable-instance', `${unreadable.length} of the study's instances; the first: ${unreadable[0]}`);
+    : reason('unreadable-instance', `${unreadable.length} of the study, the first: ${unreadable[0]!.message}`);
+}
+
+function whyConflicting(stack: SliceStack, conflicting: ReadonlySet<string>): Reason | null {
+  const slice = stack.slices.find(({ sopInstanceUid }) => conflicting.has(sopInstanceUid));
+  return slice === undefined ? null : reason('conflicting-instances', slice.sopInstanceUid);
 }
 
 async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy> {

@@ -1,15 +1,13 @@
 /** CNN output per slice in the database, so that a late slice or a second run costs only what is new. */
 import type { Database, ModelIdentity } from '@ichor/shared';
+import { featureKey } from './featureKey.ts';
 import type { Analysis, SliceFeatures, SliceStack } from './types.ts';
 
 export type FeatureCache = {
-  /** What is known of the slices of a stack under a model, by {@link featureKey}. */
+  /** What is known of the slices of a stack under a model, by `featureKey`. */
   load(stack: SliceStack, model: ModelIdentity): Promise<ReadonlyMap<string, SliceFeatures>>;
   save(stack: SliceStack, analysis: Analysis): Promise<void>;
 };
-
-/** Names a slice in the cache; whether its pixels are still the same is told by the pixel digest. */
-export const featureKey = (sopInstanceUid: string, frameNumber: number): string => `${sopInstanceUid}#${frameNumber}`;
 
 /** No cache: what `ichor triage DIR` uses. */
 export const noFeatureCache: FeatureCache = { load: async () => new Map(), save: async () => {} };

@@ -1,33 +1,47 @@
 /** Findings, flag and delivery rows: one transaction (DESIGN §1, rules 2 and 3). One statement per function. */
-import type { Database, DeliveryJob, Destination, TriageJob, TriageResult } from '@ichor/shared';
+import type { Database, DatabaseClient, DeliveryJob, Destination, TriageJob, TriageResult } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
-import type { PoolClient } from 'pg';
+import type { FormerReport } from './report/writeObjects.ts';
 
 /** An object on disk that must reach the destinations. `path` is relative to the folder of derived objects. */
 export type StoredObject = {
   readonly kind: 'SR' | 'SC';
   readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
   readonly sopClassUid: string;
   readonly path: string;
   /** Which destinations get it. */
   readonly destinations: readonly string[];
 };
 
-/** The study as the worker takes it: what the last result was, and the report that a new one supersedes. */
-export type ClaimedStudy = { readonly resultId: number | null; readonly reportSopInstanceUid: string | null };
+/** The study as the worker takes it: its last result, and the report that a new one supersedes. */
+export type ClaimedStudy = { readonly resultId: number | null; readonly report: FormerReport | null };
 
 /** Takes the study for analysis. Null when the job is outdated: a later completion will analyse it, or it is done. */
 export async function claimStudy(database: Database, job: TriageJob): Promise<ClaimedStudy | null> {
   const { rows } = await database.pool.query(
     `UPDATE study SET analysing_at = now(), state = CASE WHEN result_id IS NULL THEN 'analysing' ELSE state END
-      WHERE study_instance_uid = $1 AND request = $2 AND analysed_request < $2
-  RETURNING result_id, (SELECT sop_instance_uid FROM derived_object o WHERE o.result_id = study.result_id AND kind = 'SR' LIMIT 1) AS report`,
+      WHERE study_instance_uid = $1 AND request = $2 AND analysed_request < $2 RETURNING result_id`,
     [job.studyInstanceUid, job.request],
+  );
+  if (rows[0] === undefined) return null;
+  const resultId = rows[0].result_id === null ? null : Number(rows[0].result_id);
+  return { resultId, report: resultId === null ? null : await reportOf(database, resultId) };
+}
+
+async function reportOf(database: Database, resultId: number): Promise<FormerReport | null> {
+  const { rows } = await database.pool.query(
+    "SELECT sop_class_uid, sop_instance_uid, series_instance_uid FROM derived_object WHERE result_id = $1 AND kind = 'SR' ORDER BY sop_class_uid DESC LIMIT 1",
+    [resultId],
   );
   const row = rows[0];
   return row === undefined
     ? null
-    : { resultId: row.result_id === null ? null : Number(row.result_id), reportSopInstanceUid: row.report };
+    : {
+        sopClassUid: row.sop_class_uid,
+        sopInstanceUid: row.sop_instance_uid,
+        seriesInstanceUid: row.series_instance_uid,
+      };
 }
 
 /** Spool paths of every image-bearing instance of a study, in the order of arrival. */
@@ -79,7 +93,7 @@ export async function keepResult(database: Database, job: TriageJob, resultId: n
   await database.transaction((client) => showResult(client, job, resultId));
 }
 
-async function lockStudy(client: PoolClient, studyInstanceUid: string) {
+async function lockStudy(client: DatabaseClient, studyInstanceUid: string) {
   const { rows } = await client.query(
     'SELECT result_id, revision FROM study WHERE study_instance_uid = $1 FOR UPDATE',
     [studyInstanceUid],
@@ -91,7 +105,7 @@ async function lockStudy(client: PoolClient, studyInstanceUid: string) {
   };
 }
 
-async function insertResult(client: PoolClient, result: TriageResult, revision: number): Promise<number> {
+async function insertResult(client: DatabaseClient, result: TriageResult, revision: number): Promise<number> {
   const { rows } = await client.query(
     `INSERT INTO result (study_instance_uid, revision, input_digest, model_name, model_version, model_sha256,
                          state, reason, error_code, findings, key_slices, slice_scores, series)
@@ -115,21 +129,31 @@ async function insertResult(client: PoolClient, result: TriageResult, revision: 
   return Number(rows[0].result_id);
 }
 
-async function insertObjects(client: PoolClient, resultId: number, objects: readonly StoredObject[]): Promise<void> {
+async function insertObjects(
+  client: DatabaseClient,
+  resultId: number,
+  objects: readonly StoredObject[],
+): Promise<void> {
   await client.query(
-    `INSERT INTO derived_object (sop_instance_uid, result_id, kind, sop_class_uid, object_path)
-     SELECT uid, $1, kind, class, path FROM unnest($2::text[], $3::text[], $4::text[], $5::text[]) AS t(uid, kind, class, path)`,
+    `INSERT INTO derived_object (sop_instance_uid, result_id, kind, series_instance_uid, sop_class_uid, object_path)
+     SELECT uid, $1, kind, series, class, path
+       FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS t(uid, kind, series, class, path)`,
     [
       resultId,
-      objects.map((o) => o.sopInstanceUid),
-      objects.map((o) => o.kind),
-      objects.map((o) => o.sopClassUid),
-      objects.map((o) => o.path),
+      objects.map((object) => object.sopInstanceUid),
+      objects.map((object) => object.kind),
+      objects.map((object) => object.seriesInstanceUid),
+      objects.map((object) => object.sopClassUid),
+      objects.map((object) => object.path),
     ],
   );
 }
 
-async function insertDeliveries(client: PoolClient, resultId: number, objects: readonly StoredObject[]): Promise<void> {
+async function insertDeliveries(
+  client: DatabaseClient,
+  resultId: number,
+  objects: readonly StoredObject[],
+): Promise<void> {
   const rows = objects.flatMap((object) =>
     object.destinations.map((destination) => [object.sopInstanceUid, destination] as const),
   );
@@ -140,7 +164,7 @@ async function insertDeliveries(client: PoolClient, resultId: number, objects: r
   );
 }
 
-async function showResult(client: PoolClient, job: TriageJob, resultId: number): Promise<void> {
+async function showResult(client: DatabaseClient, job: TriageJob, resultId: number): Promise<void> {
   await client.query(
     `UPDATE study SET state = r.state, reason = r.reason, error_code = r.error_code, revision = r.revision, result_id = r.result_id,
                       resulted_at = CASE WHEN study.result_id = r.result_id THEN study.resulted_at ELSE now() END,

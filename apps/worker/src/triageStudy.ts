@@ -7,7 +7,7 @@
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config, Database, Incident, Log, Queues, Spool, TriageJob, TriageResult } from '@ichor/shared';
-import { asIchorError, deliveryJobId, deliveryQueue, type IchorError, observeTriage } from '@ichor/shared';
+import { asIchorError, deliveryJobId, deliveryQueue, type IchorError, metrics } from '@ichor/shared';
 import { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
 import { databaseFeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
@@ -22,6 +22,8 @@ import {
   saveResult,
   studyPaths,
 } from './results.ts';
+import { readHeaders } from './volume/readHeaders.ts';
+import { sourceIdentity } from './volume/sourceIdentity.ts';
 
 export type TriageContext = {
   readonly config: Config;
@@ -57,14 +59,24 @@ async function analyseOrFail(
     const error = asIchorError(thrown);
     if (AWAY.has(error.code) || (error.retryable && !lastAttempt)) throw error;
     context.recordIncident({ code: error.code, message: error.message, studyInstanceUid: job.studyInstanceUid });
-    return failed(context, job, error);
+    return failed(context, job, paths, error);
   }
 }
 
 /** Faults of what the worker stands on: the job waits for it, however long. */
 const AWAY: ReadonlySet<string> = new Set(['DATABASE_UNAVAILABLE', 'QUEUE_UNAVAILABLE']);
 
-function failed({ inference }: TriageContext, job: TriageJob, error: IchorError): AnalysedStudy {
+/** What is still known of a study whose analysis failed: enough for a report that says so. */
+async function failed(
+  { inference, spool }: TriageContext,
+  job: TriageJob,
+  paths: readonly string[],
+  error: IchorError,
+): Promise<AnalysedStudy> {
+  const headers = await readHeaders(
+    paths.map((path) => spool.absolutePath(path)),
+    () => {},
+  );
   const result: TriageResult = {
     studyInstanceUid: job.studyInstanceUid,
     inputDigest: `failed ${job.request}`,
@@ -77,7 +89,13 @@ function failed({ inference }: TriageContext, job: TriageJob, error: IchorError)
     series: [],
     errorCode: error.code,
   };
-  return { result, identity: null, headers: [], stack: null, analysis: null };
+  return {
+    result,
+    identity: headers[0] === undefined ? null : sourceIdentity(headers[0]),
+    headers,
+    stack: null,
+    analysis: null,
+  };
 }
 
 async function conclude(
@@ -89,7 +107,7 @@ async function conclude(
   const { database, log } = context;
   const known = await findResult(database, analysed.result);
   if (known !== null) return keepResult(database, job, known);
-  const derived = await writeObjects(analysed, context.config, claimed.reportSopInstanceUid);
+  const derived = await writeObjects(analysed, context.config, claimed.report);
   const objects = await storeObjects(context.config, job.studyInstanceUid, derived);
   const deliveries = await saveResult(database, job, claimed, analysed.result, objects);
   log.event('study.result', {
@@ -97,7 +115,7 @@ async function conclude(
     state: analysed.result.state,
     reason: analysed.result.reason?.code ?? analysed.result.errorCode ?? 'none',
   });
-  observeTriage(analysed.result.state);
+  metrics.result(analysed.result.state);
   for (const delivery of deliveries)
     await context.queues.add(deliveryQueue(delivery.destination), delivery, { jobId: deliveryJobId(delivery) });
 }
@@ -112,9 +130,10 @@ async function storeObjects(
   await mkdir(folder, { recursive: true });
   for (const object of objects) await writeDurably(join(folder, `${object.sopInstanceUid}.dcm`), object.bytes);
   await syncFolder(folder);
-  return objects.map(({ kind, sopInstanceUid, sopClassUid, reportType }) => ({
+  return objects.map(({ kind, sopInstanceUid, seriesInstanceUid, sopClassUid, reportType }) => ({
     kind,
     sopInstanceUid,
+    seriesInstanceUid,
     sopClassUid,
     path: join(studyInstanceUid, `${sopInstanceUid}.dcm`),
     destinations: destinationsFor(

@@ -1,6 +1,5 @@
 /** ★ The worker role: what it stands on, what it consumes, and how it stops. */
-import { join } from 'node:path';
-import type { Config, Log } from '@ichor/shared';
+import type { Config, Database, Incidents, Log, Queues } from '@ichor/shared';
 import {
   DeliveryJob,
   deliveryQueue,
@@ -8,32 +7,93 @@ import {
   openIncidents,
   openQueues,
   openSpool,
+  reasonOf,
   TRIAGE_QUEUE,
   TriageJob,
 } from '@ichor/shared';
-import { reconcileDeliveries } from './delivery/reconcile.ts';
+import { enqueueDue } from './delivery/redeliver.ts';
 import { runDelivery } from './delivery/runDelivery.ts';
 import { startInference } from './inference/inference.ts';
 import { triageStudy } from './triageStudy.ts';
 
+const RECONCILE_EVERY_MS = 15_000;
 /** Attempts at an analysis that times out or crashes: the first and one more. */
-export const TRIAGE_ATTEMPTS = 2;
-const RECONCILE_EVERY_MS = 60_000;
+const ATTEMPTS = 2;
 
-export type Role = { close(): Promise<void> };
+type Ground = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly database: Database;
+  readonly queues: Queues;
+  readonly incidents: Incidents;
+};
+type Close = () => Promise<void>;
 
-/** Starts triage and delivery as configured. @throws IchorError BUNDLE_INVALID, DATABASE_…, QUEUE_UNAVAILABLE */
-export async function startWorkerRole(config: Config, log: Log): Promise<Role> {
+/**
+ * Starts triage and delivery as configured (ICHOR_WORKER_QUEUES).
+ * @throws IchorError BUNDLE_INVALID, CONFIG_INVALID, DATABASE_UNAVAILABLE, …
+ */
+export async function startWorkerRole(config: Config, log: Log): Promise<{ close(): Promise<void> }> {
   const database = await openDatabase(config, log);
-  const queues = await openQueues(config, database);
-  const closers: (() => Promise<void>)[] = [];
-  if (config.workerQueues.includes('triage')) closers.push(await startTriage(config, log, database, queues));
-  if (config.workerQueues.includes('delivery')) closers.push(await startDelivery(config, log, database, queues));
-  return {
-    async close() {
-      for (const close of closers.reverse()) await close();
-      await queues.close();
-      await database.close();
-    },
+  const queues = await openQueues(config, database, log);
+  const ground = { config, log, database, queues, incidents: openIncidents(database, log) };
+  const closers: Close[] = [() => database.close(), () => queues.close(), () => ground.incidents.close()];
+  const close = async (): Promise<void> => {
+    for (const closeOne of closers.splice(0).reverse()) await closeOne();
+  };
+  try {
+    if (config.workerQueues.includes('triage')) closers.push(await startTriage(ground));
+    if (config.workerQueues.includes('delivery')) closers.push(startDelivery(ground));
+    log.event('role.started', { queues: config.workerQueues });
+    return { close };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** One study at a time: the inference process uses the machine's cores by itself. */
+async function startTriage(ground: Ground): Promise<Close> {
+  const { config, log, queues, incidents } = ground;
+  const spool = await openSpool(config.dataDir);
+  const inference = await startInference(config, log);
+  const context = { ...ground, spool, inference, recordIncident: incidents.record };
+  const faults = new Map<string, number>();
+  const consumer = queues.consume(TRIAGE_QUEUE, async (payload, { jobId }) => {
+    const job = TriageJob.parse(payload);
+    try {
+      await triageStudy(context, job, (faults.get(jobId) ?? 0) + 1 >= ATTEMPTS);
+      faults.delete(jobId);
+      return null;
+    } catch (error) {
+      faults.set(jobId, (faults.get(jobId) ?? 0) + 1);
+      log.event('triage.retry', { studyInstanceUid: job.studyInstanceUid, reason: reasonOf(error) });
+      return { againInMs: 1_000 };
+    }
+  });
+  return async () => {
+    await consumer.close();
+    await inference.close();
+  };
+}
+
+/** A queue and a consumer for each destination, and a look for rows that have no job. */
+function startDelivery(ground: Ground): Close {
+  const { config, database, queues, log } = ground;
+  const consumers = config.destinations.map(({ aeTitle }) =>
+    queues.consume(deliveryQueue(aeTitle), (payload) => runDelivery(ground, DeliveryJob.parse(payload))),
+  );
+  let looking: Promise<void> = Promise.resolve();
+  const look = (): void => {
+    looking = enqueueDue(database, queues).catch((error: unknown) =>
+      log.event('queue.lost', { reason: reasonOf(error) }),
+    );
+  };
+  look();
+  const timer = setInterval(look, RECONCILE_EVERY_MS);
+  return async () => {
+    clearInterval(timer);
+    await looking;
+    await Promise.all(consumers.map((consumer) => consumer.close()));
   };
 }

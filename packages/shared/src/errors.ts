@@ -103,6 +103,10 @@ export const ERRORS = {
   },
   STORE_OUT_OF_RESOURCES: { retryable: true, message: '{destination} is out of resources (status 0x{status}).' },
   COMMITMENT_FAILED: { retryable: true, message: '{destination} did not commit {sopInstanceUid}: reason 0x{reason}.' },
+  DESTINATION_UNKNOWN: {
+    retryable: false,
+    message: '{destination} is not among ICHOR_DESTINATIONS any more. Add it again and run `ichor redeliver`.',
+  },
   DELIVERY_EXPIRED: {
     retryable: false,
     message: '{destination} did not take {sopInstanceUid} within {ttlMs} ms: {reason}. Re-send with `ichor redeliver`.',

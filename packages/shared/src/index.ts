@@ -2,6 +2,7 @@
 export * from './aeTitles.ts';
 export * from './config.ts';
 export * from './database.ts';
+export * from './dicom/codes.ts';
 export * from './dicom/dataset.ts';
 export * from './dicom/ownObjects.ts';
 export * from './dicom/part10.ts';

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared';
-import { findDicomFiles, type InstanceFile, readInstanceFile, type StoreOutcome, storeFiles } from '@ichor/worker';
+import { findDicomFiles, type InstanceFile, readInstanceFile, storeFiles } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { startProgress } from '../terminal.ts';
@@ -25,7 +25,7 @@ export async function send(
   return conclude(cli, destination.aeTitle, outcomes);
 }
 
-function conclude({ terminal }: Cli, aeTitle: string, outcomes: readonly StoreOutcome[]): ExitCode {
+function conclude({ terminal }: Cli, aeTitle: string, outcomes: Awaited<ReturnType<typeof storeFiles>>): ExitCode {
   const refused = outcomes.filter(({ error }) => error !== null);
   for (const { file, error } of refused) terminal.note(`${file.path}: ${error?.message}`);
   terminal.print(`${aeTitle} has taken ${outcomes.length - refused.length} of ${outcomes.length} instances.`);

@@ -17,7 +17,10 @@ async function load(): Promise<Codecs> {
 }
 
 /** @returns bytes, little endian. @throws Error for a broken codestream */
-export async function decodeJpegLossless(frame: Uint8Array, { rows, columns, bitsAllocated }: SampleFormat): Promise<Uint8Array> {
+export async function decodeJpegLossless(
+  frame: Uint8Array,
+  { rows, columns, bitsAllocated }: SampleFormat,
+): Promise<Uint8Array> {
   codecs ??= load();
   const { Context, NativeCodecs } = await codecs;
   const context = new Context({

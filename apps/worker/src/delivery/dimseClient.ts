@@ -90,6 +90,44 @@ export async function storeFiles(
   return outcomes;
 }
 
+/** Storage Commitment Push Model (PS3.4 Annex J): its SOP Class and well-known SOP Instance. */
+const STORAGE_COMMITMENT = '1.2.840.10008.1.20.1';
+const STORAGE_COMMITMENT_INSTANCE = '1.2.840.10008.1.20.1.1';
+const IMPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2';
+
+/**
+ * Asks the peer to take responsibility for instances (N-ACTION); its answer comes later, on an association of its own.
+ * @returns false when the peer does not offer storage commitment
+ * @throws IchorError DESTINATION_UNREACHABLE, ASSOCIATION_REJECTED, ASSOCIATION_LOST
+ */
+export async function requestCommitment(
+  peer: Peer,
+  caller: Caller,
+  transactionUid: string,
+  instances: readonly Pick<InstanceFile, 'sopClassUid' | 'sopInstanceUid'>[],
+): Promise<boolean> {
+  let status: number | null = null;
+  const context: ContextKey = `${STORAGE_COMMITMENT} ${IMPLICIT_LITTLE_ENDIAN}`;
+  await associate(peer, caller, [context], (accepted) => {
+    if (!accepted.has(context)) return [new requests.CEchoRequest()];
+    const request = new requests.NActionRequest(STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, 1);
+    request.setDataset(
+      new Dataset(
+        { TransactionUID: transactionUid, ReferencedSOPSequence: instances.map(reference) },
+        IMPLICIT_LITTLE_ENDIAN,
+      ),
+    );
+    request.on('response', (response: { getStatus(): number }) => (status = response.getStatus()));
+    return [request as never];
+  });
+  return status === 0;
+}
+
+const reference = ({ sopClassUid, sopInstanceUid }: Pick<InstanceFile, 'sopClassUid' | 'sopInstanceUid'>) => ({
+  ReferencedSOPClassUID: sopClassUid,
+  ReferencedSOPInstanceUID: sopInstanceUid,
+});
+
 async function storeBatch(
   peer: Peer,
   caller: Caller,

@@ -1,0 +1,19 @@
+/** Dead deliveries once more, and jobs for whatever is due without one. */
+import type { Database, Queues } from '@ichor/shared';
+import { deliveryJobId, deliveryQueue } from '@ichor/shared';
+import { dueJobs, revive } from './rows.ts';
+
+export type Redelivery = { readonly studyInstanceUid: string | null; readonly destination: string | null };
+
+/** Makes dead deliveries pending again, of one study, of one destination, or all. @returns how many */
+export async function redeliver(database: Database, queues: Queues, chosen: Redelivery): Promise<number> {
+  const count = await revive(database, chosen);
+  await enqueueDue(database, queues);
+  return count;
+}
+
+/** A job for every row that is due; a job that exists already stays the one. @throws IchorError QUEUE_UNAVAILABLE, DATABASE_UNAVAILABLE */
+export async function enqueueDue(database: Database, queues: Queues): Promise<void> {
+  for (const job of await dueJobs(database))
+    await queues.add(deliveryQueue(job.destination), job, { jobId: deliveryJobId(job) });
+}

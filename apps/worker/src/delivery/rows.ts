@@ -1,0 +1,104 @@
+/** The statements of delivery; each does one thing. */
+import type { Database, DeliveryJob } from '@ichor/shared';
+
+export type DueObject = {
+  readonly deliveryId: number;
+  readonly sopInstanceUid: string;
+  readonly sopClassUid: string;
+  /** Relative to the folder of derived objects. */
+  readonly path: string;
+  /** Attempts before this one. */
+  readonly attempts: number;
+  /** Since it became pending. */
+  readonly pendingMs: number;
+};
+
+/** What a result owes a destination, the report first. */
+export async function dueObjects(database: Database, { resultId, destination }: DeliveryJob): Promise<DueObject[]> {
+  const { rows } = await database.pool.query(
+    `SELECT d.delivery_id, d.sop_instance_uid, o.sop_class_uid, o.object_path, d.attempts, extract(epoch FROM now() - d.pending_since) * 1000 AS pending_ms
+       FROM delivery d JOIN derived_object o USING (sop_instance_uid)
+      WHERE d.result_id = $1 AND d.destination = $2 AND d.state = 'pending' ORDER BY o.kind DESC, d.delivery_id`,
+    [resultId, destination],
+  );
+  return rows.map((row) => ({
+    deliveryId: Number(row.delivery_id),
+    sopInstanceUid: row.sop_instance_uid,
+    sopClassUid: row.sop_class_uid,
+    path: row.object_path,
+    attempts: row.attempts,
+    pendingMs: Number(row.pending_ms),
+  }));
+}
+
+export async function markStored(database: Database, { deliveryId }: DueObject): Promise<void> {
+  await database.pool.query(
+    "UPDATE delivery SET state = 'stored', attempts = attempts + 1, stored_at = now(), error = NULL WHERE delivery_id = $1 AND state = 'pending'",
+    [deliveryId],
+  );
+}
+
+export async function postpone(
+  database: Database,
+  { deliveryId }: DueObject,
+  error: string,
+  pauseMs: number,
+): Promise<void> {
+  await database.pool.query(
+    "UPDATE delivery SET attempts = attempts + 1, error = $2, next_attempt_at = now() + $3 * interval '1 millisecond' WHERE delivery_id = $1 AND state = 'pending'",
+    [deliveryId, error, pauseMs],
+  );
+}
+
+export async function markDead(database: Database, { deliveryId }: DueObject, error: string): Promise<void> {
+  await database.pool.query(
+    "UPDATE delivery SET state = 'dead', attempts = attempts + 1, error = $2 WHERE delivery_id = $1 AND state = 'pending'",
+    [deliveryId, error],
+  );
+}
+
+/** Before the request goes out, so that an answer that comes at once finds its rows. */
+export async function awaitCommitment(
+  database: Database,
+  objects: readonly DueObject[],
+  transactionUid: string,
+): Promise<void> {
+  await database.pool.query('UPDATE delivery SET transaction_uid = $2 WHERE delivery_id = ANY($1)', [
+    objects.map(({ deliveryId }) => deliveryId),
+    transactionUid,
+  ]);
+}
+
+/** The study is delivered once nothing of its result is pending and something was stored. */
+export async function studyDelivered(database: Database, resultId: number): Promise<void> {
+  await database.pool.query(
+    `UPDATE study SET delivered_at = now()
+      WHERE result_id = $1 AND delivered_at IS NULL
+        AND NOT EXISTS (SELECT FROM delivery WHERE result_id = $1 AND state IN ('pending', 'dead'))
+        AND EXISTS (SELECT FROM delivery WHERE result_id = $1)`,
+    [resultId],
+  );
+}
+
+/** Jobs for rows that are due: after a queue was lost, a commitment failed, or a re-send was asked for. */
+export async function dueJobs(database: Database): Promise<DeliveryJob[]> {
+  const { rows } = await database.pool.query(
+    "SELECT DISTINCT result_id, destination FROM delivery WHERE state = 'pending' AND next_attempt_at <= now()",
+  );
+  return rows.map((row) => ({ resultId: Number(row.result_id), destination: row.destination }));
+}
+
+/** @returns how many deliveries became pending again */
+export async function revive(
+  database: Database,
+  { studyInstanceUid, destination }: { readonly studyInstanceUid: string | null; readonly destination: string | null },
+): Promise<number> {
+  const { rowCount } = await database.pool.query(
+    `UPDATE delivery d SET state = 'pending', attempts = 0, error = NULL, transaction_uid = NULL, pending_since = now(), next_attempt_at = now()
+       FROM result r
+      WHERE r.result_id = d.result_id AND d.state = 'dead'
+        AND ($1::text IS NULL OR r.study_instance_uid = $1) AND ($2::text IS NULL OR d.destination = $2)`,
+    [studyInstanceUid, destination],
+  );
+  return rowCount ?? 0;
+}

@@ -1,0 +1,139 @@
+/**
+ * ★ One delivery job: what a result still owes one destination, in one association.
+ *
+ *   pending → stored      the destination answered Success, a warning, or that it has the instance already
+ *   stored  → committed   storage commitment was confirmed (the receiver notes it)
+ *   pending → pending     a transient fault: the job runs again after a pause that doubles up to 15 minutes
+ *   pending → dead        a permanent fault, or the time to live is over; `ichor redeliver` makes it pending again
+ *
+ * Each destination has a queue and a consumer of its own, so that a dead one delays no other.
+ */
+import { join } from 'node:path';
+import type { Config, Database, DeliveryJob, Destination, Incidents, Log } from '@ichor/shared';
+import { asIchorError, deriveUid, IchorError, metrics } from '@ichor/shared';
+import {
+  type InstanceFile,
+  readInstanceFile,
+  requestCommitment,
+  type StoreOutcome,
+  storeFiles,
+} from './dimseClient.ts';
+import { awaitCommitment, type DueObject, dueObjects, markDead, markStored, postpone, studyDelivered } from './rows.ts';
+
+export type DeliveryContext = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly database: Database;
+  readonly incidents: Incidents;
+};
+
+const LONGEST_PAUSE_MS = 900_000;
+
+/** @returns null when nothing is owed any more, else the pause before the next attempt */
+export async function runDelivery(
+  context: DeliveryContext,
+  job: DeliveryJob,
+): Promise<{ readonly againInMs: number } | null> {
+  const due = await dueObjects(context.database, job);
+  if (due.length === 0) return null;
+  const destination = context.config.destinations.find(({ aeTitle }) => aeTitle === job.destination);
+  const outcomes =
+    destination === undefined
+      ? due.map((object) => ({ object, error: unknownDestination(job.destination) }))
+      : await store(context, destination, due);
+  const left = await settle(context, job, outcomes);
+  if (destination !== undefined) await commit(context, destination, job, outcomes);
+  await studyDelivered(context.database, job.resultId);
+  return left.length === 0
+    ? null
+    : { againInMs: pauseMs(context.config.deliveryBackoffMs, Math.max(...left.map(({ attempts }) => attempts))) };
+}
+
+type Outcome = { readonly object: DueObject; readonly error: IchorError | null };
+
+async function store(
+  { config }: DeliveryContext,
+  destination: Destination,
+  due: readonly DueObject[],
+): Promise<Outcome[]> {
+  const files: { object: DueObject; file: InstanceFile }[] = [];
+  const broken: Outcome[] = [];
+  for (const object of due) {
+    const file = await readInstanceFile(join(config.dataDir, 'objects', object.path)).catch((error: unknown) =>
+      asIchorError(error),
+    );
+    if (file instanceof IchorError)
+      broken.push({
+        object,
+        error: new IchorError('SPOOL_FILE_MISSING', { sopInstanceUid: object.sopInstanceUid }, file),
+      });
+    else files.push({ object, file });
+  }
+  const sent = await storeFiles(
+    destination,
+    callerOf(config),
+    files.map(({ file }) => file),
+  ).catch((error: unknown) => asIchorError(error));
+  const errorOf = (file: InstanceFile): IchorError | null =>
+    sent instanceof IchorError ? sent : (sent.find((outcome: StoreOutcome) => outcome.file === file)?.error ?? null);
+  return [...broken, ...files.map(({ object, file }) => ({ object, error: errorOf(file) }))];
+}
+
+/** Writes every outcome down. @returns what is tried again */
+async function settle(
+  { config, database, log, incidents }: DeliveryContext,
+  job: DeliveryJob,
+  outcomes: readonly Outcome[],
+): Promise<DueObject[]> {
+  const left: DueObject[] = [];
+  for (const { object, error } of outcomes) {
+    const facts = { destination: job.destination, sopInstanceUid: object.sopInstanceUid };
+    if (error === null) {
+      await markStored(database, object);
+      metrics.delivery(job.destination, 'stored');
+      log.event('delivery.stored', facts);
+      continue;
+    }
+    const expired = object.pendingMs > config.deliveryTtlMs;
+    if (error.retryable && !expired) {
+      await postpone(database, object, error.message, pauseMs(config.deliveryBackoffMs, object.attempts));
+      metrics.delivery(job.destination, 'postponed');
+      log.event('delivery.postponed', { ...facts, code: error.code });
+      left.push(object);
+      continue;
+    }
+    const final = error.retryable
+      ? new IchorError('DELIVERY_EXPIRED', { ...facts, ttlMs: config.deliveryTtlMs, reason: error.message })
+      : error;
+    await markDead(database, object, final.message);
+    metrics.delivery(job.destination, 'dead');
+    log.event('delivery.dead', { ...facts, code: final.code });
+    incidents.record({ code: final.code, message: final.message, sopInstanceUid: object.sopInstanceUid });
+  }
+  return left;
+}
+
+/** A destination that offers storage commitment is asked for it; that it fails to answer leaves the objects `stored`. */
+async function commit(
+  { config, database, log }: DeliveryContext,
+  destination: Destination,
+  job: DeliveryJob,
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  const stored = outcomes.filter(({ error }) => error === null).map(({ object }) => object);
+  if (!destination.commitment || stored.length === 0) return;
+  const transactionUid = deriveUid('storage commitment', String(job.resultId), job.destination, String(Date.now()));
+  await awaitCommitment(database, stored, transactionUid);
+  await requestCommitment(destination, callerOf(config), transactionUid, stored).catch((error: unknown) => {
+    log.event('delivery.postponed', {
+      destination: job.destination,
+      code: asIchorError(error).code,
+      reason: 'storage commitment could not be requested',
+    });
+  });
+}
+
+const callerOf = (config: Config) => ({ callingAeTitle: config.aeTitle, tls: config.tls });
+const pauseMs = (firstMs: number, attempts: number): number =>
+  Math.min(LONGEST_PAUSE_MS, firstMs * 2 ** Math.min(20, attempts));
+const unknownDestination = (destination: string): IchorError => new IchorError('DESTINATION_UNKNOWN', { destination });

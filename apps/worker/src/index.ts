@@ -1,0 +1,17 @@
+/** The door of the worker: the role, and what the command line uses without it. */
+export { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
+export {
+  type Caller,
+  echo,
+  type InstanceFile,
+  type Peer,
+  readInstanceFile,
+  storeFiles,
+} from './delivery/dimseClient.ts';
+export { redeliver } from './delivery/redeliver.ts';
+export { noFeatureCache } from './featureCache.ts';
+export { verifyBundle } from './inference/bundle.ts';
+export { type Inference, startInference } from './inference/inference.ts';
+export { writeObjects } from './report/writeObjects.ts';
+export { findDicomFiles } from './volume/findDicomFiles.ts';
+export { startWorkerRole } from './worker.ts';

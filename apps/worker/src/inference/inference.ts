@@ -1,0 +1,126 @@
+/**
+ * The worker's side of the inference process: keeps one warm, gives it one stack at a time, and kills it when it is too slow.
+ *
+ *   none    → starting (a process is forked and loads the bundle) → ready → busy → ready
+ *   any     → none: the process ended, was killed at the deadline, or refused the bundle; the next call starts a new one
+ */
+import { type ChildProcess, fork } from 'node:child_process';
+import { join } from 'node:path';
+import type { Config, Log, ModelIdentity } from '@ichor/shared';
+import { IchorError } from '@ichor/shared';
+import { NotAnalysable } from '../notAnalysable.ts';
+import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
+import type { FromProcess, StartSettings, ToProcess } from './protocol.ts';
+
+export type Inference = {
+  readonly model: ModelIdentity;
+  /** Calls are answered one after the other. @throws NotAnalysable, IchorError INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED */
+  analyse(stack: SliceStack, options: AnalyseOptions): Promise<Analysis>;
+  close(): Promise<void>;
+};
+export type AnalyseOptions = {
+  readonly cached: ReadonlyMap<string, SliceFeatures>;
+  readonly maxKeySlices?: number;
+  readonly onProgress?: (done: number, total: number) => void;
+};
+export type InferenceConfig = Pick<
+  Config,
+  'modelDir' | 'inferenceThreads' | 'executionProviders' | 'thresholds' | 'inferenceTimeoutMs'
+>;
+
+const ENTRY = join(import.meta.dirname, 'inferenceProcess.ts');
+const START_TIMEOUT_MS = 60_000;
+const MOST_KEY_SLICES = 8;
+
+/** Starts the process and checks the bundle. @throws IchorError BUNDLE_INVALID, CONFIG_INVALID, INFERENCE_CRASHED */
+export async function startInference(config: InferenceConfig, log: Log): Promise<Inference> {
+  const settings: StartSettings = {
+    bundleDir: config.modelDir,
+    threads: config.inferenceThreads,
+    executionProviders: config.executionProviders,
+    thresholds: config.thresholds,
+  };
+  let child: ChildProcess | null = null;
+  let turn: Promise<unknown> = Promise.resolve();
+  const started = async (): Promise<{ child: ChildProcess; model: ModelIdentity | null }> => {
+    if (child !== null && child.connected && child.exitCode === null && child.signalCode === null)
+      return { child, model: null };
+    const made = fork(ENTRY, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const ready = await converse(made, { kind: 'start', settings }, 'ready', START_TIMEOUT_MS, { log });
+    log.event('inference.started', { pid: made.pid });
+    child = made;
+    return { child: made, model: ready.model };
+  };
+  const { model } = await started();
+  return {
+    model: model!,
+    analyse(stack, options) {
+      const answer = turn.then(async () => {
+        const message = {
+          kind: 'analyse',
+          stack,
+          cached: options.cached,
+          maxKeySlices: options.maxKeySlices ?? MOST_KEY_SLICES,
+        } as const;
+        const { child: current } = await started();
+        const { analysis } = await converse(current, message, 'done', config.inferenceTimeoutMs, {
+          log,
+          onProgress: options.onProgress,
+        });
+        return analysis;
+      });
+      turn = answer.catch(() => {});
+      return answer;
+    },
+    async close() {
+      await turn;
+      child?.disconnect();
+      child = null;
+    },
+  };
+}
+
+type Listeners = { readonly log: Log; readonly onProgress?: ((done: number, total: number) => void) | undefined };
+type Answer<Kind extends FromProcess['kind']> = Extract<FromProcess, { kind: Kind }>;
+
+/** Sends one message and waits for its answer, the end of the process, or the deadline, which kills it. */
+function converse<Kind extends 'ready' | 'done'>(
+  child: ChildProcess,
+  message: ToProcess,
+  wanted: Kind,
+  timeoutMs: number,
+  { log, onProgress }: Listeners,
+): Promise<Answer<Kind>> {
+  return new Promise((resolve, reject) => {
+    const settle = (act: () => void): void => {
+      clearTimeout(timer);
+      child.off('message', onMessage);
+      child.off('exit', onExit);
+      act();
+    };
+    const kill = (error: Error): void => {
+      settle(() => reject(error));
+      child.kill('SIGKILL');
+    };
+    const onMessage = (said: FromProcess): void => {
+      if (said.kind === wanted) settle(() => resolve(said as Answer<Kind>));
+      else if (said.kind === 'not-analysable')
+        settle(() => reject(new NotAnalysable(said.reason.code, said.reason.detail)));
+      else if (said.kind === 'failed') kill(new IchorError(said.code, said.facts));
+      else if (said.kind === 'progress') onProgress?.(said.done, said.total);
+      else if (said.kind === 'provider-missing')
+        log.event('inference.provider-missing', { provider: said.provider, reason: said.reason });
+    };
+    const onExit = (code: number | null, signal: string | null): void => {
+      log.event('inference.stopped', { code, signal });
+      settle(() => reject(new IchorError('INFERENCE_CRASHED', { reason: signal ?? `exit code ${code}` })));
+    };
+    const timer = setTimeout(() => {
+      log.event('inference.stopped', { reason: 'deadline' });
+      kill(new IchorError('INFERENCE_TIMEOUT', { timeoutMs }));
+    }, timeoutMs);
+    child.on('message', onMessage);
+    child.on('exit', onExit);
+    child.send(message);
+  });
+}

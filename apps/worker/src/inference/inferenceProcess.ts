@@ -1,0 +1,51 @@
+/** The inference process: one bundle, one stack at a time; whatever happens here happens to nobody else. */
+import { asIchorError } from '@ichor/shared';
+import { NotAnalysable } from '../notAnalysable.ts';
+import { loadSlice } from '../volume/loadSlice.ts';
+import { type AnalysisTools, analyseStack } from './analyseStack.ts';
+import { openBundle, thresholdsOf } from './bundle.ts';
+import { openGraphs } from './graphs.ts';
+import type { FromProcess, StartSettings, ToProcess } from './protocol.ts';
+import { selfTest } from './selfTest.ts';
+
+process.title = 'ichor-inference';
+process.on('disconnect', () => process.exit(0));
+
+const say = (message: FromProcess): void => void process.send!(message);
+let tools: AnalysisTools | null = null;
+
+process.on('message', (message: ToProcess) => {
+  void answer(message).catch((thrown: unknown) => {
+    if (thrown instanceof NotAnalysable) return say({ kind: 'not-analysable', reason: thrown.reason });
+    const { code, facts, message: reason } = asIchorError(thrown);
+    return code === 'INTERNAL'
+      ? say({ kind: 'failed', code: 'INFERENCE_FAILED', facts: { reason } })
+      : say({ kind: 'failed', code, facts });
+  });
+});
+
+async function answer(message: ToProcess): Promise<void> {
+  if (message.kind === 'start') {
+    tools = await start(message.settings);
+    say({ kind: 'ready', model: tools.identity });
+    return;
+  }
+  const { stack, cached, maxKeySlices } = message;
+  say({ kind: 'done', analysis: await analyseStack(stack, { cached, maxKeySlices }, tools!) });
+}
+
+async function start({ bundleDir, threads, executionProviders, thresholds }: StartSettings): Promise<AnalysisTools> {
+  const bundle = await openBundle(bundleDir);
+  const graphs = await openGraphs(bundle, { threads, executionProviders }, (provider, reason) =>
+    say({ kind: 'provider-missing', provider, reason }),
+  );
+  await selfTest(bundle, graphs);
+  return {
+    graphs,
+    manifest: bundle.manifest,
+    identity: bundle.identity,
+    thresholds: thresholdsOf(bundle.manifest, thresholds),
+    load: loadSlice,
+    onProgress: (done, total) => say({ kind: 'progress', done, total }),
+  };
+}

@@ -1,0 +1,26 @@
+/** What the worker and its inference process say to each other (structured clone over IPC). */
+import type { ErrorCode, ModelIdentity, Reason } from '@ichor/shared';
+import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
+
+export type StartSettings = {
+  readonly bundleDir: string;
+  readonly threads: number;
+  readonly executionProviders: readonly string[];
+  readonly thresholds: readonly string[];
+};
+export type ToProcess =
+  | { readonly kind: 'start'; readonly settings: StartSettings }
+  | {
+      readonly kind: 'analyse';
+      readonly stack: SliceStack;
+      readonly cached: ReadonlyMap<string, SliceFeatures>;
+      readonly maxKeySlices: number;
+    };
+
+export type FromProcess =
+  | { readonly kind: 'ready'; readonly model: ModelIdentity }
+  | { readonly kind: 'provider-missing'; readonly provider: string; readonly reason: string }
+  | { readonly kind: 'progress'; readonly done: number; readonly total: number }
+  | { readonly kind: 'done'; readonly analysis: Analysis }
+  | { readonly kind: 'not-analysable'; readonly reason: Reason }
+  | { readonly kind: 'failed'; readonly code: ErrorCode; readonly facts: Readonly<Record<string, string | number>> };

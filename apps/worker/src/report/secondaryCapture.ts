@@ -1,0 +1,107 @@
+/** A heat map as Secondary Capture instance (PS3.3 A.8.1), placed where its source slice lies so that viewers link scrolling. */
+import { CODES, deriveUid, FINDING_CLASSES, FINDING_NAMES, type TriageResult } from '@ichor/shared';
+import type { KeySliceImage, SliceStack, SourceIdentity } from '../types.ts';
+import { coded } from './contentItems.ts';
+import { drawHeatmap, magnification } from './heatmapImage.ts';
+import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
+import { percent } from './measurementReport.ts';
+
+export const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
+
+export type HeatmapRequest = {
+  readonly result: TriageResult;
+  readonly identity: SourceIdentity;
+  readonly stack: SliceStack;
+  readonly keySlice: KeySliceImage;
+  /** 1-based, in the order of the series. */
+  readonly instanceNumber: number;
+  readonly at: Date;
+};
+
+/** The map shown is that of the slice's strongest class; the others are named with their scores. */
+export async function writeHeatmap(
+  request: HeatmapRequest,
+): Promise<{ sopInstanceUid: string; seriesInstanceUid: string; bytes: Uint8Array }> {
+  const { result, identity, stack, keySlice, at } = request;
+  const slice = stack.slices[keySlice.sliceIndex]!;
+  const strongest = shownMap(keySlice);
+  const names = [...keySlice.maps]
+    .sort((one, other) => other.probability - one.probability)
+    .map(({ classIndex, probability }) => `${FINDING_NAMES[FINDING_CLASSES[classIndex]!]} ${percent(probability)} %`);
+  const { rgb, rows, columns } = await drawHeatmap({
+    hu: keySlice.hu,
+    rows: slice.rows,
+    columns: slice.columns,
+    map: strongest.map,
+    mapRows: strongest.mapRows,
+    mapColumns: strongest.mapColumns,
+    findings: names,
+    place: `Slice ${keySlice.sliceIndex + 1} of ${stack.slices.length}, z ${slice.positionMm[2].toFixed(1)} mm`,
+    model: `Ichor ${result.model.name} ${result.model.version}`,
+  });
+  const scale = magnification(slice);
+  const { date, time } = dicomDateTime(at);
+  const derived = (...role: string[]): string =>
+    deriveUid(result.studyInstanceUid, result.inputDigest, result.model.sha256, ...role);
+  const [sopInstanceUid, seriesInstanceUid] = [
+    derived('SC', slice.sopInstanceUid, String(slice.frameNumber)),
+    derived('SC series'),
+  ];
+  const bytes = encodeInstance(
+    {
+      ...commonAttributes(identity, result.model, at),
+      SOPClassUID: SECONDARY_CAPTURE,
+      SOPInstanceUID: sopInstanceUid,
+      ImageType: ['DERIVED', 'SECONDARY', 'OTHER'],
+      Modality: 'OT',
+      ConversionType: 'WSD',
+      SeriesInstanceUID: seriesInstanceUid,
+      SeriesNumber: 9902,
+      SeriesDescription: 'Ichor ICH heat maps (not for diagnostic use)',
+      SeriesDate: date,
+      SeriesTime: time,
+      InstanceNumber: request.instanceNumber,
+      ContentDate: date,
+      ContentTime: time,
+      DerivationDescription:
+        'Grad-CAM of the sequence model over the brain window (centre 40, width 80). Not for diagnostic use.',
+      SourceImageSequence: [
+        {
+          ReferencedSOPClassUID: slice.sopClassUid,
+          ReferencedSOPInstanceUID: slice.sopInstanceUid,
+          ...(slice.frames > 1 ? { ReferencedFrameNumber: slice.frameNumber } : {}),
+          PurposeOfReferenceCodeSequence: [coded(CODES.sourceForDerivation)],
+        },
+      ],
+      ImageComments: names.join('; ').slice(0, 1024),
+      PatientOrientation: [],
+      ...(stack.frameOfReferenceUid === null
+        ? {}
+        : { FrameOfReferenceUID: stack.frameOfReferenceUid, PositionReferenceIndicator: '' }),
+      ImagePositionPatient: slice.positionMm.map(decimal),
+      ImageOrientationPatient: slice.orientation.map(decimal),
+      PixelSpacing: slice.pixelSpacingMm.map((mm) => decimal(mm / scale)),
+      BodyPartExamined: identity.bodyPartExamined ?? 'HEAD',
+      SamplesPerPixel: 3,
+      PhotometricInterpretation: 'RGB',
+      PlanarConfiguration: 0,
+      Rows: rows,
+      Columns: columns,
+      BitsAllocated: 8,
+      BitsStored: 8,
+      HighBit: 7,
+      PixelRepresentation: 0,
+      BurnedInAnnotation: 'YES',
+      PixelData: new Uint8Array(rgb.length % 2 === 0 ? rgb : Buffer.concat([rgb, Buffer.alloc(1)])).buffer,
+    },
+    { PixelData: 'OB' },
+  );
+  return { sopInstanceUid, seriesInstanceUid, bytes };
+}
+
+function shownMap({ maps }: KeySliceImage): KeySliceImage['maps'][number] {
+  const subtypes = maps.filter(({ classIndex }) => FINDING_CLASSES[classIndex] !== 'any');
+  return [...(subtypes.length > 0 ? subtypes : maps)].sort((one, other) => other.probability - one.probability)[0]!;
+}
+
+const decimal = (value: number): number => Math.round(value * 1e7) / 1e7;

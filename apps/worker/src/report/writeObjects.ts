@@ -1,0 +1,100 @@
+/** ★ Everything that goes back to the PACS for one result: reports, and heat maps of what was found. */
+import type { Config, FindingClass } from '@ichor/shared';
+import type { AnalysedStudy } from '../analyseStudy.ts';
+import type { ImageReference } from './contentItems.ts';
+import { SECONDARY_CAPTURE, writeHeatmap } from './secondaryCapture.ts';
+import { type ReportType, writeReport } from './structuredReport.ts';
+
+export type DerivedObject = {
+  readonly kind: 'SR' | 'SC';
+  readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly sopClassUid: string;
+  /** For reports: which destinations get it; null for heat maps. */
+  readonly reportType: ReportType | null;
+  readonly bytes: Uint8Array;
+};
+/** The report that a new revision supersedes. */
+export type FormerReport = {
+  readonly sopClassUid: string;
+  readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
+};
+
+/** Images named in a report of a study that was not analysed; its evidence, not its analysis. */
+const MOST_IMAGES_UNANALYSED = 200;
+const CT_IMAGES = new Set(['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1']);
+
+/** Nothing when no header of the study could be read: then there is no patient to write a report about. */
+export async function writeObjects(
+  analysed: AnalysedStudy,
+  config: Pick<Config, 'destinations' | 'heatmaps'>,
+  former: FormerReport | null,
+  at = new Date(),
+): Promise<DerivedObject[]> {
+  const { identity } = analysed;
+  if (identity === null) return [];
+  const wanted: ReportType[] =
+    config.destinations.length === 0
+      ? ['comprehensive-3d']
+      : [...new Set(config.destinations.map((destination) => destination.sr))];
+  const reports = wanted.map((reportType) => reportObject({ ...analysed, identity }, reportType, former, at));
+  return config.heatmaps ? [...reports, ...(await heatmapObjects({ ...analysed, identity }, at))] : reports;
+}
+
+type Identified = AnalysedStudy & { readonly identity: NonNullable<AnalysedStudy['identity']> };
+
+function reportObject(
+  analysed: Identified,
+  reportType: ReportType,
+  former: FormerReport | null,
+  at: Date,
+): DerivedObject {
+  const { result, identity, headers } = analysed;
+  const images = imagesOf(analysed);
+  const seriesOf = new Map(headers.map((header) => [header.sopInstanceUid, header.seriesInstanceUid]));
+  const written = writeReport({
+    result,
+    identity,
+    images,
+    keySlices: keySlicesOf(analysed),
+    reportType,
+    seriesOf,
+    former,
+    at,
+  });
+  return { kind: 'SR', reportType, ...written };
+}
+
+/** The analysed slices in spatial order, or the study's CT images when nothing was analysed. */
+function imagesOf({ stack, headers }: AnalysedStudy): ImageReference[] {
+  if (stack !== null) {
+    const uids = new Map(stack.slices.map((slice) => [slice.sopInstanceUid, slice.sopClassUid]));
+    return [...uids].map(([sopInstanceUid, sopClassUid]) => ({ sopInstanceUid, sopClassUid }));
+  }
+  const images = headers.filter((header) => CT_IMAGES.has(header.sopClassUid));
+  return (images.length > 0 ? images : headers)
+    .slice(0, MOST_IMAGES_UNANALYSED)
+    .map(({ sopInstanceUid, sopClassUid }) => ({ sopInstanceUid, sopClassUid }));
+}
+
+function keySlicesOf({ analysis, stack }: AnalysedStudy): (ImageReference & { finding: FindingClass })[] {
+  if (analysis === null || stack === null) return [];
+  const classes = new Map(stack.slices.map((slice) => [slice.sopInstanceUid, slice.sopClassUid]));
+  return analysis.keySlices.map(({ sopInstanceUid, frameNumber, finding }) => ({
+    sopInstanceUid,
+    sopClassUid: classes.get(sopInstanceUid)!,
+    finding,
+    ...(frameNumber === undefined ? {} : { frameNumber }),
+  }));
+}
+
+async function heatmapObjects({ analysis, stack, result, identity }: Identified, at: Date): Promise<DerivedObject[]> {
+  if (analysis === null || stack === null) return [];
+  const objects: DerivedObject[] = [];
+  for (const [index, keySlice] of analysis.keySliceImages.entries()) {
+    const written = await writeHeatmap({ result, identity, stack, keySlice, instanceNumber: index + 1, at });
+    objects.push({ kind: 'SC', sopClassUid: SECONDARY_CAPTURE, reportType: null, ...written });
+  }
+  return objects;
+}
