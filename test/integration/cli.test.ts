@@ -113,7 +113,9 @@ describe('ichor echo and send', () => {
   beforeAll(async () => {
     const [port, dir] = [await freePort(), at('storescp')];
     await mkdir(dir);
-    const child = spawn('storescp', ['+xa', '+B', '+uf', '-od', dir, '-aet', 'STORESCP', String(port)], { stdio: 'ignore' });
+    const child = spawn('storescp', ['+xa', '+B', '+uf', '-od', dir, '-aet', 'STORESCP', String(port)], {
+      stdio: 'ignore',
+    });
     storescp = { port, dir, stop: () => void child.kill() };
     await eventually('storescp', async () => (await runIchor(['echo', `STORESCP@127.0.0.1:${port}`])).code === 0);
   });
