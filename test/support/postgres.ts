@@ -3,8 +3,8 @@ import { spawn } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLog, type Database, openDatabase } from '@ichor/shared';
-import { startEmbeddedPostgres } from '../../packages/shared/src/embeddedPostgres.ts';
-import { eventually } from './ichor.ts';
+import { findOwner, findPrograms, initialise, launch } from '../../packages/shared/src/postgresProgram.ts';
+import { eventually, freePort } from './ichor.ts';
 import { openWorkFolder } from './workFolder.ts';
 
 export type TestPostgres = {
@@ -18,21 +18,21 @@ export type TestPostgres = {
 
 export const silentLog = createLog({ logLevel: 'silent' }, 'test');
 
+const LOGIN = { user: 'ichor', password: 'secret' };
+
 export async function startPostgres(): Promise<TestPostgres> {
-  const folder = await openWorkFolder('postgres');
-  let server = await startEmbeddedPostgres(folder.path, silentLog);
-  const { url } = server;
+  const workFolder = await openWorkFolder('postgres');
+  const folder = join(workFolder.path, 'postgres');
+  const [bin, owner, port] = [await findPrograms(workFolder.path), await findOwner(), await freePort()];
+  await initialise(bin, folder, owner, LOGIN);
+  await launch(bin, folder, port, owner);
   return {
-    url,
-    kill: () => killServer(join(folder.path, 'postgres')),
-    async restart() {
-      server = await startEmbeddedPostgres(folder.path, silentLog);
-      if (server.url !== url) throw new Error(`PostgreSQL came back at ${server.url}, not at ${url}`);
-    },
+    url: `postgres://${LOGIN.user}:${LOGIN.password}@127.0.0.1:${port}/postgres`,
+    kill: () => killServer(folder),
+    restart: () => launch(bin, folder, port, owner),
     async stop() {
-      await server.stop();
-      await killServer(join(folder.path, 'postgres'));
-      await folder.remove();
+      await killServer(folder);
+      await workFolder.remove();
     },
   };
 }

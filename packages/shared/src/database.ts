@@ -25,37 +25,92 @@ type Pool = { query: (text: string, values?: readonly unknown[]) => Promise<pg.Q
 const MIGRATIONS = join(import.meta.dirname, '..', '..', '..', 'migrations');
 const STARTUP_ATTEMPTS = 40;
 const STARTUP_PAUSE_MS = 500;
+const CONNECT_TIMEOUT_MS = 5_000;
+/** No statement of ours takes this long: a server that is silent for so long is away. */
+const SILENCE_MS = 60_000;
+
+export type DatabaseOptions = {
+  /** Return although the server is away: statements reject until it comes, and then find the schema up to date. */
+  readonly mayBeAway?: boolean;
+};
 
 /**
  * Connects, brings the schema up to date, and returns. Without ICHOR_DATABASE_URL an embedded server is started or joined.
+ * Its connections stay open, so that an embedded server sees who still needs it.
  * @throws IchorError DATABASE_UNAVAILABLE, DATABASE_START_FAILED, DATA_DIR_UNUSABLE
  */
-export async function openDatabase(config: Pick<Config, 'databaseUrl' | 'dataDir'>, log: Log): Promise<Database> {
+export async function openDatabase(
+  config: Pick<Config, 'databaseUrl' | 'dataDir'>,
+  log: Log,
+  { mayBeAway = false }: DatabaseOptions = {},
+): Promise<Database> {
   const embedded = config.databaseUrl === null ? await startEmbeddedPostgres(config.dataDir, log) : null;
   const url = embedded?.url ?? config.databaseUrl!;
-  try {
-    await untilItAccepts(url);
-    await migrate(url);
-  } catch (error) {
-    await embedded?.stop();
-    throw error;
-  }
-  const pool = new pg.Pool({ connectionString: url, max: 10, connectionTimeoutMillis: 5_000 });
-  pool.on('error', (error) => log.event('database.lost', { reason: reasonOf(error) }));
-  return {
+  const schema = untilDone(() => named(() => migrate(url)));
+  const pool = openPool(url, log);
+  const database: Database = {
     url,
-    pool: { query: (text, values) => named(() => pool.query(text, values as unknown[])) },
-    transaction: (work) => transaction(pool, work),
-    async connect() {
-      const client = new pg.Client({ connectionString: url });
-      await named(() => client.connect());
-      return client;
-    },
+    pool: { query: (text, values) => named(() => schema().then(() => pool.query(text, values as unknown[]))) },
+    transaction: (work) => schema().then(() => transaction(pool, work)),
+    connect: () => named(() => connect(url)),
     async close() {
       await pool.end();
       await embedded?.stop();
     },
   };
+  try {
+    if (!mayBeAway) await patiently(() => database.pool.query('SELECT 1'));
+    return database;
+  } catch (error) {
+    await database.close();
+    throw error;
+  }
+}
+
+function openPool(connectionString: string, log: Log): pg.Pool {
+  const pool = new pg.Pool({
+    connectionString,
+    max: 10,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    idleTimeoutMillis: 0,
+    query_timeout: SILENCE_MS,
+    keepAlive: true,
+  });
+  pool.on('error', (error) => log.event('database.lost', { reason: reasonOf(error) }));
+  return pool;
+}
+
+/** The connection's later loss is an `error` event for whoever listens to it, and never a fault of the process. */
+async function connect(connectionString: string): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString, connectionTimeoutMillis: CONNECT_TIMEOUT_MS, keepAlive: true });
+  client.on('error', () => {});
+  await client.connect();
+  return client;
+}
+
+/** Runs `work` until it succeeded once; later calls, and calls meanwhile, share that. */
+function untilDone(work: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | null = null;
+  return () => {
+    done ??= work().catch((error) => {
+      done = null;
+      throw error;
+    });
+    return done;
+  };
+}
+
+async function patiently(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      const away = error instanceof IchorError && error.code === 'DATABASE_UNAVAILABLE';
+      if (!away || attempt === STARTUP_ATTEMPTS) throw error;
+      await new Promise((resolve) => setTimeout(resolve, STARTUP_PAUSE_MS));
+    }
+  }
 }
 
 async function transaction<T>(pool: pg.Pool, work: (client: DatabaseClient) => Promise<T>): Promise<T> {
@@ -88,54 +143,47 @@ async function named<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {
-    if (!isConnectionFault(error)) throw error;
+    if (error instanceof IchorError || !isConnectionFault(error)) throw error;
     throw new IchorError('DATABASE_UNAVAILABLE', { reason: reasonOf(error) }, error);
   }
 }
 
-/** Socket errors, SQLSTATE class 08 (connection) and 57P (server shuts down), and pg's own words for a lost connection. */
+/** Socket errors, SQLSTATE class 08, 57P (server stops or starts), 53300 (no connection left), and pg's own words. */
 function isConnectionFault(error: unknown): boolean {
   const { code = '', message = '' } = error as { code?: string; message?: string };
   return (
-    /^(E[A-Z]+|08...|57P0[123])$/.test(code) ||
-    /Connection terminated|timeout exceeded|Client has encountered a connection error/i.test(message) ||
+    /^(E[A-Z]+|08...|57P0[123]|53300)$/.test(code) ||
+    /Connection terminated|timeout exceeded|Query read timeout|has encountered a connection error/i.test(message) ||
     error instanceof AggregateError
   );
 }
 
-async function untilItAccepts(url: string): Promise<void> {
-  for (let attempt = 1; ; attempt++) {
-    const client = new pg.Client({ connectionString: url, connectionTimeoutMillis: 5_000 });
-    client.on('error', () => {});
-    try {
-      await client.connect();
-      await client.end();
-      return;
-    } catch (error) {
-      if (attempt === STARTUP_ATTEMPTS || !isConnectionFault(error))
-        throw new IchorError('DATABASE_UNAVAILABLE', { reason: reasonOf(error) }, error);
-      await new Promise((resolve) => setTimeout(resolve, STARTUP_PAUSE_MS));
-    }
-  }
-}
-
 /** Forward-only SQL files under an advisory lock, so that roles may start together. */
-async function migrate(databaseUrl: string): Promise<void> {
-  const quiet = { info: () => {}, warn: () => {}, error: () => {}, debug: () => {} };
-  for (let attempt = 1; ; attempt++) {
-    try {
-      await runner({
-        databaseUrl,
+async function migrate(url: string): Promise<void> {
+  const dbClient = await connect(url);
+  try {
+    await withoutRivals(() =>
+      runner({
+        dbClient,
         dir: MIGRATIONS,
         direction: 'up',
         migrationsTable: 'migration',
         checkOrder: true,
-        logger: quiet,
-      });
+        logger: { info: () => {}, warn: () => {}, error: () => {}, debug: () => {} },
+      }),
+    );
+  } finally {
+    await dbClient.end().catch(() => {});
+  }
+}
+
+async function withoutRivals(work: () => Promise<unknown>): Promise<void> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      await work();
       return;
     } catch (error) {
-      const locked = /Another migration is already running/.test(reasonOf(error));
-      if (!locked || attempt === STARTUP_ATTEMPTS) throw error;
+      if (attempt === STARTUP_ATTEMPTS || !/Another migration is already running/.test(reasonOf(error))) throw error;
       await new Promise((resolve) => setTimeout(resolve, STARTUP_PAUSE_MS));
     }
   }

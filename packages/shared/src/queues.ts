@@ -29,32 +29,27 @@ export type Queues = {
   close(): Promise<void>;
 };
 
-/** A job of a killed worker is taken up by another after this long. */
+/** A job of a killed worker is taken up by another within twice this time. */
 const LOCK_MS = 15_000;
-const ADD_TIMEOUT_MS = 10_000;
+const SILENCE_MS = 5_000;
+const RETRY_MS = 1_000;
 const FINISHED = { removeOnComplete: true, removeOnFail: true } as const;
 
-/** @throws IchorError QUEUE_UNAVAILABLE */
+/** Returns at once, whether the backend answers or not. */
 export async function openQueues(
   config: Pick<Config, 'queueUrl'>,
   database: Pick<Database, 'url'>,
   log?: Log,
 ): Promise<Queues> {
   const url = config.queueUrl ?? database.url;
-  const backend = url.startsWith('redis') ? await openRedis(url) : openPostgres(url);
-  const queues = new Map<string, Queue>();
-  const workers = new Set<Worker>();
-  const quiet = (error: Error): void => log?.event('queue.lost', { reason: reasonOf(error) });
-  const queueOf = (name: string): Queue => {
-    const known = queues.get(name) ?? backend.makeQueue(name);
-    if (!queues.has(name)) known.on('error', quiet);
-    queues.set(name, known);
-    return known;
-  };
+  const backend = url.startsWith('redis') ? openRedis(url) : openPostgres(url);
+  const lost = (error: Error): void => log?.event('queue.lost', { reason: reasonOf(error) });
+  const producers = keepProducers(backend, lost);
+  const consumers = new Set<Consumer>();
   return {
     add: (queue, payload, { jobId, priority, delayMs }) =>
-      named(async () => {
-        await queueOf(queue).add('job', payload, {
+      producers.use(queue, async (producer) => {
+        await producer.add('job', payload, {
           ...FINISHED,
           jobId,
           ...(priority === undefined ? {} : { priority }),
@@ -62,22 +57,73 @@ export async function openQueues(
         });
       }),
     consume(queue, handler, options = {}) {
-      const worker = backend.makeWorker(queue, (job, token) => run(handler, job, token), options.concurrency ?? 1);
-      worker.on('error', quiet);
-      workers.add(worker);
-      return {
-        async close() {
-          workers.delete(worker);
-          await worker.close();
-        },
-      };
+      const consumer = startConsumer(
+        () => producers.use(queue, (producer) => producer.getJobCounts('waiting')),
+        () => backend.makeWorker(queue, (job, token) => run(handler, job, token), options.concurrency ?? 1),
+        lost,
+      );
+      consumers.add(consumer);
+      return { close: () => consumer.close().finally(() => consumers.delete(consumer)) };
     },
-    counts: (queue) => named(() => queueOf(queue).getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
-    ping: () => named(async () => void (await queueOf('triage').getJobCounts('waiting'))),
+    counts: (queue) =>
+      producers.use(queue, (producer) => producer.getJobCounts('waiting', 'active', 'delayed', 'prioritized')),
+    ping: () => producers.use('triage', async (producer) => void (await producer.getJobCounts('waiting'))),
     async close() {
-      await Promise.all([...workers].map((worker) => worker.close()));
-      await Promise.all([...queues.values()].map((queue) => queue.close()));
+      await Promise.all([...consumers].map((consumer) => consumer.close()));
+      await producers.close();
       await backend.close();
+    },
+  };
+}
+
+type Consumer = { close(): Promise<void> };
+type Producers = { use<T>(queue: string, work: (producer: Queue) => Promise<T>): Promise<T>; close(): Promise<void> };
+
+/** One producer per queue. One whose first connection failed stays broken, therefore a producer that fails is made anew. */
+function keepProducers(backend: Backend, lost: (error: Error) => void): Producers {
+  const known = new Map<string, Queue>();
+  const closing = new Set<Promise<void>>();
+  const discard = (queue: string, producer: Queue): void => {
+    if (known.get(queue) === producer) known.delete(queue);
+    const closed = producer.close().catch(() => {});
+    closing.add(closed);
+    void closed.finally(() => closing.delete(closed));
+  };
+  return {
+    async use(queue, work) {
+      const producer = known.get(queue) ?? backend.makeQueue(queue);
+      if (!known.has(queue)) producer.on('error', lost);
+      known.set(queue, producer);
+      return named(() => work(producer)).catch((error) => {
+        discard(queue, producer);
+        throw error;
+      });
+    },
+    async close() {
+      for (const [queue, producer] of known) discard(queue, producer);
+      await Promise.race([Promise.all(closing), new Promise((resolve) => setTimeout(resolve, SILENCE_MS).unref())]);
+    },
+  };
+}
+
+/** Consumes from the moment the backend answers for the first time; after that the worker finds it again by itself. */
+function startConsumer(ask: () => Promise<unknown>, makeWorker: () => Worker, lost: (error: Error) => void): Consumer {
+  let closed = false;
+  const started = (async (): Promise<Worker | null> => {
+    while (!closed) {
+      const answered = await ask().then(
+        () => true,
+        () => false,
+      );
+      if (answered && !closed) return makeWorker().on('error', lost);
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+    }
+    return null;
+  })();
+  return {
+    async close() {
+      closed = true;
+      await (await started)?.close();
     },
   };
 }
@@ -120,29 +166,33 @@ const workerOptions = (concurrency: number) => ({
 });
 const FINISHED_WORKER = { removeOnComplete: { count: 0 }, removeOnFail: { count: 0 } } as const;
 
-async function openRedis(url: string): Promise<Backend> {
-  const connection = new Redis(url, {
-    maxRetriesPerRequest: null,
-    retryStrategy: (attempt) => Math.min(attempt * 200, 2_000),
-  });
-  connection.on('error', () => {});
+/** Producers fail at once while Redis is away; workers wait for it. */
+function openRedis(url: string): Backend {
+  const retryStrategy = (attempt: number): number => Math.min(attempt * 200, 2_000);
+  const producing = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy, connectTimeout: SILENCE_MS });
+  const consuming = new Redis(url, { maxRetriesPerRequest: null, retryStrategy });
+  for (const connection of [producing, consuming]) connection.on('error', () => {});
   return {
-    makeQueue: (name) => new Queue(name, { connection: connection as never }),
+    makeQueue: (name) => new Queue(name, { connection: producing as never }),
     makeWorker: (name, process, concurrency) =>
-      new Worker(name, process as never, { connection: connection as never, ...workerOptions(concurrency) }),
+      new Worker(name, process as never, { connection: consuming as never, ...workerOptions(concurrency) }),
     async close() {
-      connection.disconnect();
+      producing.disconnect();
+      consuming.disconnect();
     },
   };
 }
 
 function openPostgres(connectionString: string): Backend {
   const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
-  const connection = { connectionString, migrate: true, max: 6 };
+  const connection = { connectionString, migrate: true, connectionTimeoutMillis: SILENCE_MS };
   return {
-    makeQueue: (name) => new PostgresQueue(name, { connection }) as unknown as Queue,
+    makeQueue: (name) => new PostgresQueue(name, { connection: { ...connection, max: 2 } }) as unknown as Queue,
     makeWorker: (name, process, concurrency) =>
-      new PostgresWorker(name, process as never, { connection, ...workerOptions(concurrency) }) as unknown as Worker,
+      new PostgresWorker(name, process as never, {
+        connection: { ...connection, max: 4 },
+        ...workerOptions(concurrency),
+      }) as unknown as Worker,
     async close() {},
   };
 }
@@ -151,7 +201,7 @@ function openPostgres(connectionString: string): Backend {
 async function named<T>(work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`no answer within ${ADD_TIMEOUT_MS} ms`)), ADD_TIMEOUT_MS);
+    timer = setTimeout(() => reject(new Error(`no answer within ${SILENCE_MS} ms`)), SILENCE_MS);
   });
   try {
     return await Promise.race([work(), silence]);
