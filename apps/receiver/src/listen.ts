@@ -1,10 +1,10 @@
 /** The DICOM port: TCP or TLS, one {@link serveAssociation} per connection, and an orderly end. */
 import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
-import { createServer as createTlsServer } from 'node:tls';
+import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Config } from '@ichor/shared';
-import { IchorError } from '@ichor/shared';
-import { type AssociationContext, type RunningAssociation, serveAssociation } from './scp.ts';
+import { IchorError, reasonOf } from '@ichor/shared';
+import { type AssociationContext, type RunningAssociation, serveAssociation } from './association.ts';
 
 export type DicomPort = {
   readonly port: number;
@@ -22,7 +22,7 @@ export async function listenDicom(
   makeContext: (openAssociations: () => number) => AssociationContext,
 ): Promise<DicomPort> {
   const running = new Map<Socket, RunningAssociation>();
-  const context = makeContext(() => running.size);
+  const context = makeContext(() => [...running.values()].filter((association) => association.isEstablished()).length);
   const onSocket = (socket: Socket): void => {
     socket.on('close', () => running.delete(socket));
     running.set(socket, serveAssociation(socket, context));
@@ -48,12 +48,20 @@ async function makeServer({ tls, artimMs }: Config, onSocket: (socket: Socket) =
   if (tls === null) return createServer(onSocket);
   const [key, cert, ca] = await Promise.all([tls.keyPath, tls.certPath, tls.caPath].map(readPem));
   const options = { key: key!, cert: cert!, minVersion: 'TLSv1.2' as const, handshakeTimeout: artimMs };
-  const server = createTlsServer(
+  const server = tlsServer(
     ca === null ? options : { ...options, ca: ca!, requestCert: true, rejectUnauthorized: true },
     onSocket,
   );
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return server;
+}
+
+function tlsServer(options: TlsOptions, onSocket: (socket: Socket) => void): Server {
+  try {
+    return createTlsServer(options, onSocket);
+  } catch (error) {
+    throw new IchorError('CONFIG_INVALID', { problems: `the TLS key or certificate is unusable (${reasonOf(error)})` });
+  }
 }
 
 async function readPem(path: string | null): Promise<Buffer | null> {

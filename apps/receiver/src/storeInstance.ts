@@ -1,6 +1,7 @@
 /** One C-STORE request with its bytes → a durable instance and a DIMSE status (PS3.4 §B.2.3). */
 import type { Config, Dataset, Spool } from '@ichor/shared';
 import { IchorError, isOwnObject, isSafeUid, parseDataset, part10Header } from '@ichor/shared';
+import { isStorage } from './negotiate.ts';
 import type { IndexedHeader, StoredInstance } from './types.ts';
 
 export type StoreRequest = {
@@ -49,7 +50,8 @@ export async function storeInstance(
 }
 
 function checkCommand({ sopClassUid, abstractSyntaxUid, sopInstanceUid }: StoreRequest): void {
-  if (sopClassUid !== abstractSyntaxUid) throw new IchorError('SOP_CLASS_MISMATCH', { sopClassUid, abstractSyntaxUid });
+  if (sopClassUid !== abstractSyntaxUid || !isStorage(sopClassUid))
+    throw new IchorError('SOP_CLASS_MISMATCH', { sopClassUid, abstractSyntaxUid });
   if (!isSafeUid(sopInstanceUid))
     throw new IchorError('UID_INVALID', { name: 'Affected SOP Instance UID', uid: printable(sopInstanceUid) });
 }

@@ -1,0 +1,97 @@
+/** PDVs → DIMSE messages (PS3.7 §6.3.1, PS3.8 Annex E): a command, then its dataset if it has one. */
+import { IchorError } from '@ichor/shared';
+import { FramingError, type Pdv } from './framing.ts';
+import type { MemoryBudget, MemoryTicket } from './memory.ts';
+import { type Command, decodeCommand } from './scp.ts';
+
+/** A dataset as it comes in: its pieces exactly as they were sent, or the reason why they were dropped. */
+export type IncomingDataset = {
+  readonly chunks: Buffer[];
+  sizeBytes: number;
+  error: IchorError | null;
+  readonly ticket: MemoryTicket;
+};
+
+export type Message = { readonly command: Command; readonly dataset: IncomingDataset | null };
+
+export type MessageReader = {
+  /** @returns the message that this PDV completes. @throws FramingError when it is out of place */
+  push(pdv: Pdv): Message | null;
+  /** Whether the dataset under way may be read on (see {@link MemoryBudget}). */
+  mayGoOn(): boolean;
+  /** Lets go of a dataset that will never be complete. */
+  close(): void;
+};
+
+/** A command set is a few hundred bytes; an event report lists instances. */
+const MAX_COMMAND_BYTES = 65_536;
+const MAX_EVENT_BYTES = 16_777_216;
+
+export type ReaderLimits = {
+  readonly memory: MemoryBudget;
+  readonly maxInstanceBytes: number;
+  /** Called when reading may go on after {@link MessageReader.mayGoOn} said no. */
+  readonly onRoom: () => void;
+};
+
+export function makeMessageReader(limits: ReaderLimits): MessageReader {
+  let pieces: Buffer[] = [];
+  let piecesBytes = 0;
+  let piecesContext: number | null = null;
+  let awaiting: { command: Command; dataset: IncomingDataset } | null = null;
+
+  function pushCommand({ value, contextId, isLast }: Pdv): Message | null {
+    if (awaiting !== null) throw new FramingError('a command came where a dataset was due');
+    if (piecesContext !== null && piecesContext !== contextId)
+      throw new FramingError('a command changed its presentation context');
+    pieces.push(value);
+    piecesBytes += value.length;
+    if (piecesBytes > MAX_COMMAND_BYTES) throw new FramingError(`a command exceeds ${MAX_COMMAND_BYTES} bytes`);
+    piecesContext = contextId;
+    if (!isLast) return null;
+    const command = decodeCommand(contextId, Buffer.concat(pieces));
+    [pieces, piecesBytes, piecesContext] = [[], 0, null];
+    if (!command.hasDataset) return { command, dataset: null };
+    awaiting = {
+      command,
+      dataset: { chunks: [], sizeBytes: 0, error: null, ticket: limits.memory.open(limits.onRoom) },
+    };
+    return null;
+  }
+
+  function pushData({ value, contextId, isLast }: Pdv): Message | null {
+    if (awaiting === null || awaiting.command.contextId !== contextId)
+      throw new FramingError('a dataset came without its command');
+    const { command, dataset } = awaiting;
+    const limitBytes = command.kind === 'C-STORE' ? limits.maxInstanceBytes : MAX_EVENT_BYTES;
+    append(dataset, value, limitBytes);
+    if (!isLast) return null;
+    awaiting = null;
+    return { command, dataset };
+  }
+
+  return {
+    push: (pdv) => (pdv.isCommand ? pushCommand(pdv) : pushData(pdv)),
+    mayGoOn: () => awaiting?.dataset.ticket.mayGoOn() ?? true,
+    close() {
+      awaiting?.dataset.ticket.release();
+      awaiting = null;
+    },
+  };
+}
+
+/** Over a limit the rest is read and dropped, so that the refusal can be answered and the association goes on. */
+function append(dataset: IncomingDataset, value: Buffer, limitBytes: number): void {
+  if (dataset.error !== null) return;
+  if (dataset.sizeBytes + value.length > limitBytes)
+    dataset.error = new IchorError('INSTANCE_TOO_LARGE', { limitBytes });
+  else if (!dataset.ticket.take(value.length)) dataset.error = new IchorError('MEMORY_EXHAUSTED');
+  if (dataset.error === null) {
+    dataset.chunks.push(value);
+    dataset.sizeBytes += value.length;
+    return;
+  }
+  dataset.chunks.length = 0;
+  dataset.sizeBytes = 0;
+  dataset.ticket.release();
+}
