@@ -3,18 +3,29 @@
  * the heat maps come back into the same study of Orthanc, committed, without looping.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdir, readdir } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writePhantomStudy } from '@ichor/phantom';
+import { type Bleed, type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
 import type { StudyView } from '@ichor/shared';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { eventually, freePort, type IchorProcess, startIchor, studyView, untilReady, untilResult } from '../support/ichor.ts';
+import {
+  eventually,
+  freePort,
+  type IchorProcess,
+  startIchor,
+  studyView,
+  untilReady,
+  untilResult,
+} from '../support/ichor.ts';
 import { type Orthanc, startOrthanc } from '../support/orthanc.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { describeWithSharedData, sharedData } from '../support/sharedData.ts';
-import { openWorkFolder } from '../support/workFolder.ts';
+import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 
 type Hospital = { readonly orthanc: Orthanc; readonly httpPort: number; stop(): Promise<void> };
+
+const phantomFolders: WorkFolder[] = [];
+afterAll(() => Promise.all(phantomFolders.map((folder) => folder.remove())));
 
 const SR = '1.2.840.10008.5.1.4.1.1.88.34';
 const SC = '1.2.840.10008.5.1.4.1.1.7';
@@ -42,8 +53,14 @@ describe('all roles in one process on the embedded database', () => {
   test('what Ichor wrote does not come back in when the PACS forwards the whole study again', async () => {
     const [study] = await studies(hospital);
     const before = await studyView(hospital.httpPort, study!.studyInstanceUid);
-    await hospital.orthanc.post('/modalities/ichor/store', { Resources: [await orthancStudy(hospital, study!.studyInstanceUid)], Synchronous: true });
-    await eventually('the study is quiet again', async () => (await studyView(hospital.httpPort, study!.studyInstanceUid))?.times.complete);
+    await hospital.orthanc.post('/modalities/ichor/store', {
+      Resources: [await orthancStudy(hospital, study!.studyInstanceUid)],
+      Synchronous: true,
+    });
+    await eventually(
+      'the study is quiet again',
+      async () => (await studyView(hospital.httpPort, study!.studyInstanceUid))?.times.complete,
+    );
     const after = await studyView(hospital.httpPort, study!.studyInstanceUid);
     expect(after?.receivedInstances).toBe(before?.receivedInstances);
     expect(after?.revision).toBe(before?.revision);
@@ -54,7 +71,10 @@ describe('all roles in one process on the embedded database', () => {
       const folder = sharedData('head-ct-ge');
       const files = (await readdir(folder)).filter((name) => name.endsWith('.dcm')).map((name) => join(folder, name));
       scan(hospital, files);
-      const study = await untilFirstResult(hospital, new Set((await studies(hospital)).map((one) => one.studyInstanceUid)));
+      const study = await untilFirstResult(
+        hospital,
+        new Set((await studies(hospital)).map((one) => one.studyInstanceUid)),
+      );
       expect(['clear', 'not-analysed']).toContain(study.state);
       expect(study.receivedInstances).toBe(files.length);
       await expectCommitted(hospital, study.studyInstanceUid, [SR]);
@@ -75,7 +95,9 @@ describe('Redis as queue, two workers, receiver and worklist, each a process of 
   });
 
   test('several studies at once are each analysed once, reported once and committed', async () => {
-    const sent = await Promise.all([1, 2, 3].map((number) => makePhantom(`many-${number}`, number === 2 ? [] : ['subdural'])));
+    const sent = await Promise.all(
+      [1, 2, 3].map((number) => makePhantom(`many-${number}`, number === 2 ? [] : ['subdural'])),
+    );
     for (const { files } of sent) scan(hospital, files);
     for (const { studyInstanceUid } of sent) {
       const study = await untilResult(hospital.httpPort, studyInstanceUid);
@@ -87,10 +109,24 @@ describe('Redis as queue, two workers, receiver and worklist, each a process of 
   });
 });
 
-async function openHospital(processes: readonly (readonly string[])[], env: Record<string, string> = {}): Promise<Hospital> {
+async function openHospital(
+  processes: readonly (readonly string[])[],
+  env: Record<string, string> = {},
+): Promise<Hospital> {
   const folder = await openWorkFolder('hospital');
-  const [dicomPort, httpPort, pacsDicom, pacsHttp] = [await freePort(), await freePort(), await freePort(), await freePort()];
-  const orthanc = await startOrthanc({ dir: join(folder.path, 'pacs'), dicomPort: pacsDicom, httpPort: pacsHttp, ichorPort: dicomPort, autoForward: true });
+  const [dicomPort, httpPort, pacsDicom, pacsHttp] = [
+    await freePort(),
+    await freePort(),
+    await freePort(),
+    await freePort(),
+  ];
+  const orthanc = await startOrthanc({
+    dir: join(folder.path, 'pacs'),
+    dicomPort: pacsDicom,
+    httpPort: pacsHttp,
+    ichorPort: dicomPort,
+    autoForward: true,
+  });
   const settings = {
     ICHOR_DATA_DIR: join(folder.path, 'data'),
     ICHOR_DICOM_PORT: String(dicomPort),
@@ -114,21 +150,29 @@ async function openHospital(processes: readonly (readonly string[])[], env: Reco
   };
 }
 
-async function makePhantom(name: string, bleeds: readonly string[]) {
+async function makePhantom(name: string, bleeds: readonly Bleed[]): Promise<PhantomStudy> {
   const folder = await openWorkFolder(`phantom-${name}`);
-  await mkdir(folder.path, { recursive: true });
-  const study = await writePhantomStudy({ out: folder.path, seed: 9_000 + name.length, bleeds, uidSalt: `${name} ${Date.now()}`, slices: 24 } as never);
-  const files = (await readdir(folder.path)).filter((file) => file.endsWith('.dcm')).map((file) => join(folder.path, file));
-  return { studyInstanceUid: (study as { studyInstanceUid: string }).studyInstanceUid, files };
+  phantomFolders.push(folder);
+  return writePhantomStudy({
+    out: folder.path,
+    seed: 9_000 + name.length,
+    bleeds,
+    uidSalt: `${name} ${Date.now()}`,
+    slices: 24,
+  });
 }
 
 /** As a scanner does: C-STORE to the PACS with dcmtk. */
 function scan({ orthanc }: Hospital, files: readonly string[]): void {
-  const sent = spawnSync('storescu', ['-R', '-aet', 'CTSCANNER', '-aec', orthanc.aeTitle, '127.0.0.1', String(orthanc.dicomPort), ...files], { encoding: 'utf8' });
+  const sent = spawnSync(
+    'storescu',
+    ['-R', '-aet', 'CTSCANNER', '-aec', orthanc.aeTitle, '127.0.0.1', String(orthanc.dicomPort), ...files],
+    { encoding: 'utf8' },
+  );
   if (sent.status !== 0) throw new Error(`storescu: ${sent.stderr}`);
 }
 
-async function phantomThrough(hospital: Hospital, name: string, bleeds: readonly string[]): Promise<StudyView> {
+async function phantomThrough(hospital: Hospital, name: string, bleeds: readonly Bleed[]): Promise<StudyView> {
   const { studyInstanceUid, files } = await makePhantom(name, bleeds);
   scan(hospital, files);
   return untilResult(hospital.httpPort, studyInstanceUid);
@@ -140,10 +184,17 @@ async function studies({ httpPort }: Hospital): Promise<StudyView[]> {
 }
 
 const untilFirstResult = (hospital: Hospital, known: ReadonlySet<string>) =>
-  eventually('a new study with a result', async () => (await studies(hospital)).find((one) => !known.has(one.studyInstanceUid) && one.revision > 0), 120_000);
+  eventually(
+    'a new study with a result',
+    async () => (await studies(hospital)).find((one) => !known.has(one.studyInstanceUid) && one.revision > 0),
+    120_000,
+  );
 
 async function orthancStudy({ orthanc }: Hospital, studyInstanceUid: string): Promise<string> {
-  const [id] = await orthanc.post<string[]>('/tools/find', { Level: 'Study', Query: { StudyInstanceUID: studyInstanceUid } });
+  const [id] = await orthanc.post<string[]>('/tools/find', {
+    Level: 'Study',
+    Query: { StudyInstanceUID: studyInstanceUid },
+  });
   return id!;
 }
 
@@ -158,10 +209,16 @@ async function instancesOf(hospital: Hospital, studyInstanceUid: string, sopClas
 }
 
 /** Every delivery is committed, and each SOP Class is in the PACS under the source's study. */
-async function expectCommitted(hospital: Hospital, studyInstanceUid: string, sopClasses: readonly string[]): Promise<void> {
+async function expectCommitted(
+  hospital: Hospital,
+  studyInstanceUid: string,
+  sopClasses: readonly string[],
+): Promise<void> {
   const study = await eventually('storage commitment of every object', async () => {
     const view = await studyView(hospital.httpPort, studyInstanceUid);
-    return view !== null && view.deliveries.length > 0 && view.deliveries.every((one) => one.state === 'committed') ? view : null;
+    return view !== null && view.deliveries.length > 0 && view.deliveries.every((one) => one.state === 'committed')
+      ? view
+      : null;
   });
   for (const sopClassUid of sopClasses) {
     const kind = sopClassUid === SR ? 'SR' : 'SC';

@@ -52,7 +52,6 @@ export type SourceIdentity = {
   readonly accessionNumber: string | null;
   readonly referringPhysicianName: string | null;
   readonly timezoneOffsetFromUtc: string | null;
-  readonly procedureCode: { readonly value: string; readonly scheme: string; readonly meaning: string } | null;
   readonly bodyPartExamined: string | null;
   readonly patientPosition: string | null;
   readonly modality: string | null;

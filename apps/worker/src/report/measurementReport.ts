@@ -37,11 +37,11 @@ export type ReportInput = {
 };
 
 export function measurementReport(input: ReportInput): ContentItem[] {
-  const { result, identity, images } = input;
+  const { result, images } = input;
   return [
     code('HAS CONCEPT MOD', CODES.language, CODES.english),
     ...deviceObserver(result.model),
-    code('HAS CONCEPT MOD', CODES.procedureReported, identity.procedureCode ?? CODES.ctOfHead),
+    code('HAS CONCEPT MOD', CODES.procedureReported, CODES.ct),
     container(CODES.imageLibrary, [
       container(
         CODES.imageLibraryGroup,

@@ -3,8 +3,6 @@ import type { SourceIdentity } from '../types.ts';
 import type { InstanceHeader } from './readHeaders.ts';
 
 export function sourceIdentity({ dataset, studyInstanceUid }: InstanceHeader): SourceIdentity {
-  const code = dataset.items('x00081032')[0];
-  const [value, scheme, meaning] = [code?.text('x00080100'), code?.text('x00080102'), code?.text('x00080104')];
   return {
     patientName: dataset.text('x00100010'),
     patientId: dataset.text('x00100020'),
@@ -20,7 +18,6 @@ export function sourceIdentity({ dataset, studyInstanceUid }: InstanceHeader): S
     accessionNumber: dataset.text('x00080050'),
     referringPhysicianName: dataset.text('x00080090'),
     timezoneOffsetFromUtc: dataset.text('x00080201'),
-    procedureCode: value && scheme && meaning ? { value, scheme, meaning } : null,
     bodyPartExamined: dataset.text('x00180015'),
     patientPosition: dataset.text('x00185100'),
     modality: dataset.text('x00080060'),

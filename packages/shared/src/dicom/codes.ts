@@ -2,7 +2,7 @@
  * Every coded concept that Ichor writes, in one table, so that a terminologist can change it in one place.
  *
  * `source` says where a code comes from: `PS3.16` for concepts named in the standard's templates and context groups,
- * `SNOMED` for SNOMED CT codes quoted by implementers, `unverified` where sources disagree or nobody here could check.
+ * `unverified` where sources disagree or nobody here could check.
  */
 import type { FindingClass } from '../study.ts';
 
@@ -10,7 +10,7 @@ export type Code = {
   readonly value: string;
   readonly scheme: string;
   readonly meaning: string;
-  readonly source: 'PS3.16' | 'SNOMED' | 'unverified';
+  readonly source: 'PS3.16' | 'unverified';
 };
 
 const dcm = (value: string, meaning: string): Code => ({ value, scheme: 'DCM', meaning, source: 'PS3.16' });
@@ -57,7 +57,8 @@ export const CODES = {
   comment: dcm('121106', 'Comment'),
   processingEquipment: dcm('109102', 'Processing Equipment'),
   sourceForDerivation: dcm('121322', 'Source image for image processing operation'),
-  ctOfHead: sct('303653007', 'Computed tomography of head', 'SNOMED'),
+  /** CID 100 knows no plain CT of the head; the finding sites tell the region. */
+  ct: { value: '25045-6', scheme: 'LN', meaning: 'CT unspecified body region', source: 'PS3.16' },
 } as const satisfies Record<string, Code>;
 
 /**
