@@ -46,7 +46,7 @@ describe('the launcher', () => {
       'bundle',
     ])
       expect(stdout).toMatch(new RegExp(`^  ${command}\\b`, 'm'));
-    expect(stdout).toContain('not for diagnostic use');
+    expect(stdout).toContain('Not for diagnostic use');
     expect(stdout).toMatch(/^ {2}3 {2}`triage`/m);
   });
 

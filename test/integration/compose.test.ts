@@ -26,8 +26,8 @@ const own = services.filter(([, service]) => service.image === 'ichor');
 
 describe('docker-compose.yml', () => {
   test('has the three roles of Ichor, Redis, PostgreSQL, a PACS and a viewer', () => {
-    expect(Object.keys(compose.services).sort()).toEqual(
-      ['database', 'pacs', 'queue', 'receiver', 'viewer', 'worker', 'worklist'].sort(),
+    expect(new Set(Object.keys(compose.services))).toEqual(
+      new Set(['database', 'pacs', 'queue', 'receiver', 'viewer', 'worker', 'worklist']),
     );
     expect(own.map(([, service]) => service.command)).toEqual([
       ['start', 'receiver'],
@@ -87,7 +87,9 @@ describe('docker-compose.yml', () => {
 
   test('shows pages without sign-in on this host only', () => {
     const published = services.flatMap(([, { ports = [] }]) => ports);
-    expect(published.filter((port) => !port.startsWith('127.0.0.1:')).sort()).toEqual(['11112:11112', '4242:4242']);
+    expect(new Set(published.filter((port) => !port.startsWith('127.0.0.1:')))).toEqual(
+      new Set(['11112:11112', '4242:4242']),
+    );
   });
 });
 

@@ -40,7 +40,7 @@ function explain({ terminal }: Cli, error: unknown): ExitCode {
 
 function buildProgram(cli: Cli, outcome: Outcome): Command {
   const program = new Command('ichor')
-    .description('Triage of head CT for intracranial hemorrhage. Not a medical device; not for diagnostic use.')
+    .description('Triage of head CT for intracranial hemorrhage. Not for diagnostic use.')
     .addHelpText('after', `\n${exitCodeHelp()}\n\nSettings are environment variables; \`ichor doctor\` lists them.`)
     .exitOverride()
     .configureOutput({
