@@ -1,0 +1,49 @@
+/** The floor: the same graphs in a process of their own with random slices, nothing but onnxruntime. */
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+
+/** Wall time of one pass over `slices` slices of 512 × 512 in batches of 4 and one sequence run, ms, after a warm-up. */
+export async function bareInferenceMs(bundleDir: string, threads: number, slices: number): Promise<number> {
+  const { stdout } = await promisify(execFile)(process.execPath, [
+    import.meta.filename,
+    bundleDir,
+    String(threads),
+    String(slices),
+  ]);
+  return Number(stdout);
+}
+
+async function main(bundleDir: string, threads: number, slices: number): Promise<void> {
+  const { InferenceSession, Tensor } = await import('onnxruntime-node');
+  const open = (name: string) =>
+    InferenceSession.create(join(bundleDir, name), {
+      graphOptimizationLevel: 'all',
+      intraOpNumThreads: threads,
+      interOpNumThreads: 1,
+    });
+  const [cnn, sequence] = await Promise.all([open('cnn.onnx'), open('sequence.onnx')]);
+  const hu = Int16Array.from({ length: 4 * 512 * 512 }, () => Math.random() * 300 - 100);
+  const pass = async (): Promise<void> => {
+    let features = 0;
+    for (let at = 0; at < slices; at += 4) {
+      const count = Math.min(4, slices - at);
+      const out = await cnn.run({ hu: new Tensor('int16', hu.subarray(0, count * 512 * 512), [count, 512, 512]) }, [
+        'features',
+        'logits',
+      ]);
+      features = out['features']!.dims[1]!;
+    }
+    await sequence.run({
+      features: new Tensor('float32', new Float32Array(slices * features), [slices, features]),
+      logits: new Tensor('float32', new Float32Array(slices * 6), [slices, 6]),
+    });
+  };
+  await pass();
+  const started = performance.now();
+  await pass();
+  console.log(performance.now() - started);
+}
+
+if (process.argv[1] === import.meta.filename)
+  await main(process.argv[2]!, Number(process.argv[3]), Number(process.argv[4]));
