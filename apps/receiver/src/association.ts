@@ -207,10 +207,8 @@ function perform(state: State, { command, dataset }: Message): void {
     case 'N-EVENT-REPORT':
       answerLater(state, dataset, report(state, command, dataset));
       break;
-    case 'C-CANCEL':
-      break;
     default:
-      throw new FramingError('an operation was requested that is not offered');
+      dataset?.ticket.release();
   }
 }
 

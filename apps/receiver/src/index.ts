@@ -2,4 +2,4 @@
 export { type DicomPort, listenDicom } from './listen.ts';
 export { makeMemoryBudget } from './memory.ts';
 export { startReceiverRole } from './receiver.ts';
-export type { StoreRequest } from './storeInstance.ts';
+export { type StoreRequest, storeInstance } from './storeInstance.ts';

@@ -51,6 +51,7 @@ export function makeMessageReader(limits: ReaderLimits): MessageReader {
     if (!isLast) return null;
     const command = decodeCommand(contextId, Buffer.concat(pieces));
     [pieces, piecesBytes, piecesContext] = [[], 0, null];
+    if (command.kind === 'other') throw new FramingError('an operation was requested that is not offered');
     if (!command.hasDataset) return { command, dataset: null };
     awaiting = {
       command,

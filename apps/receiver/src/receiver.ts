@@ -15,7 +15,7 @@ import { type StoreOutcome, storeInstance } from './storeInstance.ts';
 export async function startReceiverRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
   const spool = await openSpool(config.dataDir, config.diskFloorBytes);
   await spool.removeTemporaries();
-  const database = await openDatabase(config, log);
+  const database = await openDatabase(config, log, { mayBeAway: true });
   const queues = await openQueues(config, database, log);
   const incidents = openIncidents(database, log);
   const index = startStudyIndex({ config, log, database, queues, spool, incidents });
@@ -65,6 +65,7 @@ type Parts = {
 function associationEvents({ config, log, spool, index, incidents }: Parts): Omit<AssociationEvents, 'commitment'> {
   return {
     accepted(association) {
+      index.associationOpened(association.id);
       metrics.association('accepted');
       log.event('association.opened', association);
     },

@@ -6,20 +6,32 @@ import { identityOf, indexedHeader } from '../storeInstance.ts';
 import type { StoredInstance } from '../types.ts';
 import { indexedPaths } from './rows.ts';
 
-/** Study by study; a file that cannot be read is an incident and stays where it is. */
+/** Paths that one statement asks the index about. */
+const BATCH = 1_000;
+
+/** In the order of the spool; a file that cannot be read is an incident and stays where it is. */
 export async function* findUnindexed(
   database: Database,
   spool: Spool,
   incidents: Incidents,
 ): AsyncIterable<StoredInstance> {
-  let [study, known] = ['', new Set<string>()];
-  for await (const path of spool.scan()) {
-    const studyInstanceUid = path.split('/')[0]!;
-    if (studyInstanceUid !== study) [study, known] = [studyInstanceUid, await indexedPaths(database, studyInstanceUid)];
-    if (known.has(path)) continue;
-    const instance = await readStored(spool, path, incidents);
-    if (instance !== null) yield instance;
+  for await (const paths of batches(spool.scan())) {
+    const known = await indexedPaths(database, paths);
+    for (const path of paths) {
+      const instance = known.has(path) ? null : await readStored(spool, path, incidents);
+      if (instance !== null) yield instance;
+    }
   }
+}
+
+async function* batches(paths: AsyncIterable<string>): AsyncIterable<string[]> {
+  let batch: string[] = [];
+  for await (const path of paths) {
+    if (batch.push(path) < BATCH) continue;
+    yield batch;
+    batch = [];
+  }
+  yield batch;
 }
 
 async function readStored(spool: Spool, path: string, incidents: Incidents): Promise<StoredInstance | null> {

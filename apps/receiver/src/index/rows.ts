@@ -34,11 +34,11 @@ async function insertStudies(client: DatabaseClient, instances: readonly Indexed
        accession_number = coalesce(study.accession_number, excluded.accession_number)`,
     [
       studies.map((one) => one.studyInstanceUid),
-      studies.map((one) => one.header.accessionNumber),
-      studies.map((one) => one.header.patientId),
-      studies.map((one) => one.header.patientName),
-      studies.map((one) => one.header.studyDate),
-      studies.map((one) => one.header.studyDescription),
+      studies.map((one) => storable(one.header.accessionNumber)),
+      studies.map((one) => storable(one.header.patientId)),
+      studies.map((one) => storable(one.header.patientName)),
+      studies.map((one) => storable(one.header.studyDate)),
+      studies.map((one) => storable(one.header.studyDescription)),
       studies.map((one) =>
         Math.min(
           ...instances
@@ -59,8 +59,8 @@ async function insertSeries(client: DatabaseClient, instances: readonly IndexedI
     [
       series.map((one) => one.seriesInstanceUid),
       series.map((one) => one.studyInstanceUid),
-      series.map((one) => one.header.modality),
-      series.map((one) => one.header.seriesDescription),
+      series.map((one) => storable(one.header.modality)),
+      series.map((one) => storable(one.header.seriesDescription)),
     ],
   );
 }
@@ -112,12 +112,14 @@ export async function keepStudiesOpen(
   );
 }
 
-/** The last association that sent to these studies has ended. */
-export async function closeStudies(database: Database, studies: readonly string[]): Promise<void> {
+/** The last association of this receiver that sent to these studies has ended; another receiver has `graceMs` to object. */
+export async function closeStudies(database: Database, studies: readonly string[], graceMs: number): Promise<void> {
   if (studies.length === 0) return;
-  await database.pool.query('UPDATE study SET association_open_until = now() WHERE study_instance_uid = ANY($1)', [
-    studies,
-  ]);
+  await database.pool.query(
+    `UPDATE study SET association_open_until = least(association_open_until, now() + $2 * interval '1 millisecond')
+      WHERE study_instance_uid = ANY($1)`,
+    [studies, graceMs],
+  );
 }
 
 /** Studies that became complete now; each is returned once per round of arrivals, whoever asks. */
@@ -144,11 +146,9 @@ export async function dueStudies(database: Database): Promise<DueStudy[]> {
   return rows.map(dueStudy);
 }
 
-/** Spool paths of a study that the index knows. */
-export async function indexedPaths(database: Database, studyInstanceUid: string): Promise<Set<string>> {
-  const { rows } = await database.pool.query('SELECT spool_path FROM instance WHERE study_instance_uid = $1', [
-    studyInstanceUid,
-  ]);
+/** Which of these spool paths the index knows. */
+export async function indexedPaths(database: Database, paths: readonly string[]): Promise<Set<string>> {
+  const { rows } = await database.pool.query('SELECT spool_path FROM instance WHERE spool_path = ANY($1)', [paths]);
   return new Set(rows.map((row) => row.spool_path));
 }
 
@@ -157,6 +157,9 @@ const dueStudy = (row: { study_instance_uid: string; request: number; priority: 
   request: row.request,
   priority: row.priority,
 });
+
+/** PostgreSQL takes no NUL in a text. */
+const storable = (text: string | null): string | null => text?.replaceAll('\0', '') ?? null;
 
 /** The first of each key, ordered by key: rows are always locked in the same order. */
 function firstOf<T>(values: readonly T[], keyOf: (value: T) => string): T[] {

@@ -8,19 +8,32 @@
  *   complete  `request` was raised by one and a triage job with that number is due until `analysed_request` reaches it.
  *             A new instance (a new row, not a repeated one) opens the study again.
  *
- * Nobody waits for the index: a stored instance is noted here and written in batches. While the database is away the notes
- * wait in memory; if they become too many they are dropped, and the spool is scanned once the database is back. Whether an
- * association is open is written as a time a little ahead, renewed while it lasts: a killed receiver keeps no study open.
- * All times are the database's clock.
+ * What people see (`state`) follows: `receiving` while open and `queued` once complete, but a study that has a result shows
+ * that until the next one replaces it.
+ *
+ * Nobody waits for the index: a stored instance is noted (notes.ts) and written in batches, round by round. A round
+ *   1. writes what was noted,
+ *   2. renews the sign of life of open associations (associations.ts), and gives up that of ended ones,
+ *   3. completes studies, unless the spool is still being scanned for instances that the index does not know (recovery.ts):
+ *      after a restart a study must not be complete while half of it has not been found again,
+ *   4. has what is due offered to the queue (triageRequests.ts), without waiting for it.
+ * A round that fails because the database is away is repeated until it is back.
+ *
+ * Whether an association is open is written as a time a little ahead, renewed while it lasts: a killed receiver keeps no
+ * study open, and several receivers agree. All times are the database's clock.
  */
 import type { Config, Database, Incidents, Log, Queues, Spool } from '@ichor/shared';
-import { reasonOf, TRIAGE_QUEUE, type TriageJob, triageJobId } from '@ichor/shared';
+import { reasonOf } from '@ichor/shared';
 import type { StoredInstance } from '../types.ts';
+import { trackAssociations } from './associations.ts';
+import { keepNotes } from './notes.ts';
 import { priorityOf } from './priority.ts';
 import { findUnindexed } from './recovery.ts';
-import { closeStudies, completeStudies, dueStudies, insertInstances, keepStudiesOpen } from './rows.ts';
+import { closeStudies, completeStudies, insertInstances, keepStudiesOpen } from './rows.ts';
+import { startTriageRequests } from './triageRequests.ts';
 
 export type StudyIndex = {
+  associationOpened(associationId: number): void;
   /** Notes a stored instance. Never throws, never waits. */
   record(instance: StoredInstance, associationId: number): void;
   associationClosed(associationId: number): void;
@@ -36,119 +49,105 @@ export type IndexParts = {
   readonly incidents: Incidents;
 };
 
-const TICK_MS = 200;
+const ROUND_MS = 200;
+const AWAY_ROUND_MS = 1_000;
 /** A study stays open this long beyond the last sign of an open association. */
 const OPEN_AHEAD_MS = 3_000;
-const RECONCILE_EVERY_MS = 15_000;
-const BATCH = 200;
-/** Notes that may wait in memory while the database is away. */
-const MOST_WAITING = 50_000;
+const SIGN_OF_LIFE_EVERY_MS = 500;
+/** After the end of an association: long enough for another receiver's sign of life. */
+const CLOSE_GRACE_MS = 1_000;
+/** Instances that a scan of the spool finds wait for the database when this many are waiting. */
+const MOST_FOUND = 1_000;
 
 export function startStudyIndex(parts: IndexParts): StudyIndex {
-  const { log, spool, database, incidents } = parts;
-  let waiting: StoredInstance[] = [];
-  const open = new Map<number, Set<string>>();
-  let justClosed: string[] = [];
-  let [away, mustScan, closing] = [false, true, false];
-  let reconciledAt = Number.NEGATIVE_INFINITY;
-
-  const isOpen = (studyInstanceUid: string): boolean =>
-    [...open.values()].some((studies) => studies.has(studyInstanceUid));
-
-  /** One round: what arrived, what is still being sent, what became complete, what is due. */
-  async function tick(): Promise<void> {
-    if (mustScan) await rescan();
-    await flush();
-    await keepStudiesOpen(database, [...new Set([...open.values()].flatMap((studies) => [...studies]))], OPEN_AHEAD_MS);
-    const closed = justClosed.filter((study) => !isOpen(study));
-    justClosed = [];
-    await closeStudies(database, closed).catch((error) => {
-      justClosed.push(...closed);
-      throw error;
-    });
-    if (closing) return;
-    const complete = await completeStudies(database, parts.config);
-    for (const study of complete)
-      log.event('study.complete', { studyInstanceUid: study.studyInstanceUid, request: study.request });
-    await enqueue(parts.queues, complete);
-    if (performance.now() - reconciledAt > RECONCILE_EVERY_MS) {
-      await enqueue(parts.queues, await dueStudies(database));
-      reconciledAt = performance.now();
-    }
-  }
-
-  async function flush(): Promise<void> {
-    while (waiting.length > 0) {
-      const batch = waiting.slice(0, BATCH);
-      const rows = batch.map((instance) => ({
-        ...instance,
-        priority: priorityOf(instance, parts.config.priorityCallers),
-      }));
-      await insertInstances(database, rows, isOpen, OPEN_AHEAD_MS);
-      waiting.splice(0, batch.length);
-    }
-  }
-
-  /** Everything in the spool that the index does not know, as after a restart, a kill or an outage. */
-  async function rescan(): Promise<void> {
-    let found = 0;
-    for await (const instance of findUnindexed(database, spool, incidents)) {
-      waiting.push(instance);
-      found++;
-      if (waiting.length >= BATCH) await flush();
-    }
-    mustScan = false;
-    if (found > 0) log.event('index.recovered', { instances: found });
-  }
+  const { config, log, database, incidents } = parts;
+  const associations = trackAssociations();
+  const notes = keepNotes(
+    (batch) => insertInstances(database, withPriority(batch, config), associations.isOpen, OPEN_AHEAD_MS),
+    incidents,
+  );
+  const requests = startTriageRequests(database, parts.queues, log);
+  const scan = { due: true, active: false };
+  let scanning: Promise<void> = Promise.resolve();
+  let [away, closing] = [false, false];
+  let signOfLifeAt = 0;
+  const ended = new Set<string>();
 
   async function round(): Promise<void> {
+    if (scan.due && !scan.active && !closing) scanning = rescan();
+    await notes.write();
+    await tellAssociations();
+    if (closing) return;
+    const complete = scan.due || scan.active ? [] : await completeStudies(database, config);
+    for (const { studyInstanceUid, request } of complete) log.event('study.complete', { studyInstanceUid, request });
+    requests.offer(complete.length > 0);
+  }
+
+  async function tellAssociations(): Promise<void> {
+    for (const studyInstanceUid of associations.takeClosed()) ended.add(studyInstanceUid);
+    await closeStudies(database, [...ended], CLOSE_GRACE_MS);
+    ended.clear();
+    if (performance.now() < signOfLifeAt) return;
+    await keepStudiesOpen(database, associations.studies(), OPEN_AHEAD_MS);
+    signOfLifeAt = performance.now() + SIGN_OF_LIFE_EVERY_MS;
+  }
+
+  /** Notes everything in the spool that the index does not know, as after a restart, a kill or a long outage. */
+  async function rescan(): Promise<void> {
+    [scan.due, scan.active] = [false, true];
+    let found = 0;
     try {
-      await tick();
+      for await (const instance of findUnindexed(database, parts.spool, incidents)) {
+        while (notes.waiting() >= MOST_FOUND && !closing) await pause(ROUND_MS);
+        if (closing || !notes.note(instance)) throw new Error('the scan was broken off');
+        found++;
+      }
+      for (const last = notes.noted(); notes.settled() < last && !closing; ) await pause(ROUND_MS / 4);
+      if (found > 0) log.event('index.recovered', { instances: found });
+    } catch {
+      scan.due = true;
+    } finally {
+      scan.active = false;
+    }
+  }
+
+  async function roundOrAway(): Promise<void> {
+    try {
+      await round();
       if (away) log.event('index.back', {});
       away = false;
     } catch (error) {
       if (!away) log.event('index.away', { reason: reasonOf(error) });
       away = true;
-      reconciledAt = Number.NEGATIVE_INFINITY;
     }
   }
 
   let timer: NodeJS.Timeout;
   let running: Promise<void> = Promise.resolve();
   const next = (): void => {
-    running = round();
-    void running.then(() => {
-      if (!closing) timer = setTimeout(next, away ? 5 * TICK_MS : TICK_MS);
+    running = roundOrAway().then(() => {
+      if (!closing) timer = setTimeout(next, away ? AWAY_ROUND_MS : ROUND_MS);
     });
   };
   timer = setTimeout(next, 0);
 
   return {
+    associationOpened: associations.opened,
     record(instance, associationId) {
-      const studies = open.get(associationId) ?? new Set<string>();
-      open.set(associationId, studies.add(instance.studyInstanceUid));
-      if (waiting.length < MOST_WAITING) waiting.push(instance);
-      else [waiting, mustScan] = [[], true];
+      associations.sent(associationId, instance.studyInstanceUid);
+      if (!notes.note(instance)) scan.due = true;
     },
-    associationClosed(associationId) {
-      justClosed.push(...(open.get(associationId) ?? []));
-      open.delete(associationId);
-    },
+    associationClosed: associations.closed,
     async close() {
       closing = true;
       clearTimeout(timer);
-      await running;
-      await round();
+      await Promise.all([running, scanning, requests.close()]);
+      await roundOrAway();
     },
   };
 }
 
-type Due = TriageJob & { readonly priority: number };
+const withPriority = (batch: readonly StoredInstance[], { priorityCallers }: IndexParts['config']) =>
+  batch.map((instance) => ({ ...instance, priority: priorityOf(instance, priorityCallers) }));
 
-/** Adding again what waits or runs changes nothing; a queue that is away is caught by the next reconciliation. */
-async function enqueue(queues: Queues, due: readonly Due[]): Promise<void> {
-  for (const { studyInstanceUid, request, priority } of due) {
-    const job = { studyInstanceUid, request };
-    await queues.add(TRIAGE_QUEUE, job, { jobId: triageJobId(job), priority });
-  }
-}
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));

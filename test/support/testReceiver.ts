@@ -1,0 +1,74 @@
+/** The DICOM port of the receiver with a spool of its own and no database: what it did is noted. */
+import { listenDicom, makeMemoryBudget, type StoreRequest, storeInstance } from '@ichor/receiver';
+import { loadConfig, openSpool, type Spool } from '@ichor/shared';
+import { openWorkFolder } from './workFolder.ts';
+
+type Stored = { readonly outcome: string; readonly path: string; readonly sopInstanceUid: string };
+type Refused = { readonly code: string; readonly message: string; readonly sopInstanceUid: string };
+
+export type TestReceiver = {
+  readonly port: number;
+  readonly spool: Spool;
+  readonly dataDir: string;
+  readonly stored: Stored[];
+  readonly refused: Refused[];
+  readonly rejected: string[];
+  readonly aborted: string[];
+  readonly commitments: unknown[];
+  close(patienceMs?: number): Promise<void>;
+};
+
+export type TestReceiverOptions = {
+  /** Runs before the instance is stored; what it throws is what the store throws. */
+  readonly beforeStore?: (request: StoreRequest) => Promise<void>;
+  readonly dataDir?: string;
+};
+
+/** @param env settings; the disk floor is 0 unless given */
+export async function startTestReceiver(
+  env: Readonly<Record<string, string>> = {},
+  { beforeStore, dataDir }: TestReceiverOptions = {},
+): Promise<TestReceiver> {
+  const folder = await openWorkFolder('receiver');
+  const config = loadConfig({
+    ICHOR_DATA_DIR: dataDir ?? folder.path,
+    ICHOR_DICOM_PORT: '0',
+    ICHOR_DISK_FLOOR_BYTES: '0',
+    ...env,
+  });
+  const spool = await openSpool(config.dataDir, config.diskFloorBytes);
+  const notes = {
+    stored: [] as Stored[],
+    refused: [] as Refused[],
+    rejected: [] as string[],
+    aborted: [] as string[],
+    commitments: [] as unknown[],
+  };
+  const events = {
+    async store(request: StoreRequest) {
+      await beforeStore?.(request);
+      const outcome = await storeInstance(request, spool, config);
+      const path = 'instance' in outcome ? spool.absolutePath(outcome.instance.spoolPath) : '';
+      notes.stored.push({ outcome: outcome.kind, path, sopInstanceUid: request.sopInstanceUid });
+    },
+    refused: ({ sopInstanceUid }: StoreRequest, { code, message }: { code: string; message: string }) =>
+      void notes.refused.push({ code, message, sopInstanceUid }),
+    rejected: (_caller: string, { text }: { text: string }) => void notes.rejected.push(text),
+    aborted: (_association: unknown, reason: string) => void notes.aborted.push(reason),
+    commitment: async (report: unknown) => void notes.commitments.push(report),
+    accepted: () => undefined,
+    closed: () => undefined,
+  };
+  const memory = makeMemoryBudget(config.maxMemoryBytes);
+  const dicom = await listenDicom(config, (openAssociations) => ({ config, memory, events, openAssociations }));
+  return {
+    ...notes,
+    port: dicom.port,
+    spool,
+    dataDir: config.dataDir,
+    async close(patienceMs = 0) {
+      await dicom.close(patienceMs);
+      await folder.remove();
+    },
+  };
+}
