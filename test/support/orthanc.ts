@@ -16,6 +16,7 @@ export type OrthancOptions = {
 };
 
 export type Orthanc = {
+  readonly pid: number;
   readonly url: string;
   readonly aeTitle: string;
   readonly dicomPort: number;
@@ -50,6 +51,7 @@ export async function startOrthanc(options: OrthancOptions): Promise<Orthanc> {
     return (await answer.json()) as T;
   };
   return {
+    pid: child.pid!,
     url,
     aeTitle,
     dicomPort: options.dicomPort,

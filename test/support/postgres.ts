@@ -1,5 +1,5 @@
 /** A PostgreSQL server for one test file: the one that comes with Ichor, on a free port, in a folder of its own. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { createLog, type Database, openDatabase } from '@ichor/shared';
@@ -76,11 +76,8 @@ function killHard(pid: number): void {
   } catch {}
 }
 
+/** A process that ended and waits for nobody to ask about it (a zombie) is not alive. */
 export function isAlive(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch {
-    return false;
-  }
+  const { status, stdout } = spawnSync('ps', ['-o', 'stat=', '-p', String(pid)], { encoding: 'utf8' });
+  return status === 0 && !stdout.startsWith('Z');
 }

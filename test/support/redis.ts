@@ -1,4 +1,6 @@
 /** Debian's Redis server on a free port, in a folder of its own. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
 import { join } from 'node:path';
 import { freePort } from './ichor.ts';
 import { requirePeer } from './peers.ts';
@@ -11,6 +13,8 @@ export type RedisServer = {
   kill(): Promise<void>;
   /** Starts it again on the same port, with what was synced to disk. */
   restart(): Promise<void>;
+  /** Forgets everything, as after a restore from an old copy. */
+  flush(): Promise<void>;
   stop(): Promise<void>;
 };
 
@@ -28,6 +32,10 @@ export async function startRedis(): Promise<RedisServer> {
     kill: () => server.kill('SIGKILL'),
     async restart() {
       server = await start();
+    },
+    async flush() {
+      const socket = connect(port, '127.0.0.1').end('FLUSHALL\r\n');
+      await once(socket.resume(), 'end');
     },
     async stop() {
       await server.kill();

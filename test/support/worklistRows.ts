@@ -82,7 +82,7 @@ type DeliveryRow = {
 
 export async function addDelivery(database: Database, resultId: number, row: DeliveryRow): Promise<void> {
   await database.pool.query(
-    `INSERT INTO derived_object (sop_instance_uid, result_id, kind, sop_class_uid, object_path) VALUES ($1, $2, $3, '1.2', 'x')`,
+    `INSERT INTO derived_object (sop_instance_uid, result_id, kind, series_instance_uid, sop_class_uid, object_path) VALUES ($1, $2, $3, '1.2', '1.2', 'x')`,
     [row.uid, resultId, row.kind],
   );
   await database.pool.query(
