@@ -7,7 +7,6 @@ export const DERIVED_TYPE = new Set([
   'MINIP',
   'PROJECTION IMAGE',
   'REFORMATTED',
-  'VOLUME',
   'CSA MPR',
   'SCREEN SAVE',
   'VRT',
