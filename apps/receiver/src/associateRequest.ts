@@ -27,12 +27,10 @@ const ITEM = {
   userInformation: 0x50,
   roleSelection: 0x54,
 } as const;
-const HEADER_LENGTH = 6;
 const FIXED_LENGTH = 68;
 
-/** @param pdu with its six bytes of header. @throws FramingError when an item does not fit */
-export function parseAssociateRequest(pdu: Buffer): AssociateRequest {
-  const body = pdu.subarray(HEADER_LENGTH);
+/** @param body the PDU without its header. @throws FramingError when an item does not fit */
+export function parseAssociateRequest(body: Buffer): AssociateRequest {
   if (body.length < FIXED_LENGTH) throw new FramingError('A-ASSOCIATE-RQ is too short');
   const items = itemsOf(body.subarray(FIXED_LENGTH));
   const userItems = items.filter(({ type }) => type === ITEM.userInformation).flatMap(({ value }) => itemsOf(value));

@@ -12,9 +12,9 @@
 import type { Socket } from 'node:net';
 import type { Config } from '@ichor/shared';
 import { asIchorError, IchorError, parseDataset } from '@ichor/shared';
-import { parseAssociateRequest } from './associateRequest.ts';
+import { type AssociateRequest, parseAssociateRequest } from './associateRequest.ts';
 import { commitmentReportOf } from './commitmentReport.ts';
-import { type Framer, FramingError, makeFramer, PDU, type Pdv, pdvsOf } from './framing.ts';
+import { type Framer, FramingError, makeFramer, PDU, type Pdu, type Pdv, pdvsOf } from './framing.ts';
 import type { MemoryBudget } from './memory.ts';
 import { type IncomingDataset, type Message, type MessageReader, makeMessageReader } from './messages.ts';
 import {
@@ -62,7 +62,7 @@ type State = {
   readonly framer: Framer;
   readonly reader: MessageReader;
   /** PDUs that are complete and not handled yet. */
-  readonly queue: Buffer[];
+  readonly queue: Pdu[];
   phase: 'awaiting' | 'established' | 'closing';
   info: AssociationInfo | null;
   contexts: ReadonlyMap<number, DecidedContext>;
@@ -142,10 +142,10 @@ function work(state: State): void {
 const isBlocked = (state: State): boolean =>
   state.pending >= MOST_PENDING || state.socket.writableNeedDrain || !state.reader.mayGoOn();
 
-function handle(state: State, pdu: Buffer): void {
-  switch (pdu[0]) {
+function handle(state: State, pdu: Pdu): void {
+  switch (pdu.type) {
     case PDU.associateRequest:
-      associate(state, pdu);
+      associate(state, parseAssociateRequest(Buffer.concat(pdu.body)));
       break;
     case PDU.data:
       for (const pdv of pdvsOf(pdu)) readPdv(state, pdv);
@@ -166,9 +166,8 @@ function readPdv(state: State, pdv: Pdv): void {
   if (message !== null) perform(state, message);
 }
 
-function associate(state: State, pdu: Buffer): void {
+function associate(state: State, request: AssociateRequest): void {
   const { config, events, openAssociations } = state.context;
-  const request = parseAssociateRequest(pdu);
   const rejection = rejectionOf(
     {
       ...request,

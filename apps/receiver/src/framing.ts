@@ -20,9 +20,12 @@ const HEADER_LENGTH = 6;
 /** Which PDUs may come: before the association, during it, or none any more. */
 export type Expecting = 'request' | 'traffic' | 'nothing';
 
+/** One PDU without its header. Its bytes stay in the pieces in which they came: images are not copied. */
+export type Pdu = { readonly type: number; readonly body: readonly Buffer[] };
+
 export type Framer = {
   /** @returns the PDUs that are complete now. @throws FramingError; what was complete before the fault is lost with it */
-  push(bytes: Buffer): Buffer[];
+  push(bytes: Buffer): Pdu[];
   expect(what: Expecting): void;
 };
 
@@ -30,51 +33,41 @@ export type Framer = {
 export class FramingError extends Error {}
 
 export function makeFramer(): Framer {
-  let pieces: Buffer[] = [];
-  let have = 0;
-  let need: number | null = null;
+  let pieces = makePieces();
+  let header: Header | null = null;
   let expecting: Expecting = 'request';
-  const take = (count: number): Buffer => {
-    const all = pieces.length === 1 ? pieces[0]! : Buffer.concat(pieces);
-    pieces = all.length === count ? [] : [all.subarray(count)];
-    have -= count;
-    return all.subarray(0, count);
-  };
-  const header = (): Buffer => {
-    if (pieces[0]!.length < HEADER_LENGTH) pieces = [Buffer.concat(pieces)];
-    return pieces[0]!;
-  };
   return {
     push(bytes) {
-      if (expecting === 'nothing' || bytes.length === 0) return [];
-      pieces.push(bytes);
-      have += bytes.length;
-      const complete: Buffer[] = [];
+      if (expecting === 'nothing') return [];
+      pieces.add(bytes);
+      const complete: Pdu[] = [];
       for (;;) {
-        if (need === null && have >= HEADER_LENGTH) need = HEADER_LENGTH + checkedLength(header(), expecting);
-        if (need === null || have < need) return complete;
-        const pdu = take(need);
-        need = null;
-        complete.push(pdu);
-        if (pdu[0] === PDU.associateRequest) expecting = 'traffic';
+        if (header === null && pieces.length() >= HEADER_LENGTH)
+          header = checkedHeader(Buffer.concat(pieces.take(HEADER_LENGTH)), expecting);
+        if (header === null || pieces.length() < header.length) return complete;
+        if (header.type === PDU.associateRequest) expecting = 'traffic';
+        complete.push({ type: header.type, body: pieces.take(header.length) });
+        header = null;
       }
     },
     expect(what) {
       expecting = what;
-      if (what === 'nothing') [pieces, have, need] = [[], 0, null];
+      if (what === 'nothing') [pieces, header] = [makePieces(), null];
     },
   };
 }
 
-function checkedLength(header: Buffer, expecting: Expecting): number {
-  const [type, length] = [header[0]!, header.readUInt32BE(2)];
+type Header = { readonly type: number; readonly length: number };
+
+function checkedHeader(bytes: Buffer, expecting: Expecting): Header {
+  const [type, length] = [bytes[0]!, bytes.readUInt32BE(2)];
   const allowed: readonly number[] =
     expecting === 'request' ? [PDU.associateRequest] : [PDU.data, PDU.releaseRequest, PDU.abort];
   if (!allowed.includes(type)) throw new FramingError(`PDU type ${type} is out of place`);
   const limit =
     type === PDU.associateRequest ? MAX_ASSOCIATE_REQUEST_LENGTH : type === PDU.data ? TOLERATED_PDU_LENGTH : 4;
   if (length > limit) throw new FramingError(`a PDU of ${length} bytes exceeds ${limit}`);
-  return length;
+  return { type, length };
 }
 
 /** Presentation Data Value: a piece of a command or of a dataset (PS3.8 §9.3.5.1 and Annex E.2). */
@@ -82,23 +75,62 @@ export type Pdv = {
   readonly contextId: number;
   readonly isCommand: boolean;
   readonly isLast: boolean;
-  readonly value: Buffer;
+  readonly value: readonly Buffer[];
+  readonly valueBytes: number;
 };
 
-/** The PDVs of a P-DATA-TF, any number of them. @param pdu with its six bytes of header. @throws FramingError */
-export function pdvsOf(pdu: Buffer): Pdv[] {
+const PDV_HEADER_LENGTH = 6;
+
+/** The PDVs of a P-DATA-TF, any number of them. @throws FramingError */
+export function pdvsOf({ body }: Pdu): Pdv[] {
+  const rest = makePieces();
+  for (const piece of body) rest.add(piece);
   const pdvs: Pdv[] = [];
-  for (let at = HEADER_LENGTH; at < pdu.length; ) {
-    const length = at + 4 <= pdu.length ? pdu.readUInt32BE(at) : 0;
-    if (length < 2 || at + 4 + length > pdu.length) throw new FramingError('a PDV does not fit into its PDU');
-    const control = pdu[at + 5]!;
+  while (rest.length() > 0) {
+    const header = Buffer.concat(rest.take(PDV_HEADER_LENGTH));
+    const valueBytes = header.length === PDV_HEADER_LENGTH ? header.readUInt32BE(0) - 2 : -1;
+    if (valueBytes < 0 || valueBytes > rest.length()) throw new FramingError('a PDV does not fit into its PDU');
+    const control = header[5]!;
     pdvs.push({
-      contextId: pdu[at + 4]!,
+      contextId: header[4]!,
       isCommand: (control & 1) !== 0,
       isLast: (control & 2) !== 0,
-      value: pdu.subarray(at + 6, at + 4 + length),
+      value: rest.take(valueBytes),
+      valueBytes,
     });
-    at += 4 + length;
   }
   return pdvs;
+}
+
+/** Smaller pieces than this are joined, so that a peer that sends single bytes does not cost more than it sends. */
+const SMALL_PIECE = 4_096;
+
+/** A queue of bytes in pieces. `take` gives less than asked for when there is no more. */
+function makePieces() {
+  const pieces: Buffer[] = [];
+  let total = 0;
+  return {
+    length: () => total,
+    add(bytes: Buffer): void {
+      if (bytes.length === 0) return;
+      const last = pieces.at(-1);
+      if (last !== undefined && last.length + bytes.length < SMALL_PIECE)
+        pieces[pieces.length - 1] = Buffer.concat([last, bytes]);
+      else pieces.push(bytes);
+      total += bytes.length;
+    },
+    take(count: number): Buffer[] {
+      const taken: Buffer[] = [];
+      let missing = Math.min(count, total);
+      total -= missing;
+      while (missing > 0) {
+        const first = pieces[0]!;
+        if (first.length <= missing) pieces.shift();
+        else pieces[0] = first.subarray(missing);
+        taken.push(first.length <= missing ? first : first.subarray(0, missing));
+        missing -= taken.at(-1)!.length;
+      }
+      return taken;
+    },
+  };
 }

@@ -40,12 +40,12 @@ export function makeMessageReader(limits: ReaderLimits): MessageReader {
   let piecesContext: number | null = null;
   let awaiting: { command: Command; dataset: IncomingDataset } | null = null;
 
-  function pushCommand({ value, contextId, isLast }: Pdv): Message | null {
+  function pushCommand({ value, valueBytes, contextId, isLast }: Pdv): Message | null {
     if (awaiting !== null) throw new FramingError('a command came where a dataset was due');
     if (piecesContext !== null && piecesContext !== contextId)
       throw new FramingError('a command changed its presentation context');
-    pieces.push(value);
-    piecesBytes += value.length;
+    pieces.push(...value);
+    piecesBytes += valueBytes;
     if (piecesBytes > MAX_COMMAND_BYTES) throw new FramingError(`a command exceeds ${MAX_COMMAND_BYTES} bytes`);
     piecesContext = contextId;
     if (!isLast) return null;
@@ -60,13 +60,13 @@ export function makeMessageReader(limits: ReaderLimits): MessageReader {
     return null;
   }
 
-  function pushData({ value, contextId, isLast }: Pdv): Message | null {
-    if (awaiting === null || awaiting.command.contextId !== contextId)
+  function pushData(pdv: Pdv): Message | null {
+    if (awaiting === null || awaiting.command.contextId !== pdv.contextId)
       throw new FramingError('a dataset came without its command');
     const { command, dataset } = awaiting;
     const limitBytes = command.kind === 'C-STORE' ? limits.maxInstanceBytes : MAX_EVENT_BYTES;
-    append(dataset, value, limitBytes);
-    if (!isLast) return null;
+    append(dataset, pdv, limitBytes);
+    if (!pdv.isLast) return null;
     awaiting = null;
     return { command, dataset };
   }
@@ -82,14 +82,13 @@ export function makeMessageReader(limits: ReaderLimits): MessageReader {
 }
 
 /** Over a limit the rest is read and dropped, so that the refusal can be answered and the association goes on. */
-function append(dataset: IncomingDataset, value: Buffer, limitBytes: number): void {
+function append(dataset: IncomingDataset, { value, valueBytes }: Pdv, limitBytes: number): void {
   if (dataset.error !== null) return;
-  if (dataset.sizeBytes + value.length > limitBytes)
-    dataset.error = new IchorError('INSTANCE_TOO_LARGE', { limitBytes });
-  else if (!dataset.ticket.take(value.length)) dataset.error = new IchorError('MEMORY_EXHAUSTED');
+  if (dataset.sizeBytes + valueBytes > limitBytes) dataset.error = new IchorError('INSTANCE_TOO_LARGE', { limitBytes });
+  else if (!dataset.ticket.take(valueBytes)) dataset.error = new IchorError('MEMORY_EXHAUSTED');
   if (dataset.error === null) {
-    dataset.chunks.push(value);
-    dataset.sizeBytes += value.length;
+    dataset.chunks.push(...value);
+    dataset.sizeBytes += valueBytes;
     return;
   }
   dataset.chunks.length = 0;

@@ -28,12 +28,14 @@ export async function storeInstance(
   config: Pick<Config, 'otherStorage'>,
 ): Promise<StoreOutcome> {
   checkCommand(request);
-  const bytes = request.chunks.length === 1 ? request.chunks[0]! : Buffer.concat(request.chunks as Buffer[]);
-  const dataset = parseDataset(bytes, request.transferSyntaxUid);
+  const dataset = parseChunks(request.chunks, request.transferSyntaxUid);
   const identity = identityOf(dataset, request);
   if (isOwnObject(dataset)) return { kind: 'own' };
   if (config.otherStorage === 'ignore' && !CT_IMAGES.has(request.sopClassUid)) return { kind: 'ignored' };
-  const { path, outcome, sizeBytes } = await spool.store({ ...identity, chunks: [part10Header(request), bytes] });
+  const { path, outcome, sizeBytes } = await spool.store({
+    ...identity,
+    chunks: [part10Header(request), ...request.chunks],
+  });
   const { sopClassUid, transferSyntaxUid, callingAeTitle } = request;
   return {
     kind: outcome,
@@ -48,6 +50,29 @@ export async function storeInstance(
     },
   };
 }
+
+/** What precedes Pixel Data in an ordinary image. */
+const HEAD_BYTES = 32_768;
+
+/**
+ * The dataset up to Pixel Data, without joining all of an image: its first bytes are enough when Pixel Data begins in them.
+ * @throws IchorError DATASET_UNREADABLE
+ */
+function parseChunks(chunks: readonly Buffer[], transferSyntaxUid: string): Dataset {
+  const head = Buffer.concat(chunks as Buffer[], Math.min(HEAD_BYTES, sizeOf(chunks)));
+  return parsedHead(head, transferSyntaxUid) ?? parseDataset(Buffer.concat(chunks as Buffer[]), transferSyntaxUid);
+}
+
+function parsedHead(head: Buffer, transferSyntaxUid: string): Dataset | null {
+  try {
+    const dataset = parseDataset(head, transferSyntaxUid);
+    return dataset.has('x7fe00010') ? dataset : null;
+  } catch {
+    return null;
+  }
+}
+
+const sizeOf = (chunks: readonly Buffer[]): number => chunks.reduce((total, chunk) => total + chunk.length, 0);
 
 function checkCommand({ sopClassUid, abstractSyntaxUid, sopInstanceUid }: StoreRequest): void {
   if (sopClassUid !== abstractSyntaxUid || !isStorage(sopClassUid))

@@ -105,10 +105,9 @@ async function storeIn(
 async function writeSynced(path: string, chunks: readonly Buffer[]): Promise<void> {
   const file = await open(path, 'wx');
   try {
-    let left = sizeOf(chunks);
     const { bytesWritten } = await file.writev(chunks as Buffer[]);
-    left -= bytesWritten;
-    if (left > 0) await file.write(Buffer.concat(chunks as Buffer[]), bytesWritten, left);
+    const left = sizeOf(chunks) - bytesWritten;
+    if (left > 0) await file.writeFile(Buffer.concat(chunks as Buffer[]).subarray(bytesWritten));
     await file.datasync();
   } finally {
     await file.close();
