@@ -18,8 +18,8 @@ export async function loadSlice(
     .catch((error: unknown) => {
       throw new NotAnalysable('unreadable-instance', asIchorError(error).message);
     });
-  const pixels = pixelModule(file.dataset);
   const { rows, columns, frameNumber, frames } = slice;
+  const pixels = pixelModule(file.dataset, frameNumber);
   const shape = { rows, columns, frameNumber, frames, bitsAllocated: pixels.bitsAllocated };
   const bytes = await decodePixels(pixelDataOf(file.dataset), file.transferSyntaxUid, shape);
   return { hu: toHounsfield(bytes, pixels), rows, columns };
@@ -33,8 +33,8 @@ function pixelDataOf(dataset: Dataset) {
   }
 }
 
-/** The attributes that turn bytes into Hounsfield units, checked. @throws NotAnalysable */
-export function pixelModule(dataset: Dataset): PixelModule {
+/** The attributes that turn bytes of a frame into Hounsfield units, checked. @throws NotAnalysable */
+export function pixelModule(dataset: Dataset, frameNumber: number): PixelModule {
   const bitsAllocated = dataset.number('x00280100') ?? 16;
   const bitsStored = dataset.number('x00280101') ?? bitsAllocated;
   const highBit = dataset.number('x00280102') ?? bitsStored - 1;
@@ -54,7 +54,7 @@ export function pixelModule(dataset: Dataset): PixelModule {
       'unsupported-pixel-format',
       `${bitsStored} bits stored of ${bitsAllocated}, high bit ${highBit}`,
     );
-  const { rescaleSlope, rescaleIntercept } = rescaleOf(dataset);
+  const { rescaleSlope, rescaleIntercept } = rescaleOf(dataset, frameNumber);
   return {
     bitsAllocated,
     bitsStored,
@@ -67,21 +67,28 @@ export function pixelModule(dataset: Dataset): PixelModule {
   };
 }
 
-/** Modality LUT of the instance, or of the shared functional groups (Pixel Value Transformation, 0028,9145). */
-function rescaleOf(dataset: Dataset): Pick<PixelModule, 'rescaleSlope' | 'rescaleIntercept'> {
-  const groups = [...dataset.items('x52009229'), ...dataset.items('x52009230')];
-  const source = [dataset, ...groups.flatMap((group) => group.items('x00289145'))].find((one) => one.has('x00281052'));
+/** Modality LUT of the frame or of all frames (Pixel Value Transformation, 0028,9145), or else of the instance. */
+function rescaleOf(dataset: Dataset, frameNumber: number): Pick<PixelModule, 'rescaleSlope' | 'rescaleIntercept'> {
+  const own = dataset.items('x52009230')[frameNumber - 1];
+  const groups = [...(own === undefined ? [] : [own]), ...dataset.items('x52009229')];
+  const sources = [...groups.flatMap((group) => group.items('x00289145')), dataset];
+  const source = sources.find((one) => one.has('x00281052'));
   const [rescaleSlope, rescaleIntercept] = [source?.number('x00281053') ?? 1, source?.number('x00281052') ?? null];
   if (rescaleIntercept === null || rescaleSlope === 0)
     throw new NotAnalysable('unsupported-pixel-format', 'no linear rescale to Hounsfield units');
   return { rescaleSlope, rescaleIntercept };
 }
 
-/** Pixel Padding Value (0028,0120) and Range Limit (0028,0121), in either order. */
+/**
+ * Pixel Padding Value (0028,0120) and Range Limit (0028,0121), in either order. Devices write US for signed pixels and the
+ * reverse: the 16 bits are what counts.
+ */
 function paddingOf(dataset: Dataset, signed: boolean): readonly [number, number] | null {
   const vr = signed ? 'SS' : 'US';
-  const value = dataset.number('x00280120', vr);
-  if (value === null) return null;
-  const limit = dataset.number('x00280121', vr) ?? value;
+  const asPixel = (number: number): number => (signed ? (number << 16) >> 16 : number & 0xffff);
+  const stored = dataset.number('x00280120', vr);
+  if (stored === null) return null;
+  const value = asPixel(stored);
+  const limit = asPixel(dataset.number('x00280121', vr) ?? stored);
   return [Math.min(value, limit), Math.max(value, limit)];
 }
