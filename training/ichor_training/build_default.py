@@ -22,6 +22,9 @@ from .train_cnn import Stage, run, train_stage
 from .train_sequence import Scans, run_sequence, train_sequence
 
 FOLDS = 5
+FEWEST_POSITIVE_PATIENTS = 3
+"""Fewer held-out patients with a class than this say nothing about its threshold: it keeps the default."""
+DEFAULT_THRESHOLDS = {"balanced": 0.5, "high-sensitivity": 0.3}
 
 
 def build(experiment: Path, ct_ich: Path, phantoms: Path, runs: Path) -> tuple[SliceNet, SequenceNet, dict]:
@@ -35,8 +38,12 @@ def build(experiment: Path, ct_ich: Path, phantoms: Path, runs: Path) -> tuple[S
     sequence = fit_sequence(plan, cnn, real, synthetic, runs / "final-sequence.pt", "final sequence")
     folds = patient_folds(real, FOLDS, plan["seed"])
     report = judge([cross_validate(plan, fold, folds, real, synthetic, pretrained, runs) for fold in plan["folds"]])
-    report["experiment"] = plan
+    report |= {"experiment": plan, "counts": {"real": counts(real), "synthetic": counts(synthetic)}}
     return cnn, sequence, report
+
+
+def counts(studies: Studies) -> dict[str, int]:
+    return {"patients": len(np.unique(studies.patient)), "slices": len(studies.hu)}
 
 
 def kept(path: Path, make) -> Studies:
@@ -122,31 +129,61 @@ def figures(outcome: dict) -> dict:
 
 
 def judge(held_out: list[dict]) -> dict:
-    """Calibration and thresholds from the pooled out-of-fold predictions of the sequence model."""
+    """Calibration, thresholds and metrics from the pooled out-of-fold predictions of the sequence model.
+
+    The folds' own figures stand beside the pooled ones: logits of different networks are not quite comparable.
+    """
     pooled = {key: np.concatenate([one[key] for one in held_out]) for key in held_out[0]}
     labels, groups = pooled["labels"], pooled["patient"]
-    temperatures = [temperature(labels[:, c], pooled["sequence"][:, c]) for c in range(6)]
+    scan_truth = maximum_per_group(labels, groups)
+    enough = [int((scan_truth[:, c] > 0.5).sum()) >= FEWEST_POSITIVE_PATIENTS for c in range(len(CLASSES))]
+    temperatures = temperatures_of(labels, pooled["sequence"], enough)
     probability = sigmoid(pooled["sequence"] / np.array(temperatures))
-    scan_truth, scan_score = maximum_per_group(labels, groups), maximum_per_group(probability, groups)
-    balanced, sensitive = {}, {}
-    for c, name in enumerate(CLASSES):
-        balanced[name] = round(balanced_threshold(scan_truth[:, c], scan_score[:, c]), 4)
-        sensitive[name] = round(min(balanced[name], threshold_for_sensitivity(scan_truth[:, c], scan_score[:, c], 0.97)), 4)
-    at = balanced["any"]
+    scan_score = maximum_per_group(probability, groups)
+    thresholds = thresholds_of(scan_truth, scan_score, enough)
     positive = scan_truth[:, 5] > 0.5
+    flagged = scan_score[:, 5] >= thresholds["balanced"]["any"]
     report = {
-        "temperature": [round(t, 4) for t in temperatures],
-        "thresholds": {"balanced": balanced, "high-sensitivity": sensitive},
-        "patients": int(len(positive)),
+        "temperature": temperatures,
+        "thresholds": thresholds,
+        "defaultThresholds": [name for name, known in zip(CLASSES, enough) if not known],
+        "patients": len(positive),
         "positivePatients": int(positive.sum()),
-        "slices": int(len(labels)),
+        "slices": len(labels),
         "any": figures(pooled),
+        "anyByFold": [figures(one) for one in held_out],
         "anySequencePatientInterval": [round(v, 4) for v in bootstrap_interval(scan_truth[:, 5], scan_score[:, 5], np.arange(len(positive)))],
         "anySequenceSliceInterval": [round(v, 4) for v in bootstrap_interval(labels[:, 5], probability[:, 5], groups)],
-        "sensitivityBalanced": round(float((scan_score[positive, 5] >= at).mean()), 4),
-        "specificityBalanced": round(float((scan_score[~positive, 5] < at).mean()), 4),
-        "sliceAucByClass": {name: round(auc(labels[:, c], probability[:, c]), 4) for c, name in enumerate(CLASSES)},
+        "sensitivityBalanced": round(float(flagged[positive].mean()), 4),
+        "specificityBalanced": round(float((~flagged[~positive]).mean()), 4),
+        "sliceAucByClass": {name: known_auc(labels[:, c], probability[:, c]) for c, name in enumerate(CLASSES)},
         "positivePatientsByClass": {name: int((scan_truth[:, c] > 0.5).sum()) for c, name in enumerate(CLASSES)},
     }
     print("pooled", json.dumps(report), flush=True)
     return report
+
+
+def temperatures_of(labels: np.ndarray, logits: np.ndarray, enough: list[bool]) -> list[float]:
+    """One per class; classes with too few positive patients share the one fitted to all classes together."""
+    shared = temperature(labels.ravel(), logits.ravel())
+    return [round(temperature(labels[:, c], logits[:, c]) if known else shared, 4) for c, known in enumerate(enough)]
+
+
+def thresholds_of(scan_truth: np.ndarray, scan_score: np.ndarray, enough: list[bool]) -> dict[str, dict[str, float]]:
+    """Per set and class: the scan score from which a class counts as present."""
+    sets: dict[str, dict[str, float]] = {name: {} for name in DEFAULT_THRESHOLDS}
+    for c, name in enumerate(CLASSES):
+        found = dict(DEFAULT_THRESHOLDS)
+        if enough[c]:
+            balanced = balanced_threshold(scan_truth[:, c], scan_score[:, c])
+            sensitive = threshold_for_sensitivity(scan_truth[:, c], scan_score[:, c], 0.97)
+            found = {"balanced": balanced, "high-sensitivity": min(balanced, sensitive)}
+        for kind, value in found.items():
+            sets[kind][name] = round(value, 4)
+    return sets
+
+
+def known_auc(truth: np.ndarray, score: np.ndarray) -> float | None:
+    """None where no held-out patient has the class."""
+    value = auc(truth, score)
+    return None if np.isnan(value) else round(value, 4)

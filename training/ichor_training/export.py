@@ -40,6 +40,7 @@ def write_bundle(out: Path, version: str, cnn: SliceNet, sequence: SequenceNet, 
 def export_cnn(cnn: SliceNet, path: Path) -> None:
     names = ["features", "logits", "cams", "activations"]
     axes = {"hu": {0: "N", 1: "H", 2: "W"}} | {name: {0: "N"} for name in names}
+    axes |= {name: {0: "N", 2: "h", 3: "w"} for name in ("cams", "activations")}
     example = torch.zeros(2, 96, 80, dtype=torch.int16)
     torch.onnx.export(cnn, (example,), str(path), input_names=["hu"], output_names=names, dynamic_axes=axes, opset_version=OPSET, dynamo=False)
 
@@ -114,12 +115,12 @@ def manifest(out: Path, version: str, report: dict) -> dict:
             "source": f"out-of-fold predictions of {report['patients']} patients of CT-ICH 1.0.0, patient-wise, folds {plan['folds']} of 5",
         },
         "outOfDomain": None,
-        "training": [CT_ICH, PHANTOMS],
-        "metrics": {key: report[key] for key in report if key not in ("experiment", "temperature", "thresholds")},
+        "training": [CT_ICH | report["counts"]["real"], PHANTOMS | report["counts"]["synthetic"]],
+        "metrics": {key: report[key] for key in report if key not in ("experiment", "temperature", "thresholds", "counts")},
         "intendedUse": "Research and demonstration of triage of non-contrast head CT for intracranial hemorrhage. Not a medical device.",
         "limits": [
             "Trained on few patients of one hospital and on synthetic images; scores are uncertain elsewhere.",
-            "Subdural, intraventricular and subarachnoid hemorrhage: only 3 to 6 patients; no claim per subtype.",
+            "Subdural, intraventricular and subarachnoid hemorrhage: only 3, 4 and 6 patients in all; no claim per subtype.",
             "A clear study is not a negative read.",
         ],
     }

@@ -3,42 +3,76 @@ from __future__ import annotations
 
 
 def model_card(version: str, report: dict) -> str:
-    any_figures, plan = report["any"], report["experiment"]
-    by_class = "\n".join(
-        f"| {name} | {report['positivePatientsByClass'][name]} | {report['sliceAucByClass'][name]} |" for name in report["sliceAucByClass"]
-    )
+    plan = report["experiment"]
     return f"""# Model card: ichor {plan['backbone'].replace('_', '-')} {version}
 
 **For research and demonstration. Not a medical device; not for patients.** A study without a flag is not a negative read.
 
 | | |
 |---|---|
-| design | Burduja, Ionescu, Verga, Sensors 2020, 20(19), 5611: three windows, CNN per slice, PCA to {plan['selector']['count']}, bidirectional LSTM over the slices |
+| design | Burduja, Ionescu, Verga, Sensors 2020, 20(19), 5611: three windows, CNN per slice, {plan['selector']['kind']} to {plan['selector']['count']}, bidirectional LSTM over the slices |
 | CNN | {plan['backbone']}, 256 × 256, pre-trained on synthetic phantoms, fine-tuned on CT-ICH and phantoms |
 | real data | CT-ICH 1.0.0, PhysioNet (Hssayeni et al. 2020, doi 10.13026/w8q8-ky94; Data 2020, 5(1), 14), CC BY 4.0; 8-bit renderings turned back into Hounsfield units |
-| synthetic data | `ichor phantom`, {plan['seed']} and the seeds named in training/README.md |
+| synthetic data | `ichor phantom`; the seeds are in training/README.md |
 | classes | epidural, intraparenchymal, intraventricular, subarachnoid, subdural, any |
 
 ## Measured
 
-Patient-wise cross-validation on CT-ICH, folds {plan['folds']} of 5: {report['patients']} patients ({report['positivePatients']} with hemorrhage), {report['slices']} slices, each judged by
-networks that never saw that patient. Any hemorrhage:
+{measured(report)}
 
-| | per slice, AUC | per patient, AUC (maximum over slices) |
-|---|---|---|
-| CNN alone | {any_figures['cnn']['slice']} | {any_figures['cnn']['patient']} |
-| with the sequence model | {any_figures['sequence']['slice']} (95 % interval {report['anySequenceSliceInterval'][0]}–{report['anySequenceSliceInterval'][1]}) | {any_figures['sequence']['patient']} (95 % interval {report['anySequencePatientInterval'][0]}–{report['anySequencePatientInterval'][1]}) |
+## On studies that it was not trained on
 
-At the balanced threshold, chosen on these same predictions and therefore optimistic: sensitivity {report['sensitivityBalanced']}, specificity {report['specificityBalanced']} per patient.
-
-| class | patients with it | per slice, AUC |
-|---|---|---|
-{by_class}
+{unseen(report.get('sanity'))}
 
 ## What cannot be concluded
 
-- Anything about another hospital, scanner or kernel: one source of real images, rendered to 8 bits, is all it was tuned on.
-- Anything about subdural, intraventricular and subarachnoid hemorrhage in patients: the numbers above say how few there were.
+- Anything about another hospital, scanner or kernel: one source of real images, rendered to 8 bits, is all it was trained on.
+- Anything about a subtype in patients: the numbers above say how few there were.
 - That scores are probabilities: the temperatures come from the same few patients.
 - The thresholds come from the cross-validation's networks; the shipped network was trained on all patients and is a little different.
 """
+
+
+def measured(report: dict) -> str:
+    """The cross-validation; with no held-out patient, that sentence and no figures."""
+    if report["patients"] == 0:
+        return "Not cross-validated: no patient was held out, and no figure can be given. Thresholds and temperatures are the defaults."
+    figures, folds = report["any"], report["experiment"]["folds"]
+    slice_interval, patient_interval = interval(report["anySequenceSliceInterval"]), interval(report["anySequencePatientInterval"])
+    rows = "\n".join(f"| {name} | {report['positivePatientsByClass'][name]} | {shown(value)} |" for name, value in report["sliceAucByClass"].items())
+    return f"""Patient-wise, {len(folds)} of 5 folds of CT-ICH (number {', '.join(str(fold) for fold in folds)}): {report['patients']} patients ({report['positivePatients']} with hemorrhage), {report['slices']} slices,
+each judged by networks that never saw that patient. Any hemorrhage:
+
+| | per slice, AUC | per patient, AUC (maximum over slices) |
+|---|---|---|
+| CNN alone | {figures['cnn']['slice']} | {figures['cnn']['patient']} |
+| with the sequence model | {figures['sequence']['slice']} ({slice_interval}) | {figures['sequence']['patient']} ({patient_interval}) |
+
+At the balanced threshold, chosen on these same predictions and therefore optimistic: sensitivity {report['sensitivityBalanced']}, specificity {report['specificityBalanced']} per patient.
+
+| class | held-out patients with it | per slice, AUC |
+|---|---|---|
+{rows}
+
+Default thresholds (0.5 balanced, 0.3 high-sensitivity), for want of held-out patients: {', '.join(report['defaultThresholds']) or 'none'}."""
+
+
+def unseen(sanity: dict | None) -> str:
+    if sanity is None:
+        return "Not measured."
+    bleed, none, real = sanity["phantomsWithBleed"], sanity["phantomsWithoutBleed"], sanity["realNegative"]
+    return f"""Flagged at the balanced thresholds:
+
+| studies | flagged |
+|---|---|
+| phantoms with a bleed, other seeds | {bleed['flagged']} of {bleed['studies']} |
+| phantoms without a bleed, with hard negatives, other seeds | {none['flagged']} of {none['studies']} |
+| one real head CT of another scanner without hemorrhage (dcm_qa_ct, GE) | {'**yes: a false alarm**' if real['flagged'] else 'no'}, score of any hemorrhage {real['scores']['any']} |"""
+
+
+def interval(bounds: list[float]) -> str:
+    return f"95 % interval {bounds[0]}–{bounds[1]}"
+
+
+def shown(value: float | None) -> str:
+    return "no patient with it" if value is None else str(value)
