@@ -105,12 +105,23 @@ export function decodeCommand(contextId: number, bytes: Buffer): Command {
       hasDataset: element('CommandDataSetType') !== NO_DATASET,
       sopClassUid: String(element('AffectedSOPClassUID') ?? ''),
       sopInstanceUid: String(element('AffectedSOPInstanceUID') ?? ''),
-      request: requestOf(kind, commandDataset),
+      request: requestOf(kind, shortened(commandDataset)),
     };
   } catch (thrown) {
     throw new FramingError(`a command cannot be read (${reasonOf(thrown)})`);
   }
 }
+
+/** What a response repeats must be short enough to be written, or the library warns on the console in the peer's words. */
+function shortened(commandDataset: dimse.Dataset): dimse.Dataset {
+  for (const keyword of ['AffectedSOPClassUID', 'AffectedSOPInstanceUID']) {
+    const value = String(commandDataset.getElement(keyword) ?? '');
+    if (value.length > MAX_UID_LENGTH) commandDataset.setElement(keyword, value.slice(0, MAX_UID_LENGTH));
+  }
+  return commandDataset;
+}
+
+const MAX_UID_LENGTH = 64;
 
 /** Its constructors want values, not the command set as received: that is put in afterwards, as the library itself does. */
 function requestOf(kind: Command['kind'], commandDataset: unknown): unknown {
