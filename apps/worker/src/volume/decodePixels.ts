@@ -74,7 +74,10 @@ function nativeFrame(
   return transferSyntaxUid === BIG_ENDIAN && shape.bitsAllocated === 16 ? Buffer.from(frame).swap16() : frame;
 }
 
-/** The fragments of one frame, joined (PS3.5 §A.4): by the Basic Offset Table, one each, or all for a single frame. */
+/**
+ * The fragments of one frame, joined (PS3.5 §A.4): all for a single frame, by the Basic Offset Table, one each, or, where
+ * a sender left the table empty, from one start of a codestream to the next.
+ */
 function encapsulatedFrame(
   { fragments, basicOffsetTable }: PixelData & { kind: 'encapsulated' },
   { frameNumber, frames }: FrameShape,
@@ -89,6 +92,9 @@ function encapsulatedFrame(
       return fragments.filter(({ offset }) => offset >= from && offset < to);
     }
     if (fragments.length === frames) return fragments.slice(frameNumber - 1, frameNumber);
+    const starts = fragments.flatMap(({ bytes }, index) => (startsCodestream(bytes) ? [index] : []));
+    if (starts.length === frames && starts[0] === 0)
+      return fragments.slice(starts[frameNumber - 1], starts[frameNumber]);
     throw new NotAnalysable(
       'undecodable-pixel-data',
       `${fragments.length} fragments for ${frames} frames and no Basic Offset Table`,
@@ -97,6 +103,11 @@ function encapsulatedFrame(
   if (chosen.length === 0) throw new NotAnalysable('missing-pixel-data', 'the frame has no fragment');
   return chosen.length === 1 ? chosen[0]!.bytes : Buffer.concat(chosen.map(({ bytes }) => bytes));
 }
+
+/** SOI of the JPEG family, or SOC and SIZ of JPEG 2000. */
+const startsCodestream = (bytes: Uint8Array): boolean =>
+  (bytes[0] === 0xff && bytes[1] === 0xd8) ||
+  (bytes[0] === 0xff && bytes[1] === 0x4f && bytes[2] === 0xff && bytes[3] === 0x51);
 
 function checkedLength(bytes: Uint8Array, shape: FrameShape): Uint8Array {
   if (bytes.length === frameLength(shape)) return bytes;
