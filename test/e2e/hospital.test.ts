@@ -3,15 +3,15 @@
  * the heat maps come back into the same study of Orthanc, committed, without looping.
  */
 import { spawnSync } from 'node:child_process';
-import { readdir } from 'node:fs/promises';
+import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Bleed, type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
 import type { StudyView } from '@ichor/shared';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   eventually,
   freePort,
   type IchorProcess,
+  runIchor,
   startIchor,
   studyView,
   untilReady,
@@ -150,16 +150,32 @@ async function openHospital(
   };
 }
 
-async function makePhantom(name: string, bleeds: readonly Bleed[]): Promise<PhantomStudy> {
+/** Made by the command line in a process of its own; a salt makes it another study each time. */
+async function makePhantom(
+  name: string,
+  bleeds: readonly string[],
+): Promise<{ studyInstanceUid: string; files: string[] }> {
   const folder = await openWorkFolder(`phantom-${name}`);
   phantomFolders.push(folder);
-  return writePhantomStudy({
-    out: folder.path,
+  const options = {
     seed: 9_000 + name.length,
-    bleeds,
-    uidSalt: `${name} ${Date.now()}`,
+    bleed: bleeds.join(',') || 'none',
     slices: 24,
-  });
+    matrix: 256,
+    'uid-salt': `${name} ${Date.now()}`,
+  };
+  const made = await runIchor([
+    'phantom',
+    '--out',
+    folder.path,
+    ...Object.entries(options).flatMap(([option, value]) => [`--${option}`, String(value)]),
+  ]);
+  if (made.code !== 0) throw new Error(`ichor phantom: ${made.stderr}`);
+  const [header = '', first = ''] = (await readFile(join(folder.path, 'labels.csv'), 'utf8')).split('\n');
+  const files = (await readdir(folder.path))
+    .filter((file) => file.endsWith('.dcm'))
+    .map((file) => join(folder.path, file));
+  return { studyInstanceUid: first.split(',')[header.split(',').indexOf('studyInstanceUid')]!, files };
 }
 
 /** As a scanner does: C-STORE to the PACS with dcmtk. */
@@ -172,7 +188,7 @@ function scan({ orthanc }: Hospital, files: readonly string[]): void {
   if (sent.status !== 0) throw new Error(`storescu: ${sent.stderr}`);
 }
 
-async function phantomThrough(hospital: Hospital, name: string, bleeds: readonly Bleed[]): Promise<StudyView> {
+async function phantomThrough(hospital: Hospital, name: string, bleeds: readonly string[]): Promise<StudyView> {
   const { studyInstanceUid, files } = await makePhantom(name, bleeds);
   scan(hospital, files);
   return untilResult(hospital.httpPort, studyInstanceUid);
