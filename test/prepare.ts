@@ -29,13 +29,20 @@ const REQUIREMENTS = join(ROOT, 'training', 'requirements.txt');
 const missing = missingPackages();
 if (missing.length > 0) installPackages(missing);
 const stillMissing = missingPackages();
-if (stillMissing.length > 0) fail(`these Debian packages are missing: ${stillMissing.join(' ')}`, `apt-get install ${stillMissing.join(' ')}`);
+if (stillMissing.length > 0)
+  fail(`these Debian packages are missing: ${stillMissing.join(' ')}`, `apt-get install ${stillMissing.join(' ')}`);
 if (pythonOf() === null) installPython();
-if (pythonOf() === null) fail('the Python packages of training/requirements.txt are missing', 'python3 -m venv .venv && .venv/bin/pip install -r training/requirements.txt');
+if (pythonOf() === null)
+  fail(
+    'the Python packages of training/requirements.txt are missing',
+    'python3 -m venv .venv && .venv/bin/pip install -r training/requirements.txt',
+  );
 console.log('prepare: peers and Python packages are there');
 
 function missingPackages(): string[] {
-  const programs = Object.entries(PEERS).filter(([program]) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0);
+  const programs = Object.entries(PEERS).filter(
+    ([program]) => spawnSync('sh', ['-c', `command -v ${program}`]).status !== 0,
+  );
   const files = Object.entries(PEER_FILES).filter(([file]) => !existsSync(file));
   return [...new Set([...programs, ...files].map(([, name]) => name))];
 }
@@ -46,13 +53,17 @@ function installPackages(names: readonly string[]): void {
   console.log(`prepare: installing ${names.join(' ')}`);
   const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive' };
   spawnSync('apt-get', ['update', '-q'], { stdio: ['ignore', 'ignore', 'inherit'], env });
-  spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], { stdio: ['ignore', 'ignore', 'inherit'], env });
+  spawnSync('apt-get', ['install', '-y', '-q', '--no-install-recommends', ...names], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+    env,
+  });
 }
 
 /** The interpreter of the tests' virtual environment, when every requirement imports there. */
 function pythonOf(): string | null {
   const python = process.env.ICHOR_PYTHON ?? join(ROOT, '.venv', 'bin', 'python');
-  const imports = 'import torch, numpy, pydicom, pynetdicom, highdicom, onnx, onnxruntime, openjpeg, libjpeg, sklearn, cv2, yaml, pytest, tqdm, PIL';
+  const imports =
+    'import torch, numpy, pydicom, pynetdicom, highdicom, onnx, onnxruntime, openjpeg, libjpeg, sklearn, cv2, yaml, pytest, tqdm, PIL';
   return spawnSync(python, ['-c', imports]).status === 0 ? python : null;
 }
 
