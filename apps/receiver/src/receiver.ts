@@ -84,6 +84,7 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
     },
     closed(association) {
       if (association === null) return;
+      metrics.openAssociations(--open);
       index.associationClosed(association.id);
       log.event('association.closed', association);
     },
