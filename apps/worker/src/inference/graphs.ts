@@ -1,6 +1,6 @@
 /** The three graphs of a bundle, with shapes instead of names. */
 import { join } from 'node:path';
-import { FINDING_CLASSES } from '@ichor/shared';
+import { FINDING_CLASSES, IchorError, reasonOf } from '@ichor/shared';
 import type { Bundle } from './bundle.ts';
 import { openGraph, type SessionOptions } from './session.ts';
 
@@ -32,6 +32,7 @@ export type Graphs = {
 };
 export type Target = { readonly sliceIndex: number; readonly classIndex: number };
 
+/** @param onMissing told of every execution provider that does not load. @throws IchorError BUNDLE_INVALID */
 export async function openGraphs(
   { dir, manifest }: Bundle,
   options: SessionOptions,
@@ -39,7 +40,9 @@ export async function openGraphs(
 ): Promise<Graphs> {
   const [cnn, sequence, gradient] = await Promise.all(
     [manifest.files.cnn, manifest.files.sequence, manifest.files.sequenceGrad].map((file) =>
-      openGraph(join(dir, file.path), options, onMissing),
+      openGraph(join(dir, file.path), options, onMissing).catch((error: unknown) => {
+        throw new IchorError('BUNDLE_INVALID', { path: dir, reason: `${file.path} does not load: ${reasonOf(error)}` });
+      }),
     ),
   );
   return {

@@ -43,8 +43,7 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
   let child: ChildProcess | null = null;
   let turn: Promise<unknown> = Promise.resolve();
   const started = async (): Promise<{ child: ChildProcess; model: ModelIdentity | null }> => {
-    if (child !== null && child.connected && child.exitCode === null && child.signalCode === null)
-      return { child, model: null };
+    if (child !== null && isAlive(child)) return { child, model: null };
     const made = fork(ENTRY, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
     const ready = await converse(made, { kind: 'start', settings }, 'ready', START_TIMEOUT_MS, { log });
     log.event('inference.started', { pid: made.pid });
@@ -74,11 +73,15 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
     },
     async close() {
       await turn;
-      child?.disconnect();
+      if (child?.connected) child.disconnect();
       child = null;
     },
   };
 }
+
+/** One that was killed counts as gone at once, though its end is not yet reported. */
+const isAlive = (child: ChildProcess): boolean =>
+  child.connected && !child.killed && child.exitCode === null && child.signalCode === null;
 
 type Listeners = { readonly log: Log; readonly onProgress?: ((done: number, total: number) => void) | undefined };
 type Answer<Kind extends FromProcess['kind']> = Extract<FromProcess, { kind: Kind }>;
