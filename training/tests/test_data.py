@@ -32,6 +32,12 @@ def test_a_patient_is_in_one_fold_only_and_every_fold_has_positive_and_negative_
         assert 0 < truth.sum() < len(truth)
 
 
+def test_the_ranges_joined_are_the_rows_whatever_the_numbers_of_the_studies():
+    studies = studies_of(4)
+    studies.study = np.repeat([2, 3, 0, 1], 3)
+    assert np.concatenate(studies.ranges()).tolist() == list(range(12))
+
+
 def test_folds_depend_on_the_seed_alone():
     assert patient_folds(studies_of(20), 5, 1) == patient_folds(studies_of(20), 5, 1)
     assert patient_folds(studies_of(20), 5, 1) != patient_folds(studies_of(20), 5, 2)
