@@ -63,8 +63,10 @@ type Parts = {
 };
 
 function associationEvents({ config, log, spool, index, incidents }: Parts): Omit<AssociationEvents, 'commitment'> {
+  let open = 0;
   return {
     accepted(association) {
+      metrics.openAssociations(++open);
       index.associationOpened(association.id);
       metrics.association('accepted');
       log.event('association.opened', association);
