@@ -66,7 +66,7 @@ def unseen(sanity: dict | None) -> str:
 | studies | flagged |
 |---|---|
 | phantoms with a bleed, other seeds | {bleed['flagged']} of {bleed['studies']} |
-| phantoms without a bleed, with hard negatives, other seeds | {none['flagged']} of {none['studies']} |
+| phantoms without a bleed, most with hard negatives, other seeds | {none['flagged']} of {none['studies']} |
 | one real head CT of another scanner without hemorrhage (dcm_qa_ct, GE) | {'**yes: a false alarm**' if real['flagged'] else 'no'}, score of any hemorrhage {real['scores']['any']} |"""
 
 
