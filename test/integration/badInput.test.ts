@@ -160,6 +160,13 @@ describe('a series that is no stack', () => {
       }),
     ).toBe('duplicate-positions');
   });
+  test('slices that grow thicker on the way up are uneven-slices, because the model never saw such a series', async () => {
+    const place: Change = (dataset, index) => {
+      const atMm = index < 10 ? index * 3 : 27 + (index - 9) * 6;
+      Object.assign(dataset, { ImagePositionPatient: [-115, -115, atMm], SliceThickness: index < 10 ? 3 : 6 });
+    };
+    expect(await reasonFor(place)).toBe('uneven-slices');
+  });
   test('two orientations are mixed-orientations', async () => {
     expect(await reasonFor(at(5, set({ ImageOrientationPatient: [1, 0, 0, 0, 0.995, 0.0999] }) as never))).toBe(
       'mixed-orientations',

@@ -3,8 +3,12 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { FINDING_CLASSES, loadConfig } from '@ichor/shared';
-import { type AnalysedStudy, analyseStudy, findDicomFiles, noFeatureCache, startInference } from '@ichor/worker';
+import { findDicomFiles, startInference } from '@ichor/worker';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import type { Analysis, SliceStack } from '../../apps/worker/src/types.ts';
+import { buildStack } from '../../apps/worker/src/volume/buildStack.ts';
+import { type InstanceHeader, readHeaders } from '../../apps/worker/src/volume/readHeaders.ts';
+import { selectSeries } from '../../apps/worker/src/volume/selectSeries.ts';
 import { ROOT, runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';
 import { requirePython } from '../support/python.ts';
@@ -16,8 +20,6 @@ const PROBABILITY_TOLERANCE = 1e-4;
 const MAP_TOLERANCE = 1e-3;
 /** So low that every class has key slices, and so a heat map to compare. */
 const EVERYTHING = FINDING_CLASSES.map((name) => `${name}=1e-300`).join(',');
-/** Only the result's label; nothing is computed from it. */
-const STUDY = '1.2.3';
 const REFERENCE = join(ROOT, 'training', 'reference', 'triage_reference.py');
 
 type Map = { readonly sopInstanceUid: string; readonly class: string; rows: number; columns: number; values: number[] };
@@ -30,16 +32,16 @@ type Reference = {
   }[];
   readonly maps: readonly Map[];
 };
-type Both = { readonly ours: AnalysedStudy; readonly ourMaps: readonly Map[]; readonly theirs: Reference };
+type Ours = { readonly stack: SliceStack; readonly analysis: Analysis };
+type Both = { readonly ours: Ours; readonly ourMaps: readonly Map[]; readonly theirs: Reference };
 
 async function both(folder: string): Promise<Both> {
   const config = loadConfig({ ICHOR_THRESHOLDS: EVERYTHING });
   const inference = await startInference(config, silentLog);
   const files = (await findDicomFiles(folder)).filter((file) => file.endsWith('.dcm'));
-  const ours = await analyseStudy(STUDY, files, {
-    inference,
-    features: noFeatureCache,
-  }).finally(() => inference.close());
+  const stack = stackOf(await readHeaders(files, () => {}));
+  const analysis = await inference.analyse(stack, { cached: new Map() }).finally(() => inference.close());
+  const ours = { stack, analysis };
   const ourMaps = mapsOf(ours);
   const targets = ourMaps.map((map) => `${map.sopInstanceUid}:${map.class}`).join(',');
   const { stdout } = await promisify(execFile)(
@@ -50,10 +52,17 @@ async function both(folder: string): Promise<Both> {
   return { ours, ourMaps, theirs: JSON.parse(stdout) as Reference };
 }
 
-const mapsOf = ({ analysis, stack }: AnalysedStudy): Map[] =>
-  analysis!.keySliceImages.flatMap(({ sliceIndex, maps }) =>
+/** The stack alone: whether a series is even enough for the model is no matter of numbers. */
+function stackOf(headers: readonly InstanceHeader[]): SliceStack {
+  const built = buildStack(selectSeries(headers).selected!);
+  if ('reason' in built) throw new Error(built.reason.sentence);
+  return built.stack;
+}
+
+const mapsOf = ({ analysis, stack }: Ours): Map[] =>
+  analysis.keySliceImages.flatMap(({ sliceIndex, maps }) =>
     maps.map((map) => ({
-      sopInstanceUid: stack!.slices[sliceIndex]!.sopInstanceUid,
+      sopInstanceUid: stack.slices[sliceIndex]!.sopInstanceUid,
       class: FINDING_CLASSES[map.classIndex]!,
       rows: map.mapRows,
       columns: map.mapColumns,
@@ -68,16 +77,16 @@ const largestDifference = (one: readonly number[], other: readonly number[]): nu
 function defineComparisons(name: string, compared: () => Both): void {
   test('the slices are in the same order, with equal Hounsfield units', () => {
     const { ours, theirs } = compared();
-    expect(ours.stack!.slices.map(({ sopInstanceUid }) => sopInstanceUid)).toEqual(
+    expect(ours.stack.slices.map(({ sopInstanceUid }) => sopInstanceUid)).toEqual(
       theirs.slices.map(({ sopInstanceUid }) => sopInstanceUid),
     );
-    expect(ours.analysis!.slices.map(({ pixelDigest }) => pixelDigest)).toEqual(
+    expect(ours.analysis.slices.map(({ pixelDigest }) => pixelDigest)).toEqual(
       theirs.slices.map(({ huSha256 }) => huSha256),
     );
   });
   test(`probabilities of CNN and sequence agree to ${PROBABILITY_TOLERANCE}`, () => {
     const { ours, theirs } = compared();
-    const scores = ours.analysis!.sliceScores;
+    const scores = ours.analysis.sliceScores;
     const flat = (pick: (slice: Reference['slices'][number]) => readonly number[]) => theirs.slices.flatMap(pick);
     const cnn = largestDifference(
       scores.flatMap((slice) => slice.cnnProbabilities),

@@ -10,6 +10,7 @@ import type { Inference } from './inference/inference.ts';
 import { NotAnalysable } from './notAnalysable.ts';
 import type { Analysis, SliceStack, SourceIdentity } from './types.ts';
 import { buildStack } from './volume/buildStack.ts';
+import { unevenness } from './volume/evenness.ts';
 import { type HeaderProblem, type InstanceHeader, readHeaders } from './volume/readHeaders.ts';
 import { resolveConflicts } from './volume/resolveConflicts.ts';
 import { selectSeries } from './volume/selectSeries.ts';
@@ -72,12 +73,13 @@ function chooseStack(headers: readonly InstanceHeader[]): Choice {
   const setAside = new Map<string, Reason>();
   for (;;) {
     const candidates = headers.filter((header) => !setAside.has(header.seriesInstanceUid));
-    const { selected, selections, reason: why } = selectSeries(candidates);
+    const { selected, selections, reason: none } = selectSeries(candidates);
     const series = [...selections, ...selectionsOf(headers, setAside)];
-    if (selected === null) return { stack: null, reason: [...setAside.values()][0] ?? why, series };
+    if (selected === null) return { stack: null, reason: [...setAside.values()][0] ?? none, series };
     const built = buildStack(selected);
-    if ('stack' in built) return { stack: built.stack, reason: null, series };
-    setAside.set(selected[0]!.seriesInstanceUid, built.reason);
+    const why = 'stack' in built ? unevenness(built.stack) : built.reason;
+    if ('stack' in built && why === null) return { stack: built.stack, reason: null, series };
+    setAside.set(selected[0]!.seriesInstanceUid, why!);
   }
 }
 

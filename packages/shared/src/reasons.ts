@@ -17,6 +17,8 @@ export const REASONS = {
   'too-many-slices': 'The series has more slices than can be analysed; send a reconstruction of 2.5 to 5 mm.',
   'missing-slices': 'There is a gap between slices: at least one slice is missing.',
   'incomplete-coverage': 'The slices cover too little of the head.',
+  'uneven-slices':
+    'Slice thickness or distance changes within the series; the model knows even series only. Send an even reconstruction.',
   'duplicate-positions': 'Two slices lie at the same position.',
   'mixed-frames-of-reference': 'The slices belong to different frames of reference.',
   'mixed-orientations': 'The slices do not share one orientation.',

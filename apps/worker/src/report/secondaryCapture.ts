@@ -35,7 +35,9 @@ export async function writeHeatmap(
     map: strongest.map,
     mapRows: strongest.mapRows,
     mapColumns: strongest.mapColumns,
-    findings: strongest.map.some((value) => value > 0) ? names : [...names, 'No region here: neighbouring slices drove the score'],
+    findings: strongest.map.some((value) => value > 0)
+      ? names
+      : [...names, 'No region here: neighbouring slices drove the score'],
     place: `Slice ${keySlice.sliceIndex + 1} of ${stack.slices.length}, z ${slice.positionMm[2].toFixed(1)} mm`,
     model: `Ichor ${result.model.name} ${result.model.version}`,
   });

@@ -1,6 +1,7 @@
 /** Pixel Data of one frame → stored values' bytes, little endian, whatever the transfer syntax (PS3.5 §8, Annex A). */
 import type { PixelData } from '@ichor/shared';
 import { reasonOf } from '@ichor/shared';
+import { codestreamSize } from '../codecs/codestreamSize.ts';
 import { decodeHtJpeg2000 } from '../codecs/htJpeg2000.ts';
 import { decodeJpeg2000 } from '../codecs/jpeg2000.ts';
 import { decodeJpegLossless } from '../codecs/jpegLossless.ts';
@@ -45,8 +46,19 @@ export async function decodePixels(
   const decode = DECODERS[transferSyntaxUid];
   if (decode === undefined) throw new NotAnalysable('unsupported-transfer-syntax', transferSyntaxUid);
   const frame = encapsulatedFrame(pixelData, shape);
+  checkSize(frame, shape);
   const bytes = await attempt(() => decode(frame, shape));
   return checkedLength(bytes, shape);
+}
+
+/** A frame of another size would be read askew, and a forged one would ask the decoder for any amount of memory. */
+function checkSize(frame: Uint8Array, { rows, columns }: FrameShape): void {
+  const size = codestreamSize(frame);
+  if (size === null || (size.rows === rows && size.columns === columns && size.components === 1)) return;
+  throw new NotAnalysable(
+    'truncated-pixel-data',
+    `the codestream holds ${size.rows} × ${size.columns} × ${size.components} samples, the header says ${rows} × ${columns} × 1`,
+  );
 }
 
 async function attempt(decode: () => Uint8Array | Promise<Uint8Array>): Promise<Uint8Array> {

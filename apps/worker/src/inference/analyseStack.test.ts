@@ -1,0 +1,114 @@
+import { FINDING_CLASSES } from '@ichor/shared';
+import { expect, test } from '@jest/globals';
+import { featureKey } from '../featureKey.ts';
+import type { SliceFeatures, SliceStack } from '../types.ts';
+import { type AnalysisTools, analyseStack } from './analyseStack.ts';
+import type { Manifest } from './bundle.ts';
+
+const [ROWS, COLUMNS, SLICES, FEATURES] = [2, 3, 10, 4];
+
+/** Slice n is full of n; turned or not as the test says. */
+const stackOf = (toRadiological: SliceStack['toRadiological']): SliceStack => ({
+  studyInstanceUid: '1.2',
+  seriesInstanceUid: '1.3',
+  frameOfReferenceUid: null,
+  tiltDegrees: 0,
+  toRadiological,
+  slices: Array.from({ length: SLICES }, (_, index) => ({
+    path: String(index),
+    sopClassUid: '1',
+    sopInstanceUid: `1.4.${index}`,
+    frameNumber: 1,
+    frames: 1,
+    rows: ROWS,
+    columns: COLUMNS,
+    pixelSpacingMm: [1, 1],
+    sliceThicknessMm: 5,
+    positionMm: [0, 0, index],
+    orientation: [1, 0, 0, 0, 1, 0],
+  })),
+});
+const UPRIGHT = { transpose: false, flipRows: false, flipColumns: false };
+
+/** A model whose logits and features are the slice's first value; it notes what it is asked. */
+function fakeTools() {
+  const asked = { batches: [] as number[], shapes: [] as string[], targets: 0 };
+  const tools: AnalysisTools = {
+    identity: { name: 'fake', version: '1', sha256: '0' },
+    manifest: { calibration: { temperature: [1, 1, 1, 1, 1, 1] }, gradCam: 'sequence' } as unknown as Manifest,
+    thresholds: FINDING_CLASSES.map((name) => (name === 'any' ? 0.9 : 1)),
+    load: async ({ path }) => ({ hu: new Int16Array(ROWS * COLUMNS).fill(Number(path)), rows: ROWS, columns: COLUMNS }),
+    onProgress: () => {},
+    graphs: {
+      async cnn(hu, count, rows, columns) {
+        asked.batches.push(count);
+        asked.shapes.push(`${rows} × ${columns}`);
+        const first = Array.from({ length: count }, (_, index) => hu[index * rows * columns]!);
+        return {
+          features: Float32Array.from(first.flatMap((value) => new Array<number>(FEATURES).fill(value))),
+          logits: Float32Array.from(first.flatMap((value) => [-20, -20, -20, -20, -20, value - 5])),
+          featureCount: FEATURES,
+        };
+      },
+      async activations(_hu, rows, columns) {
+        const activations = Float32Array.from(
+          { length: FEATURES * rows * columns },
+          (_, index) => index % (rows * columns),
+        );
+        return { activations, cams: new Float32Array(6 * rows * columns), mapRows: rows, mapColumns: columns };
+      },
+      sequence: async (_features, logits) => logits,
+      async gradient(_features, _logits, slices, targets) {
+        asked.targets += targets.length;
+        return {
+          weights: new Float32Array(targets.length * FEATURES).fill(1),
+          influence: Float32Array.from({ length: slices * targets.length }, (_, index) =>
+            Math.floor(index / targets.length),
+          ),
+        };
+      },
+    },
+  };
+  return { tools, asked };
+}
+const options = (cached: ReadonlyMap<string, SliceFeatures> = new Map()) => ({ cached, maxKeySlices: 8 });
+
+test('slices go through the CNN in batches of four, in order', async () => {
+  const { tools, asked } = fakeTools();
+  const { slices, findings } = await analyseStack(stackOf(UPRIGHT), options(), tools);
+  expect(asked.batches).toEqual([4, 4, 2]);
+  expect(slices.map(({ features }) => features[0])).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  expect(findings.any).toMatchObject({ present: true, score: expect.closeTo(1 / (1 + Math.exp(-4)), 6) });
+});
+
+test('slices whose pixels are known skip the CNN, and the result is the same', async () => {
+  const first = fakeTools();
+  const whole = await analyseStack(stackOf(UPRIGHT), options(), first.tools);
+  const cached = new Map(whole.slices.map((slice, index) => [featureKey(`1.4.${index}`, 1), slice]));
+  const second = fakeTools();
+  expect(await analyseStack(stackOf(UPRIGHT), options(cached), second.tools)).toEqual(whole);
+  expect(second.asked.batches).toEqual([]);
+  cached.set(featureKey('1.4.6', 1), { ...whole.slices[6]!, pixelDigest: 'of other pixels' });
+  const third = fakeTools();
+  expect(await analyseStack(stackOf(UPRIGHT), options(cached), third.tools)).toEqual(whole);
+  expect(third.asked.batches).toEqual([1]);
+});
+
+test('the model sees turned slices in their turned shape, and maps come back as stored', async () => {
+  const { tools, asked } = fakeTools();
+  const { keySliceImages } = await analyseStack(stackOf({ ...UPRIGHT, transpose: true }), options(), tools);
+  expect(new Set(asked.shapes)).toEqual(new Set([`${COLUMNS} × ${ROWS}`]));
+  const map = keySliceImages[0]!.maps[0]!;
+  expect([map.mapRows, map.mapColumns, ...map.map]).toEqual([ROWS, COLUMNS, 0, 8, 16, 4, 12, 20]);
+});
+
+test('heat maps and influence are there for what is present, and nothing is explained where nothing is', async () => {
+  const { tools, asked } = fakeTools();
+  const found = await analyseStack(stackOf(UPRIGHT), options(), tools);
+  expect(found.keySlices.map(({ sopInstanceUid, finding }) => [sopInstanceUid, finding])).toEqual([['1.4.9', 'any']]);
+  expect(found.influence).toEqual([{ classIndex: 5, perSlice: Float32Array.from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) }]);
+  expect(asked.targets).toBe(1);
+  const clear = await analyseStack(stackOf(UPRIGHT), options(), { ...tools, thresholds: [1, 1, 1, 1, 1, 1] });
+  expect([clear.keySlices, clear.keySliceImages, clear.influence]).toEqual([[], [], []]);
+  expect(asked.targets).toBe(1);
+});

@@ -1,0 +1,24 @@
+import { FINDING_CLASSES } from '@ichor/shared';
+import { expect, test } from '@jest/globals';
+import { type Manifest, thresholdsOf } from './bundle.ts';
+
+const set = (value: number) => Object.fromEntries(FINDING_CLASSES.map((name) => [name, value]));
+const manifest = {
+  thresholds: { default: 'balanced', sets: { balanced: set(0.5), 'high-sensitivity': set(0.3) }, source: '' },
+} as unknown as Manifest;
+
+test('thresholds are the default set, a named set, and what the site changes', () => {
+  expect(thresholdsOf(manifest, [])).toEqual([0.5, 0.5, 0.5, 0.5, 0.5, 0.5]);
+  expect(thresholdsOf(manifest, ['high-sensitivity'])).toEqual([0.3, 0.3, 0.3, 0.3, 0.3, 0.3]);
+  expect(thresholdsOf(manifest, ['high-sensitivity', 'any=0.2', 'epidural=0.7'])).toEqual([
+    0.7, 0.3, 0.3, 0.3, 0.3, 0.2,
+  ]);
+});
+
+test.each([['nosuch'], ['balanced', 'high-sensitivity'], ['any=0'], ['any=1'], ['any=x'], ['stroke=0.5'], ['any=']])(
+  'thresholds %j %j are refused',
+  (...settings) => {
+    const given = settings.filter((setting) => typeof setting === 'string');
+    expect(() => thresholdsOf(manifest, given)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
+  },
+);
