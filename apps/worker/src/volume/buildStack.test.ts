@@ -99,6 +99,10 @@ describe('a series that is no stack', () => {
     expect(reasonOf(series(heights, thickness))).toBeNull();
     expect(reasonOf(series(heights, thickness).filter((_, index) => index !== 12))).toBe('missing-slices');
   });
+  test('every second slice missing is seen by the thickness, overlapping slices are none', () => {
+    expect(reasonOf(series(evenly(30, 10)))).toBe('missing-slices');
+    expect(reasonOf(series(evenly(50, 2.5)))).toBeNull();
+  });
   test('two slices at one place are duplicate-positions', () => {
     expect(reasonOf([...series(evenly(30)), header('again', { positionMm: [-120, -120, 45] })])).toBe(
       'duplicate-positions',

@@ -2,7 +2,8 @@
  * A series as an ordered stack of slices, or the reason why it is none. Pure; Instance Number is never looked at.
  *
  * Gaps: slices of equal thickness have a usual distance, the median over the series; a distance of more than 1.6 of it means
- * that a slice is missing. Where thickness changes (as at the skull base), the larger thickness takes its place.
+ * that a slice is missing. Where thickness changes (as at the skull base), the larger thickness takes its place. So does the
+ * thickness where it is below the median, as when every second slice is missing: what lies between was never seen.
  */
 import { type Reason, reason } from '@ichor/shared';
 import type { Slice, SliceStack } from '../types.ts';
@@ -121,7 +122,8 @@ function usualDistanceMm(pair: Pair, pairs: readonly Pair[]): number {
       upper.slice.sliceThicknessMm === pair.upper.slice.sliceThicknessMm,
   );
   const sorted = alike.map(({ distanceMm }) => distanceMm).sort((one, other) => one - other);
-  return sorted[Math.floor((sorted.length - 1) / 2)]!;
+  const medianMm = sorted[Math.floor((sorted.length - 1) / 2)]!;
+  return lowerMm > 0 ? Math.min(medianMm, lowerMm) : medianMm;
 }
 
 /** How far two origins are apart beside the normal; a tilted gantry shifts them a little from slice to slice. */

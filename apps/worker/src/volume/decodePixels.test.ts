@@ -32,7 +32,7 @@ function rle(words: readonly number[]): Uint8Array {
   header.set([2, 64, 64 + high.length]);
   return new Uint8Array([...new Uint8Array(header.buffer), ...high, ...low]);
 }
-const wordsOf = (bytes: Uint8Array): number[] => [...new Uint16Array(bytes.slice().buffer)];
+const wordsOf = (bytes: Uint8Array): number[] => [...new Uint16Array(Uint8Array.from(bytes).buffer)];
 const bytesOf = (...words: number[]): Uint8Array => new Uint8Array(Uint16Array.from(words).buffer);
 
 async function reasonOf(decoding: Promise<unknown>): Promise<ReasonCode | null> {

@@ -1,7 +1,7 @@
 /** Pixel Data of one frame → stored values' bytes, little endian, whatever the transfer syntax (PS3.5 §8, Annex A). */
 import type { PixelData } from '@ichor/shared';
 import { reasonOf } from '@ichor/shared';
-import { codestreamSize } from '../codecs/codestreamSize.ts';
+import { codestreamSize, endsWhole } from '../codecs/codestream.ts';
 import { decodeHtJpeg2000 } from '../codecs/htJpeg2000.ts';
 import { decodeJpeg2000 } from '../codecs/jpeg2000.ts';
 import { decodeJpegLossless } from '../codecs/jpegLossless.ts';
@@ -19,11 +19,12 @@ export type FrameShape = {
 };
 
 const BIG_ENDIAN = '1.2.840.10008.1.2.2';
+const RLE = '1.2.840.10008.1.2.5';
 
 type Decode = (frame: Uint8Array, shape: FrameShape) => Uint8Array | Promise<Uint8Array>;
 const jpegLossless: Decode = decodeJpegLossless;
 const DECODERS: Readonly<Record<string, Decode>> = {
-  '1.2.840.10008.1.2.5': (frame, shape) => decodeRle(frame, shape.rows * shape.columns, shape.bitsAllocated / 8),
+  [RLE]: (frame, shape) => decodeRle(frame, shape.rows * shape.columns, shape.bitsAllocated / 8),
   '1.2.840.10008.1.2.4.57': jpegLossless,
   '1.2.840.10008.1.2.4.70': jpegLossless,
   '1.2.840.10008.1.2.4.80': decodeJpegLs,
@@ -46,19 +47,21 @@ export async function decodePixels(
   const decode = DECODERS[transferSyntaxUid];
   if (decode === undefined) throw new NotAnalysable('unsupported-transfer-syntax', transferSyntaxUid);
   const frame = encapsulatedFrame(pixelData, shape);
-  checkSize(frame, shape);
+  if (transferSyntaxUid !== RLE) checkCodestream(frame, shape);
   const bytes = await attempt(() => decode(frame, shape));
   return checkedLength(bytes, shape);
 }
 
-/** A frame of another size would be read askew, and a forged one would ask the decoder for any amount of memory. */
-function checkSize(frame: Uint8Array, { rows, columns }: FrameShape): void {
+/** A frame of another size would be read askew, a forged one would ask for any amount of memory, a cut one be made up. */
+function checkCodestream(frame: Uint8Array, { rows, columns }: FrameShape): void {
   const size = codestreamSize(frame);
-  if (size === null || (size.rows === rows && size.columns === columns && size.components === 1)) return;
-  throw new NotAnalysable(
-    'truncated-pixel-data',
-    `the codestream holds ${size.rows} × ${size.columns} × ${size.components} samples, the header says ${rows} × ${columns} × 1`,
-  );
+  if (size === null) throw new NotAnalysable('undecodable-pixel-data', 'the codestream has no frame header');
+  if (size.rows !== rows || size.columns !== columns || size.components !== 1)
+    throw new NotAnalysable(
+      'truncated-pixel-data',
+      `the codestream holds ${size.rows} × ${size.columns} × ${size.components} samples, the header says ${rows} × ${columns} × 1`,
+    );
+  if (!endsWhole(frame)) throw new NotAnalysable('truncated-pixel-data', 'the codestream is cut before its end');
 }
 
 async function attempt(decode: () => Uint8Array | Promise<Uint8Array>): Promise<Uint8Array> {

@@ -31,13 +31,13 @@ export const REFORMAT = /\b(COR|CORONAL|SAG|SAGITTAL|MPR|MIP|VRT|3D|REFORMAT\w*)
 /** Sharp kernels for bone and air; a soft-tissue reconstruction must exist beside them. */
 const BONE_KERNELS: readonly RegExp[] = [
   /\b(BONE|BONEPLUS|BONE PLUS|EDGE|LUNG|ULTRA|DETAIL\+|KNOCHEN)\b/, // GE and general
-  /^([HB]R?[6-9]\d[A-Z]?(\\|$|\s)|[HBJUV]R?[6-9]\dS?[FHSMA]?)/, // Siemens H60s, B70f, Hr68, J70h, U90u …
+  /^([HBJUV][A-Z]?|[QT][A-Z])[6-9]\d/, // Siemens H60s, B70f, Hr68, J70h, U90u, Bl64, Qr69 …
   /^(YC|YD|D|E|YE|L)$/, // Philips sharp filters
   /^FC ?(3[0-9]|5[0-9]|8[0-9])$/, // Canon and Toshiba FC30 and above for bone and lung
 ];
 const SOFT_KERNELS: readonly RegExp[] = [
   /^(STANDARD|STD\+?|SOFT|BRAIN|NEURO|DETAIL)/, // GE
-  /^([HBJUV]R?[1-5]\d)/, // Siemens H31s, J40s, Hr38 …
+  /^([HBJUV][A-Z]?|[QT][A-Z])[1-5]\d/, // Siemens H31s, J40s, Hr38, Hc40 …
   /^(A|B|C|UA|UB|UC|EB|SB)$/, // Philips
   /^FC ?(0?[1-9]|1\d|2\d|4\d|6\d)$/, // Canon, Toshiba
 ];

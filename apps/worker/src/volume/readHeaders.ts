@@ -28,6 +28,7 @@ export type InstanceHeader = {
   readonly imageType: readonly string[];
   readonly convolutionKernels: readonly string[];
   readonly manufacturer: string | null;
+  /** What was given as contrast agent, whichever attribute says so. */
   readonly contrastAgent: string | null;
   readonly rows: number | null;
   readonly columns: number | null;
@@ -36,6 +37,8 @@ export type InstanceHeader = {
   readonly hasPixelData: boolean;
   readonly frameOfReferenceUid: string | null;
   readonly patientPosition: string | null;
+  /** Number of Frames (0028,0008); multi-frame only. */
+  readonly numberOfFrames: number | null;
   readonly frames: readonly FrameGeometry[];
   /** All attributes before Pixel Data. */
   readonly dataset: Dataset;
@@ -124,7 +127,7 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     imageType: dataset.texts('x00080008'),
     convolutionKernels: kernelsOf(dataset),
     manufacturer: dataset.text('x00080070'),
-    contrastAgent: dataset.text('x00180010'),
+    contrastAgent: contrastAgentOf(dataset),
     rows: dataset.number('x00280010'),
     columns: dataset.number('x00280011'),
     samplesPerPixel: dataset.number('x00280002') ?? 1,
@@ -132,16 +135,24 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     hasPixelData: dataset.has('x7fe00010'),
     frameOfReferenceUid: dataset.text('x00200052'),
     patientPosition: dataset.text('x00185100'),
+    numberOfFrames: dataset.number('x00280008'),
     frames: framesOf(dataset),
     dataset,
   };
 }
 
+/** Contrast/Bolus Agent, its ingredient, or its sequence, the only one that enhanced CT has (PS3.3 C.7.6.4, C.7.6.4b). */
+function contrastAgentOf(dataset: Dataset): string | null {
+  const item = dataset.items('x00180012')[0];
+  const code = item && (item.text('x00080104') ?? 'Contrast/Bolus Agent Sequence');
+  return dataset.text('x00180010') ?? dataset.text('x00181048') ?? code ?? null;
+}
+
 /** Convolution Kernel, also where enhanced CT keeps it: CT Reconstruction Sequence (0018,9314) of the functional groups. */
 function kernelsOf(dataset: Dataset): string[] {
-  const enhanced = dataset
-    .items('x52009229')
-    .flatMap((group) => group.items('x00189314').flatMap((item) => item.texts('x00181210')));
+  const enhanced = [...dataset.items('x52009229'), ...dataset.items('x52009230')].flatMap((group) =>
+    group.items('x00189314').flatMap((item) => item.texts('x00181210')),
+  );
   return [...dataset.texts('x00181210'), ...enhanced].filter(Boolean);
 }
 

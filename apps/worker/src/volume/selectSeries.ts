@@ -107,6 +107,8 @@ function bodyPart(instances: readonly InstanceHeader[]): Reason | null {
   for (const one of instances) {
     const part = upper(one.bodyPartExamined ?? '');
     const described = `${upper(one.seriesDescription ?? '')} ${upper(one.protocolName ?? '')} ${upper(one.studyDescription ?? '')}`;
+    const series = upper(one.seriesDescription ?? '');
+    if (OTHER_BODY_PART.test(series) && !HEAD.test(series)) return reason('not-head', 'by its description');
     if (HEAD.test(part)) continue;
     if (part !== '') return reason('not-head', `Body Part Examined is ${part}`);
     if (!HEAD.test(described))
@@ -139,6 +141,8 @@ function isDerived(one: InstanceHeader): boolean {
 
 function plane(instances: readonly InstanceHeader[]): ReasonCode | Reason | null {
   for (const one of instances) {
+    if ((one.numberOfFrames ?? one.frames.length) !== one.frames.length)
+      return reason('missing-geometry', `${one.numberOfFrames} frames, places of ${one.frames.length}`);
     for (const { positionMm, orientation, pixelSpacingMm } of one.frames) {
       if (
         positionMm === null ||

@@ -152,7 +152,9 @@ function view(dataSet: DataSet, transferSyntaxUid: string, inheritedCharacterSet
   const numbers = (tag: Tag, implicitVr?: string): number[] => {
     const element = dataSet.elements[tag];
     if (element === undefined || element.length === 0) return [];
-    const read = BINARY_READERS[element.vr ?? implicitVr ?? BINARY_VR[tag] ?? ''];
+    // UN: an archive that did not know the element; it is little endian then (PS3.5 §6.2.2).
+    const vr = element.vr === 'UN' ? undefined : element.vr;
+    const read = BINARY_READERS[vr ?? implicitVr ?? BINARY_VR[tag] ?? ''];
     if (read === undefined) return texts(tag).map((text) => (text === '' ? Number.NaN : Number(text)));
     return Array.from({ length: Math.floor(element.length / read.bytes) }, (_, index) =>
       read.value(dataSet, tag, index),

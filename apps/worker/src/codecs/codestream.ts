@@ -1,4 +1,9 @@
-/** What a compressed frame says of its own size, read before any decoder is given it. Pure. */
+/**
+ * What a compressed frame says of itself, read before any decoder is given it. Pure.
+ *
+ * The decoders of JPEG Lossless and HTJ2K fill up what is missing at the end, that of JPEG-LS may not come back: whether a
+ * codestream is whole has to be known beforehand.
+ */
 
 export type CodestreamSize = { readonly rows: number; readonly columns: number; readonly components: number };
 
@@ -20,6 +25,13 @@ const sizOf = (data: DataView): CodestreamSize => ({
   rows: data.getUint32(12) - data.getUint32(20),
   components: data.getUint16(40),
 });
+
+/** Whether the frame ends with EOI (JPEG family) or EOC (JPEG 2000), the same two bytes, but for padding with zeros. */
+export function endsWhole(frame: Uint8Array): boolean {
+  let end = frame.length;
+  while (end > 2 && frame[end - 1] === 0) end--;
+  return frame[end - 2] === 0xff && frame[end - 1] === 0xd9;
+}
 
 /** Walks the marker segments up to the first start of frame: SOF0 to SOF15 without DHT, JPG and DAC, or SOF55 of JPEG-LS. */
 function frameHeaderOf(data: DataView): CodestreamSize | null {
