@@ -1,6 +1,6 @@
 /** One slice's file → Hounsfield units. */
-import { readFile } from 'node:fs/promises';
-import type { Dataset } from '@ichor/shared';
+import { readFile, stat } from 'node:fs/promises';
+import type { Dataset, Part10 } from '@ichor/shared';
 import { asIchorError, readPart10 } from '@ichor/shared';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Slice } from '../types.ts';
@@ -13,16 +13,27 @@ export type LoadedSlice = { readonly hu: Int16Array; readonly rows: number; read
 export async function loadSlice(
   slice: Pick<Slice, 'path' | 'rows' | 'columns' | 'frameNumber' | 'frames'>,
 ): Promise<LoadedSlice> {
-  const file = await readFile(slice.path)
-    .then((bytes) => readPart10(bytes, slice.path))
-    .catch((error: unknown) => {
-      throw new NotAnalysable('unreadable-instance', asIchorError(error).message);
-    });
+  const file = await fileOf(slice).catch((error: unknown) => {
+    throw new NotAnalysable('unreadable-instance', asIchorError(error).message);
+  });
   const { rows, columns, frameNumber, frames } = slice;
   const pixels = pixelModule(file.dataset, frameNumber);
   const shape = { rows, columns, frameNumber, frames, bitsAllocated: pixels.bitsAllocated };
   const bytes = await decodePixels(pixelDataOf(file.dataset), file.transferSyntaxUid, shape);
   return { hu: toHounsfield(bytes, pixels), rows, columns };
+}
+
+/** The multi-frame file that was read last: its frames come one after the other, and it may be hundreds of megabytes. */
+let last: { readonly version: string; readonly file: WeakRef<Part10> } | null = null;
+
+async function fileOf({ path, frames }: Pick<Slice, 'path' | 'frames'>): Promise<Part10> {
+  if (frames === 1) return readPart10(await readFile(path), path);
+  const { mtimeMs, size } = await stat(path);
+  const version = `${path} ${mtimeMs} ${size}`;
+  const kept = last?.version === version ? last.file.deref() : undefined;
+  const file = kept ?? readPart10(await readFile(path), path);
+  last = { version, file: new WeakRef(file) };
+  return file;
 }
 
 function pixelDataOf(dataset: Dataset) {
