@@ -95,6 +95,30 @@ describe('an instance that is broken', () => {
     await writeFile(made.study.files[3]!, bytes.subarray(0, pixelData));
     expect((await analyse(made)).result.reason?.code).toBe('missing-pixel-data');
   });
+  test.each(['StudyInstanceUID', 'SeriesInstanceUID'])('a missing %s is unreadable-instance', async (keyword) => {
+    expect(await reasonFor(at(0, remove(keyword) as never))).toBe('unreadable-instance');
+    // Within the stack its place is empty, and that is what is told.
+    expect(await reasonFor(at(4, remove(keyword) as never))).toBe('missing-slices');
+  });
+  test('an object without pixels and of another class beside the slices disturbs nothing', async () => {
+    const [made, other] = [
+      await makeStudy(),
+      await makeStudy(
+        set({
+          Modality: 'OT',
+          SOPClassUID: '1.2.840.10008.5.1.4.1.1.66',
+          SOPInstanceUID: '1.2.3.9.1',
+          SeriesInstanceUID: '1.2.3.9',
+        }),
+      ),
+    ];
+    const bytes = await readFile(other.study.files[0]!);
+    const pixelData = bytes.lastIndexOf(Buffer.from([0xe0, 0x7f, 0x10, 0x00, 0x4f, 0x57]));
+    await writeFile(join(made.folder, 'other.dcm'), bytes.subarray(0, pixelData));
+    const { result } = await analyse(made);
+    expect(result.reason).toBeNull();
+    expect(result.series.map(({ reason }) => reason?.code ?? null).sort()).toEqual([null, 'not-ct'].sort());
+  });
   test.each(['ImagePositionPatient', 'ImageOrientationPatient', 'PixelSpacing'])(
     'a missing %s is missing-geometry',
     async (keyword) => {
@@ -193,6 +217,10 @@ describe('a study that is not what the model knows', () => {
   });
   test('contrast agent is contrast', async () => {
     expect(await reasonFor(set({ ContrastBolusAgent: 'Iohexol 350' }))).toBe('contrast');
+  });
+  test('contrast agent that only its sequence names is contrast', async () => {
+    const agent = { CodeValue: '7140000', CodingSchemeDesignator: 'SCT', CodeMeaning: 'Iohexol' };
+    expect(await reasonFor(set({ ContrastBolusAgentSequence: [agent] }))).toBe('contrast');
   });
   test.each(['BONE', 'BONEPLUS', 'H60s', 'Hr68h', 'FC30', 'YC'])('kernel %s alone is bone-kernel', async (kernel) => {
     expect(await reasonFor(set({ ConvolutionKernel: kernel }))).toBe('bone-kernel');
