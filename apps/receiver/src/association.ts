@@ -28,6 +28,7 @@ import {
 import { type Command, openWire, type Wire } from './scp.ts';
 import { type StoreRequest, statusOf } from './storeInstance.ts';
 import type { CommitmentReport } from './types.ts';
+import { freeYoung } from './youngBuffers.ts';
 
 export type AssociationEvents = {
   /** Stores durably; what it throws becomes the status. */
@@ -227,6 +228,7 @@ function answerLater(state: State, dataset: IncomingDataset | null, answer: Prom
 function letGo(dataset: IncomingDataset): void {
   dataset.ticket.release();
   dataset.chunks.length = 0;
+  freeYoung(dataset.sizeBytes);
 }
 
 async function store(state: State, command: Command, dataset: IncomingDataset | null): Promise<void> {

@@ -62,8 +62,12 @@ export function openWire(socket: Socket): Wire {
     reject: ({ result, source, reason }) => scp.sendAssociationReject(result, source, reason),
     confirmRelease: () => scp.sendAssociationReleaseResponse(),
     abort: () => scp.sendAbort(2, 0),
-    respond: (command, status, comment) =>
-      internals._sendPDataTF(responseTo(command, status, comment), command.contextId, MAX_PDU_LENGTH),
+    /** The library writes a PDU in pieces; they leave together. */
+    respond(command, status, comment) {
+      socket.cork();
+      internals._sendPDataTF(responseTo(command, status, comment), command.contextId, MAX_PDU_LENGTH);
+      socket.uncork();
+    },
   };
 }
 
