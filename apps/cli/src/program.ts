@@ -2,6 +2,7 @@
 import type { PhantomCommand } from '@ichor/phantom';
 import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import type { EvaluateOptions } from './commands/evaluate.ts';
 import type { Cli } from './context.ts';
 import { EXIT, type ExitCode, exitCodeHelp } from './exitCodes.ts';
 import { paint } from './terminal.ts';
@@ -110,6 +111,7 @@ function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
       const { triage } = await import('./commands/triage.ts');
       outcome.code = await triage(cli, dir, { json: options.json ?? false, out: options.out ?? null });
     });
+  addEvaluate(program, cli, outcome);
   addPhantom(program, cli, outcome);
   const bundle = program.command('bundle').description('model bundles');
   bundle
@@ -119,6 +121,28 @@ function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
     .action(async (dir: string | undefined) => {
       const { verify } = await import('./commands/bundle.ts');
       outcome.code = await verify(cli, dir ?? null);
+    });
+}
+
+function addEvaluate(program: Command, cli: Cli, outcome: Outcome): void {
+  program
+    .command('evaluate')
+    .description('measure a bundle on labelled studies, through the code that production runs')
+    .argument('<dirs...>', 'folders of DICOM files')
+    .requiredOption(
+      '--labels <path>',
+      'CSV (layouts: docs/evaluate.md), or a folder of labels.csv; again for more',
+      collect,
+    )
+    .option('--bundle <dir>', 'default: ICHOR_MODEL')
+    .option('--compare <dirs...>', 'further bundles, side by side on the same studies')
+    .option('--readers <file>', 'CSV of what readers said')
+    .option('--out <folder>', 'report.html and metrics.json; a run that was stopped goes on from here')
+    .option('--json', 'print metrics.json instead of tables')
+    .action(async (dirs: string[], options: Partial<EvaluateOptions>) => {
+      const { evaluate } = await import('./commands/evaluate.ts');
+      const { labels = [], bundle = null, compare = [], readers = null, out = null, json = false } = options;
+      outcome.code = await evaluate(cli, dirs, { labels, bundle, compare, readers, out, json });
     });
 }
 
@@ -187,6 +211,8 @@ function addUpkeep(program: Command, cli: Cli, outcome: Outcome): void {
       outcome.code = await migrate(cli);
     });
 }
+
+const collect = (value: string, former: readonly string[] = []): string[] => [...former, value];
 
 function wholeNumber(text: string): number {
   const value = Number(text);

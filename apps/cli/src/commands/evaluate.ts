@@ -1,0 +1,186 @@
+/** `ichor evaluate DIR… --labels FILE`: how good is a bundle on these studies, measured through the code that production runs. */
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { cpus } from 'node:os';
+import { join, resolve } from 'node:path';
+import { type Config, createLog, FINDING_CLASSES, IchorError, reasonOf } from '@ichor/shared';
+import { startInference } from '@ichor/worker';
+import { type Cli, configOf } from '../context.ts';
+import { BOOTSTRAP, countsOf, type Evaluation, NOTICE } from '../evaluate/evaluation.ts';
+import { bundleFigures, type EvaluatedBundle } from '../evaluate/figures/bundleFigures.ts';
+import { compareBundles } from '../evaluate/figures/comparison.ts';
+import { readerFigures } from '../evaluate/figures/readers.ts';
+import { type LabelledData, matchLabels } from '../evaluate/labels/matchLabels.ts';
+import { type Labels, readLabels } from '../evaluate/labels/readLabels.ts';
+import { type Reading, readReaders } from '../evaluate/labels/readReaders.ts';
+import { drawPatients } from '../evaluate/metrics/bootstrap.ts';
+import { count } from '../evaluate/numbers.ts';
+import { type BundleToEvaluate, openBundles } from '../evaluate/openBundles.ts';
+import { folderCache, noPredictionCache } from '../evaluate/predictions/predictionCache.ts';
+import { predictStudies } from '../evaluate/predictions/predictStudies.ts';
+import type { StudyPrediction } from '../evaluate/predictions/studyPrediction.ts';
+import { type SurveyedStudy, surveyStudy } from '../evaluate/predictions/surveyStudies.ts';
+import { terminalReport } from '../evaluate/terminalReport.ts';
+import { EXIT, type ExitCode } from '../exitCodes.ts';
+import { startProgress } from '../terminal.ts';
+import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
+
+export type EvaluateOptions = {
+  readonly labels: readonly string[];
+  /** Null: the configured one. */
+  readonly bundle: string | null;
+  readonly compare: readonly string[];
+  readonly readers: string | null;
+  readonly out: string | null;
+  readonly json: boolean;
+};
+
+/** @returns not analysed when no study was, failed when one failed */
+export async function evaluate(cli: Cli, dirs: readonly string[], options: EvaluateOptions): Promise<ExitCode> {
+  const config = configOf(cli);
+  const bundles = await openBundles([options.bundle ?? config.modelDir, ...options.compare]);
+  const labels = await readLabels(options.labels);
+  const data = matchLabels(labels, await surveyFolders(cli, dirs));
+  const readings = await readingsOf(cli, options.readers, data);
+  const predicted: Predicted[] = [];
+  for (const bundle of bundles) predicted.push(await predictWith(cli, config, bundle, data, options.out));
+  const evaluation = await evaluationOf({ config, dirs, labels, data, readings, predicted });
+  if (options.out !== null) await writeResults(cli, options.out, evaluation);
+  if (options.json) cli.terminal.print(JSON.stringify(evaluation));
+  else for (const line of terminalReport(cli.terminal, evaluation)) cli.terminal.print(line);
+  return exitCodeOf(evaluation);
+}
+
+function exitCodeOf({ bundles }: Evaluation): ExitCode {
+  if (bundles.some(({ coverage }) => coverage.notAnalysed.some(({ state }) => state === 'failed'))) return EXIT.failed;
+  return bundles.some(({ coverage }) => coverage.analysed === 0) ? EXIT.notAnalysed : EXIT.done;
+}
+
+/** Every study under the folders; one that lies in several of them is one study. */
+async function surveyFolders(cli: Cli, dirs: readonly string[]): Promise<SurveyedStudy[]> {
+  const studies = new Map<string, Set<string>>();
+  for (const dir of dirs) {
+    for (const { studyInstanceUid, paths } of await findStudies(await existingFolder(dir), (problem) =>
+      cli.terminal.note(problem),
+    ))
+      studies.set(studyInstanceUid, new Set([...(studies.get(studyInstanceUid) ?? []), ...paths]));
+  }
+  const found = [...studies].map(([studyInstanceUid, paths]): StudyFiles => ({ studyInstanceUid, paths: [...paths] }));
+  if (found.length === 0)
+    throw new IchorError('INPUT_UNUSABLE', {
+      path: dirs.map((dir) => resolve(dir)).join(', '),
+      reason: 'it holds no DICOM file with a Study Instance UID',
+    });
+  const progress = startProgress(cli.terminal, 'Reading', found.length);
+  const surveyed: SurveyedStudy[] = [];
+  for (const study of found) {
+    surveyed.push(await surveyStudy(study));
+    progress.step(`study ${study.studyInstanceUid}`);
+  }
+  progress.done();
+  return surveyed;
+}
+
+async function existingFolder(dir: string): Promise<string> {
+  const path = resolve(dir);
+  const found = await stat(path).catch((error: unknown) => reasonOf(error));
+  if (typeof found === 'string') throw new IchorError('INPUT_UNUSABLE', { path, reason: found });
+  if (!found.isDirectory()) throw new IchorError('INPUT_UNUSABLE', { path, reason: 'it is not a folder' });
+  return path;
+}
+
+async function readingsOf(cli: Cli, file: string | null, { studies }: LabelledData): Promise<readonly Reading[]> {
+  if (file === null) return [];
+  const { readings, withoutImage } = await readReaders(
+    file,
+    studies.map(({ study }) => study),
+  );
+  if (withoutImage > 0) cli.terminal.note(`${file}: ${count(withoutImage, 'row')} without a labelled study, left out`);
+  return readings;
+}
+
+type Predicted = { readonly bundle: EvaluatedBundle; readonly predictions: readonly StudyPrediction[] };
+
+async function predictWith(
+  cli: Cli,
+  config: Config,
+  bundle: BundleToEvaluate,
+  { studies }: LabelledData,
+  out: string | null,
+): Promise<Predicted> {
+  const inference = await startInference({ ...config, modelDir: bundle.dir, thresholds: [] }, silent(config));
+  const { model } = inference;
+  const cache = out === null ? noPredictionCache : folderCache(resolve(out), model, await ichorVersion());
+  const progress = startProgress(cli.terminal, `Analysing with ${model.name} ${model.version}`, studies.length);
+  let [known, label] = [0, ''];
+  try {
+    const predictions = await predictStudies(
+      studies.map(({ study }) => study),
+      {
+        inference,
+        cache,
+        onStudy(study, wasKnown) {
+          known += Number(wasKnown);
+          label = `study ${study.studyInstanceUid}`;
+          progress.step(label);
+        },
+      },
+    );
+    return { bundle: { identity: model, ...bundle }, predictions };
+  } finally {
+    progress.done();
+    if (known > 0) cli.terminal.note(`${count(known, 'study', 'studies')} known from an earlier run in ${out}`);
+    await inference.close();
+  }
+}
+
+const silent = (config: Config) => createLog({ ...config, logLevel: 'silent' }, 'evaluate');
+
+type Measured = {
+  readonly config: Config;
+  readonly dirs: readonly string[];
+  readonly labels: Labels;
+  readonly data: LabelledData;
+  readonly readings: readonly Reading[];
+  readonly predicted: readonly Predicted[];
+};
+
+async function evaluationOf({ config, dirs, labels, data, readings, predicted }: Measured): Promise<Evaluation> {
+  const draws = drawPatients(data.patients, BOOTSTRAP.replicates, BOOTSTRAP.seed);
+  const figures = predicted.map(({ bundle, predictions }) => bundleFigures(bundle, data, predictions, draws));
+  const compared = predicted.map(({ bundle: { identity }, predictions }) => ({ identity, predictions }));
+  const { sets, default: standard } = figures[0]!.thresholds;
+  const thresholds = FINDING_CLASSES.map((name) => sets[standard]![name]);
+  return {
+    schema: 'ichor-evaluation/1',
+    notice: NOTICE,
+    ichorVersion: await ichorVersion(),
+    madeAt: new Date().toISOString(),
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      inferenceThreads: config.inferenceThreads,
+      executionProviders: config.executionProviders.join(', '),
+    },
+    bootstrap: BOOTSTRAP,
+    data: {
+      ...countsOf(data),
+      folders: dirs.map((dir) => resolve(dir)),
+      labelFiles: labels.paths,
+      inconsistentLabels: labels.inconsistent,
+    },
+    bundles: figures as [(typeof figures)[number], ...typeof figures],
+    comparisons: compared.slice(1).map((other) => compareBundles(data, compared[0]!, other, draws)),
+    readers: readerFigures(data, predicted[0]!.predictions, readings, thresholds, draws),
+  };
+}
+
+async function writeResults(cli: Cli, out: string, evaluation: Evaluation): Promise<void> {
+  const folder = resolve(out);
+  await mkdir(folder, { recursive: true });
+  await writeFile(join(folder, 'metrics.json'), `${JSON.stringify(evaluation, null, 1)}\n`);
+  cli.terminal.note(`Written: ${join(folder, 'metrics.json')}`);
+}
+
+async function ichorVersion(): Promise<string> {
+  const path = join(import.meta.dirname, '..', '..', 'package.json');
+  return (JSON.parse(await readFile(path, 'utf8')) as { version: string }).version;
+}

@@ -1,0 +1,21 @@
+/** What one bundle says of one study: everything that the figures need, small enough to keep. */
+import { z } from 'zod';
+
+const Six = z.array(z.number()).length(6);
+
+/** Kept as JSON under the output folder; {@link StudyPrediction} is its type. */
+export const StudyPredictionSchema = z.object({
+  studyInstanceUid: z.string(),
+  state: z.enum(['flagged', 'clear', 'not-analysed', 'failed']),
+  /** Why it was not analysed, or failed. */
+  reason: z.object({ code: z.string(), sentence: z.string(), detail: z.string().nullable() }).nullable(),
+  /** The analysed slices in spatial order; six probabilities each, of the sequence model and of the CNN alone. */
+  slices: z.array(
+    z.object({ sopInstanceUid: z.string(), frameNumber: z.number().nullable(), sequence: Six, cnn: Six }),
+  ),
+  /** Scan-level scores as production decides them; null when not analysed. */
+  scan: z.object({ sequence: Six, cnn: Six }).nullable(),
+  /** Wall time of the analysis. */
+  durationMs: z.number(),
+});
+export type StudyPrediction = z.infer<typeof StudyPredictionSchema>;
