@@ -3,7 +3,7 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Wall time of one pass over `slices` slices of 512 × 512 in batches of 4 and one sequence run, ms, after a warm-up. */
+/** Wall time of one pass over `slices` slices of 512 × 512 in batches of 4, one sequence run and its gradient, ms, after a warm-up. */
 export async function bareInferenceMs(bundleDir: string, threads: number, slices: number): Promise<number> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     import.meta.filename,
@@ -14,6 +14,9 @@ export async function bareInferenceMs(bundleDir: string, threads: number, slices
   return Number(stdout);
 }
 
+/** Key slices of a flagged study. */
+const TARGETS = 8;
+
 async function main(bundleDir: string, threads: number, slices: number): Promise<void> {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');
   const open = (name: string) =>
@@ -22,22 +25,30 @@ async function main(bundleDir: string, threads: number, slices: number): Promise
       intraOpNumThreads: threads,
       interOpNumThreads: 1,
     });
-  const [cnn, sequence] = await Promise.all([open('cnn.onnx'), open('sequence.onnx')]);
+  const [cnn, sequence, gradient] = await Promise.all(['cnn.onnx', 'sequence.onnx', 'sequence_grad.onnx'].map(open));
   const hu = Int16Array.from({ length: 4 * 512 * 512 }, () => Math.random() * 300 - 100);
   const pass = async (): Promise<void> => {
     let features = 0;
     for (let at = 0; at < slices; at += 4) {
       const count = Math.min(4, slices - at);
-      const out = await cnn.run({ hu: new Tensor('int16', hu.subarray(0, count * 512 * 512), [count, 512, 512]) }, [
+      const out = await cnn!.run({ hu: new Tensor('int16', hu.subarray(0, count * 512 * 512), [count, 512, 512]) }, [
         'features',
         'logits',
       ]);
       features = out['features']!.dims[1]!;
     }
-    await sequence.run({
+    const feeds = {
       features: new Tensor('float32', new Float32Array(slices * features), [slices, features]),
       logits: new Tensor('float32', new Float32Array(slices * 6), [slices, 6]),
-    });
+    };
+    await sequence!.run(feeds);
+    const targets = (value: (index: bigint) => bigint) =>
+      new Tensor(
+        'int64',
+        BigInt64Array.from({ length: TARGETS }, (_, index) => value(BigInt(index))),
+        [TARGETS],
+      );
+    await gradient!.run({ ...feeds, target_slice: targets((index) => index), target_class: targets(() => 5n) });
   };
   await pass();
   const started = performance.now();

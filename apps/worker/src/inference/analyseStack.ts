@@ -7,7 +7,7 @@ import type { LoadedSlice } from '../volume/loadSlice.ts';
 import type { Manifest } from './bundle.ts';
 import { chooseKeySlices, decideFindings, type KeySliceChoice, probabilitiesOf } from './findings.ts';
 import { weightedMap } from './gradCam.ts';
-import type { Graphs } from './graphs.ts';
+import type { Graphs, SliceOutput } from './graphs.ts';
 import { toRadiological, toStored } from './orientation.ts';
 
 export type AnalysisTools = {
@@ -26,6 +26,8 @@ export type AnalysisOptions = {
 
 /** Larger batches gain nothing and cost memory. */
 const BATCH = 4;
+/** Up to so many slices, what the CNN said is kept for the heat maps; of a larger stack the key slices run once more. */
+const MOST_KEPT = 128;
 const CLASSES = FINDING_CLASSES.length;
 
 /** @throws NotAnalysable when a slice cannot be decoded */
@@ -34,14 +36,14 @@ export async function analyseStack(
   options: AnalysisOptions,
   tools: AnalysisTools,
 ): Promise<Analysis> {
-  const slices = await extractFeatures(stack, options, tools);
+  const { slices, outputs } = await extractFeatures(stack, options, tools);
   const features = joined(slices.map((slice) => slice.features));
   const logits = joined(slices.map((slice) => slice.logits));
   const sequenceLogits = await tools.graphs.sequence(features, logits, slices.length);
   const probabilities = probabilitiesOf(sequenceLogits, tools.manifest.calibration.temperature);
   const findings = decideFindings(probabilities, tools.thresholds);
   const choices = chooseKeySlices(probabilities, findings, options.maxKeySlices);
-  const { images, influence } = await explain(stack, { features, logits }, choices, tools);
+  const { images, influence } = await explain(stack, { features, logits, outputs }, choices, tools);
   return {
     model: tools.identity,
     slices,
@@ -53,49 +55,66 @@ export async function analyseStack(
   };
 }
 
+type Extracted = {
+  /** In the order of the stack. */
+  readonly slices: SliceFeatures[];
+  /** By index of the slice: those that ran just now, if they are not too many. */
+  readonly outputs: Map<number, SliceOutput>;
+};
+
 async function extractFeatures(
   stack: SliceStack,
   { cached }: AnalysisOptions,
   tools: AnalysisTools,
-): Promise<SliceFeatures[]> {
-  const found: SliceFeatures[] = new Array(stack.slices.length);
-  let batch: { index: number; hu: Int16Array; pixelDigest: string }[] = [];
-  const { rows, columns } = stack.slices[0]!;
+): Promise<Extracted> {
+  const extracted: Extracted = { slices: new Array(stack.slices.length), outputs: new Map() };
+  let batch: BatchSlice[] = [];
   for (const [index, slice] of stack.slices.entries()) {
     const { hu } = await tools.load(slice);
     const pixelDigest = createHash('sha256')
       .update(new Uint8Array(hu.buffer, hu.byteOffset, hu.byteLength))
       .digest('hex');
     const known = cached.get(featureKey(slice.sopInstanceUid, slice.frameNumber));
-    if (known?.pixelDigest === pixelDigest) found[index] = known;
-    else batch.push({ index, pixelDigest, hu: toRadiological({ data: hu, rows, columns }, stack.toRadiological).data });
+    if (known?.pixelDigest === pixelDigest) extracted.slices[index] = known;
+    else batch.push({ index, pixelDigest, hu });
     if (batch.length === BATCH || index === stack.slices.length - 1) {
-      await runBatch(batch, stack, found, tools);
+      await runBatch(batch, stack, extracted, tools);
       batch = [];
     }
     tools.onProgress(index + 1, stack.slices.length);
   }
-  return found;
+  return extracted;
 }
 
+type BatchSlice = { readonly index: number; readonly hu: Int16Array; readonly pixelDigest: string };
+
 async function runBatch(
-  batch: readonly { index: number; hu: Int16Array; pixelDigest: string }[],
+  batch: readonly BatchSlice[],
   stack: SliceStack,
-  found: SliceFeatures[],
+  { slices, outputs }: Extracted,
   tools: AnalysisTools,
 ): Promise<void> {
   if (batch.length === 0) return;
-  const { rows, columns } = turnedShape(stack);
-  const hu = new Int16Array(batch.length * rows * columns);
-  for (const [place, one] of batch.entries()) hu.set(one.hu, place * rows * columns);
-  const { features, logits, featureCount } = await tools.graphs.cnn(hu, batch.length, rows, columns);
+  const said = await runCnn(
+    batch.map(({ hu }) => hu),
+    stack,
+    tools.graphs,
+  );
   for (const [place, { index, pixelDigest }] of batch.entries()) {
-    found[index] = {
-      pixelDigest,
-      features: features.slice(place * featureCount, (place + 1) * featureCount),
-      logits: logits.slice(place * CLASSES, (place + 1) * CLASSES),
-    };
+    const output = said[place]!;
+    slices[index] = { pixelDigest, features: output.features.slice(), logits: output.logits.slice() };
+    if (stack.slices.length <= MOST_KEPT) outputs.set(index, output);
   }
+}
+
+/** @param stored slices in their stored orientation */
+function runCnn(stored: readonly Int16Array[], stack: SliceStack, graphs: Graphs): Promise<SliceOutput[]> {
+  const { rows, columns } = stack.slices[0]!;
+  const shape = turnedShape(stack);
+  const hu = new Int16Array(stored.length * rows * columns);
+  for (const [place, data] of stored.entries())
+    hu.set(toRadiological({ data, rows, columns }, stack.toRadiological).data, place * rows * columns);
+  return graphs.cnn(hu, stored.length, shape.rows, shape.columns);
 }
 
 function turnedShape({ slices, toRadiological: { transpose } }: SliceStack): { rows: number; columns: number } {
@@ -103,7 +122,13 @@ function turnedShape({ slices, toRadiological: { transpose } }: SliceStack): { r
   return transpose ? { rows: columns, columns: rows } : { rows, columns };
 }
 
-type Outputs = { readonly features: Float32Array; readonly logits: Float32Array };
+type Outputs = {
+  /** [S, F] */
+  readonly features: Float32Array;
+  /** [S, 6] */
+  readonly logits: Float32Array;
+  readonly outputs: ReadonlyMap<number, SliceOutput>;
+};
 
 /** Heat maps of the key slices, and how much every slice drove each present finding. */
 async function explain(
@@ -119,9 +144,7 @@ async function explain(
   const images: KeySliceImage[] = [];
   for (const sliceIndex of [...new Set(choices.map((choice) => choice.sliceIndex))].sort((one, other) => one - other)) {
     const { hu } = await tools.load(stack.slices[sliceIndex]!);
-    const { rows, columns } = stack.slices[sliceIndex]!;
-    const turned = toRadiological({ data: hu, rows, columns }, stack.toRadiological);
-    const seen = await tools.graphs.activations(turned.data, turned.rows, turned.columns);
+    const seen = outputs.outputs.get(sliceIndex) ?? (await runCnn([hu], stack, tools.graphs))[0]!;
     const maps = choices.flatMap((choice, target): ClassMap[] => {
       if (choice.sliceIndex !== sliceIndex) return [];
       const own = weights.subarray(target * featureCount, (target + 1) * featureCount);

@@ -7,19 +7,8 @@ import { openGraph, type SessionOptions } from './session.ts';
 const CLASSES = FINDING_CLASSES.length;
 
 export type Graphs = {
-  /** @param hu int16 [count, rows, columns] → features [count, F], logits [count, 6] */
-  cnn(
-    hu: Int16Array,
-    count: number,
-    rows: number,
-    columns: number,
-  ): Promise<{ features: Float32Array; logits: Float32Array; featureCount: number }>;
-  /** One slice → the last activations [F, h, w] and the class maps [6, h, w]. */
-  activations(
-    hu: Int16Array,
-    rows: number,
-    columns: number,
-  ): Promise<{ activations: Float32Array; cams: Float32Array; mapRows: number; mapColumns: number }>;
+  /** @param hu int16 [count, rows, columns] */
+  cnn(hu: Int16Array, count: number, rows: number, columns: number): Promise<SliceOutput[]>;
   /** features [S, F], logits [S, 6] → logits [S, 6] */
   sequence(features: Float32Array, logits: Float32Array, slices: number): Promise<Float32Array>;
   /** → weights [T, F] and influence [S, T] */
@@ -29,6 +18,19 @@ export type Graphs = {
     slices: number,
     targets: readonly Target[],
   ): Promise<{ weights: Float32Array; influence: Float32Array }>;
+};
+/** What the CNN says of one slice. */
+export type SliceOutput = {
+  /** [F] */
+  readonly features: Float32Array;
+  /** [6] */
+  readonly logits: Float32Array;
+  /** The last activations, [F, h, w]. */
+  readonly activations: Float32Array;
+  /** The class maps, [6, h, w]. */
+  readonly cams: Float32Array;
+  readonly mapRows: number;
+  readonly mapColumns: number;
 };
 export type Target = { readonly sliceIndex: number; readonly classIndex: number };
 
@@ -47,13 +49,21 @@ export async function openGraphs(
   );
   return {
     async cnn(hu, count, rows, columns) {
-      const out = await cnn!.run({ hu: { data: hu, shape: [count, rows, columns] } }, ['features', 'logits']);
-      return { features: out['features']!.data, logits: out['logits']!.data, featureCount: out['features']!.shape[1]! };
-    },
-    async activations(hu, rows, columns) {
-      const out = await cnn!.run({ hu: { data: hu, shape: [1, rows, columns] } }, ['activations', 'cams']);
+      const names = ['features', 'logits', 'activations', 'cams'] as const;
+      const out = await cnn!.run({ hu: { data: hu, shape: [count, rows, columns] } }, names);
       const [, , mapRows = 0, mapColumns = 0] = out['activations']!.shape;
-      return { activations: out['activations']!.data, cams: out['cams']!.data, mapRows, mapColumns };
+      const part = (name: (typeof names)[number], index: number): Float32Array => {
+        const length = out[name]!.data.length / count;
+        return out[name]!.data.subarray(index * length, (index + 1) * length);
+      };
+      return Array.from({ length: count }, (_, index) => ({
+        features: part('features', index),
+        logits: part('logits', index),
+        activations: part('activations', index),
+        cams: part('cams', index),
+        mapRows,
+        mapColumns,
+      }));
     },
     async sequence(features, logits, slices) {
       const out = await sequence!.run(inputs(features, logits, slices), ['sequence_logits']);

@@ -36,6 +36,16 @@ test('12-bit values that wrapped are repaired up to an intercept of -99, and not
   expect(hounsfield([50, 4_095], { ...twelve, rescaleIntercept: 0, signed: true })).toEqual([50, -1]);
 });
 
+test('an image, which goes through a table, gets what its single pixels get', () => {
+  const image = Array.from({ length: 65_536 }, (_, index) => index);
+  const odd = { bitsStored: 12, highBit: 12, signed: true, rescaleSlope: 0.5, padding: [-3, 5] } as const;
+  for (const change of [odd, { ...odd, rescaleSlope: 1 }, {}]) {
+    const table = hounsfield(image, change);
+    for (let from = 0; from < image.length; from += 9_973)
+      expect(table.slice(from, from + 100)).toEqual(hounsfield(image.slice(from, from + 100), change));
+  }
+});
+
 test('what lies outside the stored bits never matters', () => {
   fc.assert(
     fc.property(

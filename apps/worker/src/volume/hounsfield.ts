@@ -23,36 +23,51 @@ const [LOWEST, HIGHEST] = [-32768, 32767];
  * @param bytes little endian, one frame. @returns int16 [rows × columns]
  */
 export function toHounsfield(bytes: Uint8Array, pixels: PixelModule): Int16Array {
-  const stored = storedValues(bytes, pixels);
-  const wrapped = !pixels.signed && pixels.bitsStored === 12 && pixels.rescaleIntercept > -100;
-  const [slope, intercept] = [pixels.rescaleSlope, wrapped ? -1000 : pixels.rescaleIntercept];
-  const inverted = pixels.photometricInterpretation === 'MONOCHROME1' ? inversion(pixels) : null;
-  const out = new Int16Array(stored.length);
-  for (let index = 0; index < stored.length; index++) {
-    const value = stored[index]!;
-    if (isPadding(value, pixels.padding)) {
-      out[index] = PADDING_HU;
-      continue;
-    }
-    const upright = inverted === null ? value : inverted - value;
-    const repaired = wrapped ? (upright + 1000) % 4096 : upright;
-    out[index] = Math.min(HIGHEST, Math.max(LOWEST, roundHalfToEven(repaired * slope + intercept)));
-  }
+  const words = wordsOf(bytes, pixels);
+  const out = new Int16Array(words.length);
+  const table = words.length < 2 ** pixels.bitsAllocated ? null : tableOf(pixels);
+  const hounsfield = hounsfieldOf(pixels);
+  for (let index = 0; index < words.length; index++)
+    out[index] = table === null ? hounsfield(words[index]!) : table[words[index]!]!;
   return out;
 }
 
+function wordsOf(bytes: Uint8Array, { bitsAllocated }: PixelModule): Uint8Array | Uint16Array {
+  if (bitsAllocated === 8) return bytes;
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 1);
+}
+
+/** The slices of a series share their pixel module, and a table is much faster than arithmetic per pixel. */
+let last: { readonly module: string; readonly table: Int16Array } | null = null;
+
+/** The Hounsfield unit of every word that Bits Allocated can hold. */
+function tableOf(pixels: PixelModule): Int16Array {
+  const module = JSON.stringify(pixels);
+  if (last?.module === module) return last.table;
+  const hounsfield = hounsfieldOf(pixels);
+  const table = Int16Array.from({ length: 2 ** pixels.bitsAllocated }, (_, raw) => hounsfield(raw));
+  last = { module, table };
+  return table;
+}
+
+function hounsfieldOf(pixels: PixelModule): (raw: number) => number {
+  const wrapped = !pixels.signed && pixels.bitsStored === 12 && pixels.rescaleIntercept > -100;
+  const [slope, intercept] = [pixels.rescaleSlope, wrapped ? -1000 : pixels.rescaleIntercept];
+  const inverted = pixels.photometricInterpretation === 'MONOCHROME1' ? inversion(pixels) : null;
+  return (raw) => {
+    const value = storedValue(raw, pixels);
+    if (isPadding(value, pixels.padding)) return PADDING_HU;
+    const upright = inverted === null ? value : inverted - value;
+    const repaired = wrapped ? (upright + 1000) % 4096 : upright;
+    return Math.min(HIGHEST, Math.max(LOWEST, roundHalfToEven(repaired * slope + intercept)));
+  };
+}
+
 /** Bits Stored below Bits Allocated: what lies above High Bit is no pixel, and the sign is extended from High Bit. */
-function storedValues(bytes: Uint8Array, { bitsAllocated, bitsStored, highBit, signed }: PixelModule): Int32Array {
-  const count = bytes.length / (bitsAllocated / 8);
-  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const out = new Int32Array(count);
-  const drop = highBit + 1 - bitsStored;
-  for (let index = 0; index < count; index++) {
-    const raw = bitsAllocated === 16 ? data.getUint16(index * 2, true) : bytes[index]!;
-    const moved = (raw >>> drop) << (32 - bitsStored);
-    out[index] = signed ? moved >> (32 - bitsStored) : moved >>> (32 - bitsStored);
-  }
-  return out;
+function storedValue(raw: number, { bitsStored, highBit, signed }: PixelModule): number {
+  const moved = (raw >>> (highBit + 1 - bitsStored)) << (32 - bitsStored);
+  return signed ? moved >> (32 - bitsStored) : moved >>> (32 - bitsStored);
 }
 
 /**
