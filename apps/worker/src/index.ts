@@ -12,6 +12,7 @@ export { redeliver } from './delivery/redeliver.ts';
 export { noFeatureCache } from './featureCache.ts';
 export { verifyBundle } from './inference/bundle.ts';
 export { type Inference, startInference } from './inference/inference.ts';
+export { drawForPage } from './report/heatmapImage.ts';
 export { writeObjects } from './report/writeObjects.ts';
 export { findDicomFiles } from './volume/findDicomFiles.ts';
 export { startWorkerRole } from './worker.ts';

@@ -9,6 +9,8 @@ import { BOOTSTRAP, countsOf, type Evaluation, NOTICE } from '../evaluate/evalua
 import { bundleFigures, type EvaluatedBundle } from '../evaluate/figures/bundleFigures.ts';
 import { compareBundles } from '../evaluate/figures/comparison.ts';
 import { readerFigures } from '../evaluate/figures/readers.ts';
+import { drawErrors } from '../evaluate/gallery/drawErrors.ts';
+import { worstErrors } from '../evaluate/gallery/worstErrors.ts';
 import { type LabelledData, matchLabels } from '../evaluate/labels/matchLabels.ts';
 import { type Labels, readLabels } from '../evaluate/labels/readLabels.ts';
 import { type Reading, readReaders } from '../evaluate/labels/readReaders.ts';
@@ -19,6 +21,8 @@ import { folderCache, noPredictionCache } from '../evaluate/predictions/predicti
 import { predictStudies } from '../evaluate/predictions/predictStudies.ts';
 import type { StudyPrediction } from '../evaluate/predictions/studyPrediction.ts';
 import { type SurveyedStudy, surveyStudy } from '../evaluate/predictions/surveyStudies.ts';
+import type { Gallery } from '../evaluate/report/gallerySection.ts';
+import { reportPage } from '../evaluate/report/reportPage.ts';
 import { terminalReport } from '../evaluate/terminalReport.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { startProgress } from '../terminal.ts';
@@ -43,8 +47,9 @@ export async function evaluate(cli: Cli, dirs: readonly string[], options: Evalu
   const readings = await readingsOf(cli, options.readers, data);
   const predicted: Predicted[] = [];
   for (const bundle of bundles) predicted.push(await predictWith(cli, config, bundle, data, options.out));
-  const evaluation = await evaluationOf({ config, dirs, labels, data, readings, predicted });
-  if (options.out !== null) await writeResults(cli, options.out, evaluation);
+  const measured: Measured = { config, dirs, labels, data, readings, predicted };
+  const evaluation = await evaluationOf(measured);
+  if (options.out !== null) await writeResults(cli, options.out, evaluation, await galleryOf(cli, config, measured));
   if (options.json) cli.terminal.print(JSON.stringify(evaluation));
   else for (const line of terminalReport(cli.terminal, evaluation)) cli.terminal.print(line);
   return exitCodeOf(evaluation);
@@ -173,11 +178,29 @@ async function evaluationOf({ config, dirs, labels, data, readings, predicted }:
   };
 }
 
-async function writeResults(cli: Cli, out: string, evaluation: Evaluation): Promise<void> {
+/** `metrics.json` and `report.html`. */
+async function writeResults(cli: Cli, out: string, evaluation: Evaluation, gallery: Gallery): Promise<void> {
   const folder = resolve(out);
   await mkdir(folder, { recursive: true });
   await writeFile(join(folder, 'metrics.json'), `${JSON.stringify(evaluation, null, 1)}\n`);
-  cli.terminal.note(`Written: ${join(folder, 'metrics.json')}`);
+  await writeFile(join(folder, 'report.html'), await reportPage(evaluation, gallery));
+  cli.terminal.note(`Written: ${join(folder, 'report.html')} and metrics.json`);
+}
+
+/** The worst errors of the first bundle at its default thresholds. */
+async function galleryOf(cli: Cli, config: Config, { data, predicted }: Measured): Promise<Gallery> {
+  const { bundle, predictions } = predicted[0]!;
+  const { sets, default: standard } = bundle.thresholds;
+  const { shown, missed, falseAlarms } = worstErrors(data, predictions, sets[standard]!.any);
+  const progress = startProgress(cli.terminal, 'Drawing errors', shown.length);
+  try {
+    const drawn = await drawErrors(shown, data, { ...config, modelDir: bundle.dir }, silent(config), (error) =>
+      progress.step(`study ${error.studyInstanceUid}`),
+    );
+    return { drawn, missed, falseAlarms };
+  } finally {
+    progress.done();
+  }
 }
 
 async function ichorVersion(): Promise<string> {

@@ -48,6 +48,27 @@ export async function drawHeatmap(input: HeatmapInput): Promise<RgbImage> {
   return { rgb, rows, columns };
 }
 
+/** JPEG, square pixels as stored, `sidePixels` along the shorter side: the slice in the brain window, and with its heat map. */
+export async function drawForPage(
+  input: HeatmapInput,
+  sidePixels: number,
+): Promise<{ readonly slice: Buffer; readonly heatmap: Buffer }> {
+  const scale = sidePixels / Math.min(input.rows, input.columns);
+  const [rows, columns] = [Math.round(input.rows * scale), Math.round(input.columns * scale)];
+  const plain = await grey(input, rows, columns);
+  const { rgb, rows: height, columns: width } = await drawHeatmap(input);
+  return {
+    slice: await sharp(plain, { raw: { width: columns, height: rows, channels: 1 } })
+      .jpeg(JPEG)
+      .toBuffer(),
+    heatmap: await sharp(rgb, { raw: { width, height, channels: 3 } })
+      .resize(columns, rows)
+      .jpeg(JPEG)
+      .toBuffer(),
+  };
+}
+const JPEG = { quality: 85, mozjpeg: true };
+
 /** How much larger than the source the picture is: a whole factor, so that pixel spacing stays exact. */
 export const magnification = ({ rows, columns }: Pick<HeatmapInput, 'rows' | 'columns'>): number =>
   Math.max(1, Math.ceil(512 / Math.min(rows, columns)));
