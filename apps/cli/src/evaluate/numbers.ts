@@ -2,7 +2,8 @@
 import type { Estimate } from './metrics/bootstrap.ts';
 
 /** E.g. `0.915`; an en dash where there is none. */
-export const decimal = (value: number | null, digits = 3): string => (value === null ? '–' : value.toFixed(digits));
+export const decimal = (value: number | null, digits = 3): string =>
+  value === null ? '–' : value.toFixed(digits).replace('-', '−');
 
 /** E.g. `0.812–0.992`, with † where the bounds are not of the bootstrap; empty without an interval. */
 export function interval({ low, high, method }: Estimate, digits = 3): string {

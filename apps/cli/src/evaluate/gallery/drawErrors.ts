@@ -1,6 +1,7 @@
 /**
  * Pictures of the worst errors: each such study is analysed once more with thresholds at which any hemorrhage is always
- * explained, so that a missed study shows its highest slice and what the model looked at there.
+ * explained, so that a missed study shows its highest slice, its highest slice that is labelled positive, and what the model
+ * looked at on both.
  */
 import type { Config, Log } from '@ichor/shared';
 import { FINDING_CLASSES } from '@ichor/shared';
@@ -15,10 +16,10 @@ import {
 import type { LabelledData } from '../labels/matchLabels.ts';
 import type { StudyError } from './worstErrors.ts';
 
-/** JPEG images, and the place in the stack; null when the model gave none. */
-export type DrawnError = StudyError & {
-  readonly images: { readonly sliceIndex: number; readonly slice: Buffer; readonly heatmap: Buffer } | null;
-};
+/** One slice in the brain window, without and with its heat map, as JPEG. */
+export type ErrorImage = { readonly sliceIndex: number; readonly slice: Buffer; readonly heatmap: Buffer };
+/** `images` is empty when the model gives no heat map. */
+export type DrawnError = StudyError & { readonly images: readonly ErrorImage[] };
 
 const SIDE_PIXELS = 384;
 /** Any hemorrhage is always present, nothing else ever is. */
@@ -33,7 +34,7 @@ export async function drawErrors(
   onDrawn: (error: StudyError) => void,
 ): Promise<DrawnError[]> {
   if (errors.length === 0) return [];
-  const inference = oneKeySlice(await startInference({ ...config, thresholds: ALWAYS_ANY }, log));
+  const inference = everySliceExplained(await startInference({ ...config, thresholds: ALWAYS_ANY }, log));
   try {
     const drawn: DrawnError[] = [];
     for (const error of errors) {
@@ -48,32 +49,45 @@ export async function drawErrors(
   }
 }
 
-const oneKeySlice = (inference: Inference): Inference => ({
+/** Every slice but the neighbours of a higher one. */
+const everySliceExplained = (inference: Inference): Inference => ({
   ...inference,
-  analyse: (stack, options) => inference.analyse(stack, { ...options, maxKeySlices: 1 }),
+  analyse: (stack, options) => inference.analyse(stack, { ...options, maxKeySlices: stack.slices.length }),
 });
 
-async function imagesOf(
-  { analysis, stack, result }: AnalysedStudy,
-  { score }: StudyError,
-): Promise<DrawnError['images']> {
-  const keySlice = analysis?.keySliceImages[0];
-  const map = keySlice?.maps[0];
-  if (keySlice === undefined || map === undefined || stack === null) return null;
-  const { rows, columns, positionMm } = stack.slices[keySlice.sliceIndex]!;
+async function imagesOf(analysed: AnalysedStudy, { profile }: StudyError): Promise<ErrorImage[]> {
+  const { analysis, stack } = analysed;
+  if (analysis === null || stack === null) return [];
+  const ranked = [...analysis.keySliceImages].sort(
+    (one, other) => profile[other.sliceIndex]!.probability - profile[one.sliceIndex]!.probability,
+  );
+  const shown = [ranked[0], ranked.find(({ sliceIndex }) => profile[sliceIndex]!.labelled === true)];
+  const images: ErrorImage[] = [];
+  for (const keySlice of new Set(shown))
+    if (keySlice !== undefined) images.push(await drawSlice(analysed, stack, keySlice));
+  return images;
+}
+
+async function drawSlice(
+  { result }: AnalysedStudy,
+  { slices }: NonNullable<AnalysedStudy['stack']>,
+  { sliceIndex, hu, maps }: NonNullable<AnalysedStudy['analysis']>['keySliceImages'][number],
+): Promise<ErrorImage> {
+  const { rows, columns, positionMm } = slices[sliceIndex]!;
+  const { map, mapRows, mapColumns, probability } = maps[0]!;
   const drawn = await drawForPage(
     {
-      hu: keySlice.hu,
+      hu,
       rows,
       columns,
-      map: map.map,
-      mapRows: map.mapRows,
-      mapColumns: map.mapColumns,
-      findings: [`Any hemorrhage ${(100 * score).toFixed(1)} %`],
-      place: `Slice ${keySlice.sliceIndex + 1} of ${stack.slices.length}, z ${positionMm[2].toFixed(1)} mm`,
+      map,
+      mapRows,
+      mapColumns,
+      findings: [`Any hemorrhage ${(100 * probability).toFixed(1)} %`],
+      place: `Slice ${sliceIndex + 1} of ${slices.length}, z ${positionMm[2].toFixed(1)} mm`,
       model: `Ichor ${result.model.name} ${result.model.version}`,
     },
     SIDE_PIXELS,
   );
-  return { sliceIndex: keySlice.sliceIndex, ...drawn };
+  return { sliceIndex, ...drawn };
 }

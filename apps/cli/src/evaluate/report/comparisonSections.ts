@@ -53,7 +53,7 @@ ${LEVELS.map((level) => {
 function comparisonTable({ cases, auc, weightedLogLoss }: LevelComparison, level: string): Html {
   const row = (name: string, { first, other, difference: found }: ComparedFigure): Html =>
     html`<tr><th>${name}</th><td>${decimal(first.value)}</td><td>${decimal(other.value)}</td><td>${difference(found)}</td></tr>`;
-  return html`<div class="scroll"><table><caption>On the ${cases.toLocaleString('en')} ${level} that both analysed; the difference with its paired 95 % interval. An interval that holds 0 shows no difference.</caption>
+  return html`<div class="scroll"><table><caption>On the ${cases.toLocaleString('en')} ${level} that both analysed; the difference with its paired 95 % interval. An interval that holds 0 does not tell the two apart.</caption>
 <thead><tr><th></th><th>first</th><th>other</th><th>other − first</th></tr></thead><tbody>
 ${FINDING_CLASSES.map((name) => row(`AUC, ${findingName(name).toLowerCase()}`, auc[name]))}${row('Weighted log loss', weightedLogLoss)}</tbody></table></div>`;
 }
@@ -61,13 +61,20 @@ ${FINDING_CLASSES.map((name) => row(`AUC, ${findingName(name).toLowerCase()}`, a
 export function readersSection({ readers, bundles }: Evaluation): Html {
   if (readers.length === 0) return html``;
   return html`<h2>Readers and the model</h2>
-<p>Both against the labels on the cases that the reader read; the model at its thresholds “${setName(bundles[0].thresholds.default)}”. Kappa is agreement beyond chance: 1 is perfect, 0 is chance.</p>
+<p>Each reader, and below the model on the same cases, against the labels; the model at its thresholds “${setName(bundles[0].thresholds.default)}”. Kappa is agreement beyond chance: 1 is perfect, 0 is chance.</p>
 <div class="scroll"><table><thead><tr><th>Class</th><th class="text">judge</th><th>cases</th><th>positive</th><th>sensitivity</th><th>specificity</th><th>accuracy</th><th>kappa with labels</th><th>kappa with model</th></tr></thead><tbody>
-${readers.map(({ reader, level, finding, cases, positives, readerFigures, modelFigures, kappaWithModel }) => [
-  html`<tr><th>${findingName(finding)}, ${LEVEL_NAMES[level]}</th><td class="text">${reader}</td><td>${cases}</td><td>${positives}</td>${judgeCells(readerFigures)}<td>${figure(kappaWithModel, 2)}</td></tr>`,
-  html`<tr class="beside"><th></th><td class="text">model, same cases</td><td></td><td></td>${judgeCells(modelFigures)}<td></td></tr>`,
-])}</tbody></table></div>`;
+${inClassOrder(readers).map(
+  ({ reader, level, finding, cases, positives, readerFigures, modelFigures, kappaWithModel }) => [
+    html`<tr><th>${findingName(finding)}, ${LEVEL_NAMES[level]}</th><td class="text">${reader}</td><td>${cases}</td><td>${positives}</td>${judgeCells(readerFigures)}<td>${figure(kappaWithModel, 2)}</td></tr>`,
+    html`<tr class="beside"><th></th><td class="text">model</td><td></td><td></td>${judgeCells(modelFigures)}<td></td></tr>`,
+  ],
+)}</tbody></table></div>`;
 }
+
+const inClassOrder = (readers: Evaluation['readers']): Evaluation['readers'] =>
+  [...FINDING_CLASSES]
+    .reverse()
+    .flatMap((name) => LEVELS.flatMap((level) => readers.filter((one) => one.finding === name && one.level === level)));
 
 const judgeCells = ({ sensitivity, specificity, accuracy, kappa }: JudgeFigures): Html[] =>
   [sensitivity, specificity, accuracy, kappa].map((estimate) => html`<td>${figure(estimate, 2)}</td>`);

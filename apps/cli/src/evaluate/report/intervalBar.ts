@@ -1,6 +1,6 @@
 /** Small marks for tables and cards: an estimate with its interval from 0 to 1, and scores along a stack. */
 import type { Estimate } from '../metrics/bootstrap.ts';
-import { interval } from '../numbers.ts';
+import { decimal, interval } from '../numbers.ts';
 import { type Html, html } from './html.ts';
 
 const WIDTH = 96;
@@ -16,13 +16,13 @@ ${low !== null && high !== null && html`<path class="whisker sequence" d="M${x(l
 /** Figure and interval as a table cell's content, the interval quieter than the figure. */
 export function figure(estimate: Estimate, digits = 3): Html {
   const bounds = interval(estimate, digits);
-  return html`${estimate.value === null ? '–' : estimate.value.toFixed(digits)}${bounds !== '' && html` <span class="bounds">${bounds}</span>`}`;
+  return html`${decimal(estimate.value, digits)}${bounds !== '' && html` <span class="bounds">${bounds}</span>`}`;
 }
 
 export type Profile = readonly { readonly probability: number; readonly labelled: boolean | null }[];
 
-/** Score of every slice from skull base to vertex; slices labelled positive are shaded, the threshold is dashed. */
-export function sliceProfile(profile: Profile, threshold: number, shown: number | null): Html {
+/** Score of every slice from skull base to vertex; slices labelled positive are shaded, the threshold is dashed, `shown` slices have a dot. */
+export function sliceProfile(profile: Profile, threshold: number, shown: readonly number[]): Html {
   const [width, height] = [360, 78];
   const step = width / profile.length;
   const y = (probability: number): string => (height - 14 - probability * (height - 22)).toFixed(1);
@@ -35,6 +35,6 @@ export function sliceProfile(profile: Profile, threshold: number, shown: number 
   const d = profile.map(({ probability }, index) => `${index === 0 ? 'M' : 'L'}${x(index)} ${y(probability)}`).join('');
   return html`<svg class="profile" viewBox="0 0 ${width} ${height}" role="img" aria-label="Probability of any hemorrhage in each of ${profile.length} slices">
 ${shades}<path class="rail" d="M0 ${y(0)}H${width}M0 ${y(1)}H${width}"/><path class="line grey dashed" d="M0 ${y(threshold)}H${width}"/><path class="line sequence" d="${d}"/>
-${shown !== null && html`<circle class="dot sequence" cx="${x(shown)}" cy="${y(profile[shown]!.probability)}" r="4"/>`}
+${shown.map((index) => html`<circle class="dot sequence" cx="${x(index)}" cy="${y(profile[index]!.probability)}" r="4"/>`)}
 <text class="tick" x="0" y="${height - 2}">skull base</text><text class="tick" x="${width}" y="${height - 2}" text-anchor="end">vertex</text></svg>`;
 }
