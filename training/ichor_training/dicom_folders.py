@@ -6,16 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pydicom
-from PIL import Image
 from tqdm import tqdm
 
 from . import CLASSES
-from .studies import SIDE, Studies
+from .dicom_slices import dataset_hu, resized
+from .studies import Studies
 
 
 def import_phantoms(folder: Path) -> Studies:
-    """Every subfolder with a labels.csv is one study."""
+    """Every subfolder with a labels.csv is one study.
+    @raises FileNotFoundError when there is none
+    """
     tables = sorted(folder.rglob("labels.csv"))
+    if not tables:
+        raise FileNotFoundError(f"{folder} holds no labels.csv; make phantoms with `ichor phantom --out {folder} --studies 40 --bleed random`")
     hu, labels, study, patient = [], [], [], []
     for number, table in enumerate(tqdm(tables, desc="phantoms")):
         for row in csv.DictReader(table.open()):
@@ -24,14 +28,3 @@ def import_phantoms(folder: Path) -> Studies:
             study.append(number)
             patient.append(f"phantom {row['patientId']}")
     return Studies(np.stack(hu), np.array(labels, np.float32), np.array(study), np.array(patient), "phantoms")
-
-
-def dataset_hu(dataset: pydicom.Dataset) -> np.ndarray:
-    """int16 Hounsfield units at the stored matrix (PS3.3 C.11.1.1.2)."""
-    hu = dataset.pixel_array.astype(np.float64) * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
-    return np.clip(np.rint(hu), -32768, 32767).astype(np.int16)
-
-
-def resized(hu: np.ndarray) -> np.ndarray:
-    image = Image.fromarray(hu.astype(np.float32)).resize((SIDE, SIDE), Image.BILINEAR)
-    return np.rint(np.asarray(image)).astype(np.int16)

@@ -9,7 +9,7 @@ import pydicom
 from tqdm import tqdm
 
 from . import CLASSES
-from .dicom_folders import dataset_hu
+from .dicom_slices import dataset_hu
 from .metrics import sigmoid
 from .models import SequenceNet, SliceNet
 from .train_cnn import run

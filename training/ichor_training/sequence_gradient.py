@@ -107,11 +107,12 @@ def sequence_gradient(net: SequenceNet, cnn_head: np.ndarray) -> onnx.ModelProto
     graph = Graph()
     one, zero = graph.constant(1.0), graph.constant(np.zeros((1, hidden)))
     projection, head = state["projection"], state["head.weight"]
-    selected = projection.shape[1]
+    selected = net.selected
 
-    probability = graph.op("Sigmoid", "logits")
-    chosen = graph.op("MatMul", graph.op("Sub", "features", graph.constant(state["centre"])), graph.constant(projection))
-    x = graph.op("Concat", chosen, probability, axis=1)
+    x = probability = graph.op("Sigmoid", "logits")
+    if selected > 0:
+        chosen = graph.op("MatMul", graph.op("Sub", "features", graph.constant(state["centre"])), graph.constant(projection))
+        x = graph.op("Concat", chosen, probability, axis=1)
     saved: list[list[list[str]]] = []
     weights: list[list[tuple[str, str]]] = []
     for layer in range(layers):
@@ -132,7 +133,7 @@ def sequence_gradient(net: SequenceNet, cnn_head: np.ndarray) -> onnx.ModelProto
         saved.append(gates_of)
         weights.append(weights_of)
         x = graph.op("Concat", *outputs, axis=1)
-    joined = graph.op("Concat", x, probability, axis=1)
+    joined = graph.op("Concat", x, probability, axis=1) if net.predictions_at_head else x
     logits = graph.op("Add", graph.op("MatMul", joined, graph.constant(head.T)), graph.constant(state["head.bias"]))
     graph.nodes.append(helper.make_node("Identity", [logits], ["sequence_logits"]))
 
@@ -156,13 +157,19 @@ def sequence_gradient(net: SequenceNet, cnn_head: np.ndarray) -> onnx.ModelProto
     graph.nodes.append(helper.make_node("ReduceL2", [d_y], ["influence"], axes=[2], keepdims=0))
 
     own = graph.op("ReduceSum", graph.op("Mul", d_y, at_target), graph.axes(0), keepdims=0)
-    d_selected, d_probability = graph.op("Split", own, graph.constant([selected, 6], np.int64), outputs=2, axis=1)
-    d_probability = graph.op("Add", d_probability, graph.op("Gather", graph.constant(head[:, 2 * hidden :]), "target_class", axis=0))
+    d_probability = own
+    if selected > 0:
+        d_selected, d_probability = graph.op("Split", own, graph.constant([selected, 6], np.int64), outputs=2, axis=1)
+    if net.predictions_at_head:
+        d_probability = graph.op("Add", d_probability, graph.op("Gather", graph.constant(head[:, 2 * hidden :]), "target_class", axis=0))
     own_probability = graph.op("Gather", probability, "target_slice", axis=0)
     slope = graph.op("Mul", own_probability, graph.op("Sub", one, own_probability))
-    through_selector = graph.op("MatMul", d_selected, graph.constant(projection.T))
     through_cnn = graph.op("MatMul", graph.op("Mul", d_probability, slope), graph.constant(cnn_head))
-    graph.nodes.append(helper.make_node("Add", [through_selector, through_cnn], ["weights"]))
+    if selected > 0:
+        through_selector = graph.op("MatMul", d_selected, graph.constant(projection.T))
+        graph.nodes.append(helper.make_node("Add", [through_selector, through_cnn], ["weights"]))
+    else:
+        graph.nodes.append(helper.make_node("Identity", [through_cnn], ["weights"]))
 
     features = projection.shape[0]
     inputs = [value("features", "S", features), value("logits", "S", 6)]

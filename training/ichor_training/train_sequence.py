@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -9,7 +10,27 @@ import torch.nn.functional as F
 from torch import nn
 from tqdm import tqdm
 
-from .models import SequenceNet
+from .checkpoints import restore_stage, save_stage
+from .device import device_of, to_best_device
+from .models import CnnAlone, SequenceNet
+
+
+@dataclass(frozen=True)
+class SequencePlan:
+    epochs: int
+    learning_rate: float
+    augmented_copies: int = 0
+    """How many varied copies of the real slices are learned from; 0: the slices as they are."""
+    batch: int = 8
+    """Studies per step."""
+    partial: bool = True
+    """Whether a part of a study is shown at times."""
+    weight_decay: float = 0.02
+    schedule: str = "one-cycle"
+    """`one-cycle` or `constant`."""
+    predictions_at_head: bool = True
+    hidden: int = 256
+    layers: int = 3
 
 
 @dataclass(frozen=True)
@@ -24,32 +45,42 @@ class Scans:
         return Scans(self.features + other.features, self.logits + other.logits, self.labels + other.labels)
 
 
-def train_sequence(net: SequenceNet, scans: Scans, epochs: int, learning_rate: float, seed: int, name: str) -> None:
-    """Trains in place. Studies are padded to batches; a part of a scan is shown at times, as partial studies occur."""
+def train_sequence(
+    net: SequenceNet, scans: Scans, epochs: int, learning_rate: float, seed: int, name: str, *,
+    batch: int = 8, partial: bool = True, weight_decay: float = 0.02, schedule: str = "one-cycle", checkpoint: Path | None = None,
+) -> None:
+    """Trains in place. Studies are padded to batches; a part of a scan is shown at times, as partial studies occur.
+    With a checkpoint, training that was stopped goes on from its last whole epoch.
+    """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    count, size = len(scans.features), 8
-    steps = epochs * int(np.ceil(count / size))
-    optimiser = torch.optim.AdamW(net.parameters(), lr=learning_rate, weight_decay=0.02)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps + 1)
+    count, device = len(scans.features), to_best_device(net)
+    steps = epochs * int(np.ceil(count / batch))
+    optimiser = torch.optim.AdamW(net.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    if schedule == "one-cycle":
+        rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps + 1)
+    else:
+        rate = torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0)
+    first = restore_stage(checkpoint, net, optimiser, rate, {}, rng, [])
     net.train()
-    for _ in tqdm(range(epochs), desc=name, mininterval=20):
+    for epoch in tqdm(range(first, epochs), desc=name, mininterval=20, initial=first, total=epochs):
         order = rng.permutation(count)
-        for start in range(0, count, size):
-            features, logits, labels, mask = padded(scans, order[start : start + size], rng)
+        for start in range(0, count, batch):
+            features, logits, labels, mask = (one.to(device) for one in padded(scans, order[start : start + batch], rng, partial))
             loss = F.binary_cross_entropy_with_logits(net.batched(features, logits), labels, reduction="none")
             loss = (loss * mask).sum() / (mask.sum() * labels.shape[-1])
             optimiser.zero_grad()
             loss.backward()
             nn.utils.clip_grad_norm_(net.parameters(), 1.0)
             optimiser.step()
-            schedule.step()
+            rate.step()
+        save_stage(checkpoint, epoch + 1, net, optimiser, rate, {}, rng, [])
     net.eval()
 
 
-def padded(scans: Scans, chosen: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, ...]:
+def padded(scans: Scans, chosen: np.ndarray, rng: np.random.Generator, partial: bool) -> tuple[torch.Tensor, ...]:
     """[S, B, …]; shorter scans are padded by repeating their last slice, which the mask leaves out of the loss."""
-    cut = [crop(len(scans.features[i]), rng) for i in chosen]
+    cut = [crop(len(scans.features[i]), rng) if partial else (0, len(scans.features[i])) for i in chosen]
     longest = max(stop - start for start, stop in cut)
     rows = [np.minimum(np.arange(longest) + start, stop - 1) for start, stop in cut]
     stack = lambda parts: torch.from_numpy(np.stack([parts[i][r] for i, r in zip(chosen, rows)], 1))
@@ -66,7 +97,10 @@ def crop(length: int, rng: np.random.Generator) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def run_sequence(net: SequenceNet, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
+def run_sequence(net: SequenceNet | CnnAlone, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """Logits [S, 6] of one scan."""
     net.eval()
-    return net(torch.from_numpy(features), torch.from_numpy(logits)).numpy()
+    if isinstance(net, CnnAlone):
+        return logits
+    device = device_of(net)
+    return net(torch.from_numpy(np.array(features)).to(device), torch.from_numpy(logits).to(device)).cpu().numpy()

@@ -1,0 +1,126 @@
+"""The three stages of one experiment in a run folder. Every stage keeps its outcome there and is skipped when that is there.
+
+    cnn.pt → features/ → selector.npz → sequence.pt → figures.json
+"""
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from .checkpoints import save_whole
+from .device import to_best_device
+from .experiment import Experiment
+from .features import sample, scans_on_disk
+from .metrics import auc, challenge_loss, maximum_per_group
+from .models import CnnAlone, SequenceNet, SliceNet
+from .select_features import select
+from .start_weights import start
+from .studies import Studies, held_out
+from .train_cnn import train_stage
+from .train_sequence import Scans, run_sequence, train_sequence
+
+SELECTOR_SLICES = 32_000
+"""As many as the paper fitted its PCA on."""
+
+
+class Data:
+    """The studies of an experiment, split by patient."""
+
+    def __init__(self, experiment: Experiment, real: Studies, phantoms: Studies | None) -> None:
+        held = held_out(real, experiment.folds, experiment.held_out, experiment.seed) if experiment.held_out is not None else np.zeros(len(real.labels), bool)
+        self.train, self.test, self.phantoms = real.where(~held), real.where(held), phantoms
+
+
+def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) -> SliceNet:
+    """Stage 1 → `cnn.pt`."""
+    torch.manual_seed(experiment.seed)
+    net = SliceNet(experiment.backbone)
+    path = run / "cnn.pt"
+    if not path.exists():
+        start(net, experiment.backbone, experiment.start, mobilenet)
+        for number, (stage, seed) in enumerate(experiment.stages()):
+            finished = run / f"stage-{number}.pt"
+            if not finished.exists():
+                train_stage(net, stage, data.train, data.phantoms, seed, f"cnn stage {number}", run / f"stage-{number}-checkpoint.pt")
+                save_whole(net.state_dict(), finished)
+            net.load_state_dict(torch.load(finished, map_location="cpu", weights_only=True))
+        save_whole(net.state_dict(), path)
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    to_best_device(net)
+    return net.eval()
+
+
+def training_scans(experiment: Experiment, cnn: SliceNet, data: Data, run: Path) -> Scans:
+    """What the sequence model learns from: the slices as they are, or varied copies of them, on which the CNN is less sure of itself."""
+    seed, copies = experiment.seed + 200, experiment.sequence.augmented_copies if experiment.sequence else 0
+    if copies == 0:
+        return scans_on_disk(cnn, data.train, run / "features" / "train", False, seed)
+    augmentation = experiment.stages()[-1][0].augmentation
+    scans = Scans([], [], [])
+    for copy in range(copies):
+        scans = scans + scans_on_disk(cnn, data.train, run / "features" / f"train-{copy}", True, seed + copy, augmentation)
+    if data.phantoms is not None:
+        scans = scans + scans_on_disk(cnn, data.phantoms, run / "features" / "phantoms", True, seed + copies, augmentation)
+    return scans
+
+
+def select_features(experiment: Experiment, cnn: SliceNet, scans: Scans, run: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Stage 2 → `selector.npz`: centre and projection."""
+    path = run / "selector.npz"
+    if not path.exists():
+        fitted = sample(scans, SELECTOR_SLICES, experiment.seed)
+        head = cnn.head.weight.detach().cpu().numpy()
+        centre, projection = select(experiment.selector.kind, experiment.selector.count, fitted, head)
+        run.mkdir(parents=True, exist_ok=True)
+        np.savez(path, centre=centre, projection=projection)
+    with np.load(path) as stored:
+        return stored["centre"], stored["projection"]
+
+
+def fit_sequence(experiment: Experiment, cnn: SliceNet, scans: Scans, run: Path) -> SequenceNet | CnnAlone:
+    """Stage 3 → `sequence.pt`; without a selector there is no sequence model."""
+    if experiment.selector is None:
+        return CnnAlone()
+    plan = experiment.sequence
+    centre, projection = select_features(experiment, cnn, scans, run)
+    torch.manual_seed(experiment.seed + 250)
+    net = SequenceNet(cnn.backbone.features, projection.shape[1], plan.hidden, plan.layers, plan.predictions_at_head)
+    path = run / "sequence.pt"
+    if not path.exists():
+        net.centre.copy_(torch.from_numpy(centre))
+        net.projection.copy_(torch.from_numpy(projection))
+        train_sequence(
+            net, scans, plan.epochs, plan.learning_rate, experiment.seed + 300, "sequence", batch=plan.batch, partial=plan.partial,
+            weight_decay=plan.weight_decay, schedule=plan.schedule, checkpoint=run / "sequence-checkpoint.pt",
+        )
+        save_whole(net.state_dict(), path)
+    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    to_best_device(net)
+    return net.eval()
+
+
+def judge(experiment: Experiment, cnn: SliceNet, sequence: SequenceNet | CnnAlone, data: Data, features: Path, run: Path) -> dict:
+    """Figures on the held-out patients → `figures.json`. Empty when nobody was held out."""
+    if len(data.test.labels) == 0:
+        return {}
+    scans = scans_on_disk(cnn, data.test, features / "held-out", False, experiment.seed)
+    joint = np.concatenate([run_sequence(sequence, f, l) for f, l in zip(scans.features, scans.logits)])
+    outcome = {"cnn": np.concatenate(scans.logits), "sequence": joint}
+    labels, patient = np.concatenate(scans.labels), data.test.patient
+    figures = {name: figures_of(labels, logits, patient) for name, logits in outcome.items()}
+    figures |= {"patients": len(np.unique(patient)), "slices": len(labels)}
+    run.mkdir(parents=True, exist_ok=True)
+    (run / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
+    return figures
+
+
+def figures_of(labels: np.ndarray, logits: np.ndarray, patient: np.ndarray) -> dict[str, float]:
+    truth = maximum_per_group(labels[:, -1], patient)
+    return {
+        "challengeLogLoss": round(challenge_loss(labels, logits), 5),
+        "anySliceAuc": round(auc(labels[:, -1], logits[:, -1]), 4),
+        "anyPatientAuc": round(auc(truth, maximum_per_group(logits[:, -1], patient)), 4),
+    }
