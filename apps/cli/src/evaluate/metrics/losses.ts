@@ -8,8 +8,8 @@ export const CLIP = 1e-15;
 
 /** −log of the probability given to what is true. */
 export function logLossOf(truth: number, score: number): number {
-  const clipped = Math.min(1 - CLIP, Math.max(CLIP, score));
-  return -Math.log(truth === 1 ? clipped : 1 - clipped);
+  const given = truth === 1 ? score : 1 - score;
+  return -Math.log(Math.min(1 - CLIP, Math.max(CLIP, given)));
 }
 
 export const meanLogLoss = (scored: Scored): Ratio => ratioOf(scored, logLossOf);

@@ -1,0 +1,82 @@
+/** The figures of `ichor evaluate` beside those of scikit-learn and numpy on the same cases. */
+import { FINDING_CLASSES } from '@ichor/shared';
+import { expect, test } from '@jest/globals';
+import { drawPatients, estimate } from '../../apps/cli/src/evaluate/metrics/bootstrap.ts';
+import { calibrationErrorStatistic } from '../../apps/cli/src/evaluate/metrics/calibration.ts';
+import { kappaStatistic } from '../../apps/cli/src/evaluate/metrics/kappa.ts';
+import { brierScore, meanLogLoss, weightedLogLoss } from '../../apps/cli/src/evaluate/metrics/losses.ts';
+import {
+  aucStatistic,
+  averagePrecisionStatistic,
+  rank,
+  rocCurve,
+} from '../../apps/cli/src/evaluate/metrics/ranking.ts';
+import { ratioStatistic } from '../../apps/cli/src/evaluate/metrics/ratio.ts';
+import { onePerPatient, type Scored } from '../../apps/cli/src/evaluate/metrics/scored.ts';
+import { runPython } from '../support/python.ts';
+
+const PROGRAM = `
+import json, sys
+import numpy as np
+from sklearn.metrics import (average_precision_score, brier_score_loss, cohen_kappa_score, log_loss, roc_auc_score, roc_curve)
+rng = np.random.default_rng(int(sys.argv[1]))
+cases, patients = 400, 23
+patient = rng.integers(0, patients, cases)
+truth = (rng.random((cases, 6)) < 0.3).astype(int)
+score = np.clip(np.round(0.35 * truth + 0.6 * rng.random((cases, 6)), 2), 0, 1)
+score[:5] = [[0, 1, 0, 1, 0, 1]] * 5
+def ece(t, s):
+    bins = np.minimum(9, np.floor(s * 10)).astype(int)
+    return sum(abs(t[bins == b].sum() - s[bins == b].sum()) for b in range(10)) / len(t)
+def clipped(s): return np.clip(s, 1e-15, 1 - 1e-15)
+weights = np.array([1, 1, 1, 1, 1, 2])
+per_case = -(truth * np.log(clipped(score)) + (1 - truth) * np.log(clipped(1 - score)))
+rounds = []
+for _ in range(2000):
+    drawn = np.bincount(rng.integers(0, patients, patients), minlength=patients)[patient]
+    rounds.append(roc_auc_score(truth[:, 5], score[:, 5], sample_weight=drawn))
+fpr, tpr, _ = roc_curve(truth[:, 5], score[:, 5], drop_intermediate=False)
+print(json.dumps({
+  "patient": patient.tolist(), "truth": truth.tolist(), "score": score.tolist(),
+  "auc": [roc_auc_score(truth[:, c], score[:, c]) for c in range(6)],
+  "averagePrecision": [average_precision_score(truth[:, c], score[:, c]) for c in range(6)],
+  "logLoss": per_case.mean(0).tolist(),
+  "sklearnLogLoss": log_loss(truth[5:, 0], score[5:, 0]), "ownLogLoss": float(per_case[5:, 0].mean()),
+  "weightedLogLoss": float((per_case @ weights / 7).mean()),
+  "brier": [brier_score_loss(truth[:, c], score[:, c]) for c in range(6)],
+  "calibrationError": [ece(truth[:, c], score[:, c]) for c in range(6)],
+  "kappa": cohen_kappa_score(truth[:, 0], truth[:, 1]),
+  "roc": np.stack([fpr, tpr], 1).tolist(),
+  "interval": np.percentile(rounds, [2.5, 97.5]).tolist(),
+}))`;
+
+test.each([1, 2])('every metric agrees with scikit-learn and numpy (seed %i)', async (seed) => {
+  const theirs = JSON.parse(await runPython(PROGRAM, [String(seed)]));
+  const patients = 23;
+  const perClass = FINDING_CLASSES.map(
+    (_, index): Scored => ({
+      truth: Uint8Array.from(theirs.truth, (row: number[]) => row[index]!),
+      score: Float64Array.from(theirs.score, (row: number[]) => row[index]!),
+      patient: Int32Array.from(theirs.patient),
+      patients,
+    }),
+  );
+  const all = onePerPatient(patients);
+  for (const [index, one] of perClass.entries()) {
+    expect(aucStatistic(rank(one))(all)).toBeCloseTo(theirs.auc[index], 12);
+    expect(averagePrecisionStatistic(rank(one))(all)).toBeCloseTo(theirs.averagePrecision[index], 12);
+    expect(ratioStatistic(meanLogLoss(one))(all)).toBeCloseTo(theirs.logLoss[index], 12);
+    expect(ratioStatistic(brierScore(one))(all)).toBeCloseTo(theirs.brier[index], 12);
+    expect(calibrationErrorStatistic(one)(all)).toBeCloseTo(theirs.calibrationError[index], 12);
+  }
+  expect(theirs.ownLogLoss).toBeCloseTo(theirs.sklearnLogLoss, 9);
+  expect(ratioStatistic(weightedLogLoss(perClass))(all)).toBeCloseTo(theirs.weightedLogLoss, 12);
+  const judged = { one: perClass[0]!.truth, other: perClass[1]!.truth, patient: perClass[0]!.patient, patients };
+  expect(kappaStatistic(judged)(all)).toBeCloseTo(theirs.kappa, 12);
+  expect(rocCurve(rank(perClass[5]!), all).flat().length).toBe(theirs.roc.flat().length);
+  for (const [place, point] of rocCurve(rank(perClass[5]!), all).entries())
+    for (const axis of [0, 1]) expect(point[axis]).toBeCloseTo(theirs.roc[place][axis], 12);
+  const { low, high } = estimate(aucStatistic(rank(perClass[5]!)), drawPatients(patients, 2000, seed));
+  expect(low).toBeCloseTo(theirs.interval[0], 1.7);
+  expect(high).toBeCloseTo(theirs.interval[1], 1.7);
+});
