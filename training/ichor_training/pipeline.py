@@ -48,6 +48,15 @@ def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) ->
                 save_whole(net.state_dict(), finished)
             net.load_state_dict(torch.load(finished, map_location="cpu", weights_only=True))
         save_whole(net.state_dict(), path)
+    return saved_cnn(experiment, run)
+
+
+def saved_cnn(experiment: Experiment, run: Path) -> SliceNet:
+    """@raises FileNotFoundError when stage 1 has not run"""
+    path = run / "cnn.pt"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: run train-cnn first")
+    net = SliceNet(experiment.backbone)
     net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     to_best_device(net)
     return net.eval()
@@ -80,47 +89,67 @@ def select_features(experiment: Experiment, cnn: SliceNet, scans: Scans, run: Pa
         return stored["centre"], stored["projection"]
 
 
-def fit_sequence(experiment: Experiment, cnn: SliceNet, scans: Scans, run: Path) -> SequenceNet | CnnAlone:
-    """Stage 3 → `sequence.pt`; without a selector there is no sequence model."""
-    if experiment.selector is None:
-        return CnnAlone()
-    plan = experiment.sequence
-    centre, projection = select_features(experiment, cnn, scans, run)
-    torch.manual_seed(experiment.seed + 250)
-    net = SequenceNet(cnn.backbone.features, projection.shape[1], plan.hidden, plan.layers, plan.predictions_at_head)
-    path = run / "sequence.pt"
+def fit_sequence(experiment: Experiment, cnn: SliceNet, scans: Scans, run: Path) -> SequenceNet:
+    """Stage 3 → `sequence.pt`."""
+    plan, path = experiment.sequence, run / "sequence.pt"
     if not path.exists():
-        net.centre.copy_(torch.from_numpy(centre))
-        net.projection.copy_(torch.from_numpy(projection))
+        net = new_sequence(experiment, cnn, *select_features(experiment, cnn, scans, run))
         train_sequence(
             net, scans, plan.epochs, plan.learning_rate, experiment.seed + 300, "sequence", batch=plan.batch, partial=plan.partial,
             weight_decay=plan.weight_decay, schedule=plan.schedule, checkpoint=run / "sequence-checkpoint.pt",
         )
         save_whole(net.state_dict(), path)
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+    return saved_sequence(experiment, cnn, path)
+
+
+def new_sequence(experiment: Experiment, cnn: SliceNet, centre: np.ndarray, projection: np.ndarray) -> SequenceNet:
+    plan = experiment.sequence
+    torch.manual_seed(experiment.seed + 250)
+    net = SequenceNet(cnn.backbone.features, projection.shape[1], plan.hidden, plan.layers, plan.predictions_at_head)
+    net.centre.copy_(torch.from_numpy(centre))
+    net.projection.copy_(torch.from_numpy(projection))
+    return net
+
+
+def saved_sequence(experiment: Experiment, cnn: SliceNet, path: Path) -> SequenceNet | CnnAlone:
+    """Without a selector there is no sequence model. @raises FileNotFoundError when stage 3 has not run"""
+    if experiment.selector is None:
+        return CnnAlone()
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: run train-sequence first")
+    state, plan = torch.load(path, map_location="cpu", weights_only=True), experiment.sequence
+    net = SequenceNet(cnn.backbone.features, state["projection"].shape[1], plan.hidden, plan.layers, plan.predictions_at_head)
+    net.load_state_dict(state)
     to_best_device(net)
     return net.eval()
 
 
 def judge(experiment: Experiment, cnn: SliceNet, sequence: SequenceNet | CnnAlone, data: Data, features: Path, run: Path) -> dict:
-    """Figures on the held-out patients → `figures.json`. Empty when nobody was held out."""
+    """Held-out patients: logits → `held-out.npz`, figures → `figures.json`. Empty when nobody was held out."""
     if len(data.test.labels) == 0:
         return {}
-    scans = scans_on_disk(cnn, data.test, features / "held-out", False, experiment.seed)
-    joint = np.concatenate([run_sequence(sequence, f, l) for f, l in zip(scans.features, scans.logits)])
-    outcome = {"cnn": np.concatenate(scans.logits), "sequence": joint}
-    labels, patient = np.concatenate(scans.labels), data.test.patient
-    figures = {name: figures_of(labels, logits, patient) for name, logits in outcome.items()}
-    figures |= {"patients": len(np.unique(patient)), "slices": len(labels)}
+    outcome = held_out_logits(cnn, sequence, data.test, features / "held-out", experiment.seed)
+    figures = {name: figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")}
+    figures |= {"patients": len(np.unique(outcome["patient"])), "slices": len(outcome["labels"])}
     run.mkdir(parents=True, exist_ok=True)
+    np.savez(run / "held-out.npz", **outcome)
     (run / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
     return figures
 
 
-def figures_of(labels: np.ndarray, logits: np.ndarray, patient: np.ndarray) -> dict[str, float]:
+def held_out_logits(cnn: SliceNet, sequence: SequenceNet | CnnAlone, test: Studies, folder: Path, seed: int) -> dict[str, np.ndarray]:
+    """`cnn` and `sequence` logits [N, 6], `labels` [N, 6], `patient` [N]."""
+    scans = scans_on_disk(cnn, test, folder, False, seed)
+    joint = [run_sequence(sequence, f, l) for f, l in zip(scans.features, scans.logits)]
+    return {"cnn": np.concatenate(scans.logits), "sequence": np.concatenate(joint), "labels": np.concatenate(scans.labels), "patient": test.patient}
+
+
+def figures_of(labels: np.ndarray, logits: np.ndarray, patient: np.ndarray) -> dict[str, float | None]:
+    """AUC of any hemorrhage, None where there is only one kind; the loss over all classes."""
+    rounded = lambda value: None if np.isnan(value) else round(value, 4)
     truth = maximum_per_group(labels[:, -1], patient)
     return {
         "challengeLogLoss": round(challenge_loss(labels, logits), 5),
-        "anySliceAuc": round(auc(labels[:, -1], logits[:, -1]), 4),
-        "anyPatientAuc": round(auc(truth, maximum_per_group(logits[:, -1], patient)), 4),
+        "anySliceAuc": rounded(auc(labels[:, -1], logits[:, -1])),
+        "anyPatientAuc": rounded(auc(truth, maximum_per_group(logits[:, -1], patient))),
     }

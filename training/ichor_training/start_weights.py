@@ -35,7 +35,8 @@ ATTRIBUTION = {
 
 def start(net: SliceNet, backbone: str, weights: str, mobilenet: Path) -> None:
     """Puts start weights into the network's backbone.
-    @param weights `random`, `imagenet`, or a file: a saved SliceNet (its head too) or a backbone of ours
+    @param weights `random`, `imagenet`, or a file: a saved SliceNet (its head too), or a state of the same architecture in the usual
+    order of layers, classifier last, as torchvision's ResNeXt and the common EfficientNets have it
     @param mobilenet file with the ImageNet weights of MobileNetV2
     @raises ValueError when there are none of that name, FileNotFoundError naming the missing file or package
     """
@@ -52,7 +53,10 @@ def start(net: SliceNet, backbone: str, weights: str, mobilenet: Path) -> None:
 
 def load_saved(net: SliceNet, path: Path) -> None:
     state = torch.load(existing(path), map_location="cpu", weights_only=True)
-    (net if any(key.startswith("backbone.") for key in state) else net.backbone).load_state_dict(state)
+    if any(key.startswith("backbone.") for key in state):
+        net.load_state_dict(state)
+    else:
+        fill(net.backbone, state)
 
 
 def existing(path: Path) -> Path:
