@@ -39,6 +39,7 @@ describe('the launcher', () => {
       'send',
       'phantom',
       'triage',
+      'evaluate',
       'retriage',
       'redeliver',
       'incidents',

@@ -138,11 +138,13 @@ function addEvaluate(program: Command, cli: Cli, outcome: Outcome): void {
     .option('--compare <dirs...>', 'further bundles, side by side on the same studies')
     .option('--readers <file>', 'CSV of what readers said')
     .option('--out <folder>', 'report.html and metrics.json; a run that was stopped goes on from here')
+    .option('--accept-derived', 'take derived images too, such as slices rebuilt from JPEG; production refuses them')
     .option('--json', 'print metrics.json instead of tables')
     .action(async (dirs: string[], options: Partial<EvaluateOptions>) => {
       const { evaluate } = await import('./commands/evaluate.ts');
-      const { labels = [], bundle = null, compare = [], readers = null, out = null, json = false } = options;
-      outcome.code = await evaluate(cli, dirs, { labels, bundle, compare, readers, out, json });
+      const { labels = [], bundle = null, compare = [], readers = null, out = null } = options;
+      const { acceptDerived = false, json = false } = options;
+      outcome.code = await evaluate(cli, dirs, { labels, bundle, compare, readers, out, acceptDerived, json });
     });
 }
 

@@ -3,7 +3,7 @@
  * `ichor triage DIR` and the worker both run exactly this.
  */
 import { createHash } from 'node:crypto';
-import type { Reason, SeriesSelection, TriageResult } from '@ichor/shared';
+import type { Reason, ReasonCode, SeriesSelection, TriageResult } from '@ichor/shared';
 import { reason } from '@ichor/shared';
 import type { FeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
@@ -26,7 +26,12 @@ export type AnalysedStudy = {
   readonly analysis: Analysis | null;
 };
 
-type Tools = { readonly inference: Inference; readonly features: FeatureCache };
+type Tools = {
+  readonly inference: Inference;
+  readonly features: FeatureCache;
+  /** Reasons that do not count against a series: an evaluation may accept `derived` images. Production accepts none. */
+  readonly accepted?: ReadonlySet<ReasonCode>;
+};
 
 /**
  * Analyses the files of one study. Bad input is a `not-analysed` result, never an exception.
@@ -42,7 +47,7 @@ export async function analyseStudy(
   const { headers, conflicting } = await resolveConflicts(
     await readHeaders(paths, (problem) => unreadable.push(problem)),
   );
-  const choice = chooseStack(headers);
+  const choice = chooseStack(headers, tools.accepted);
   const why =
     choice.stack === null ? choice.reason : (whyIncomplete(unreadable) ?? whyConflicting(choice.stack, conflicting));
   const study = { studyInstanceUid, headers, choice, paths, tools };
@@ -69,11 +74,11 @@ type Study = {
 };
 
 /** The best series that makes a stack; a series that does not is set aside with its reason and the next best is tried. */
-function chooseStack(headers: readonly InstanceHeader[]): Choice {
+function chooseStack(headers: readonly InstanceHeader[], accepted?: ReadonlySet<ReasonCode>): Choice {
   const setAside = new Map<string, Reason>();
   for (;;) {
     const candidates = headers.filter((header) => !setAside.has(header.seriesInstanceUid));
-    const { selected, selections, reason: none } = selectSeries(candidates);
+    const { selected, selections, reason: none } = selectSeries(candidates, accepted);
     const series = [...selections, ...selectionsOf(headers, setAside)];
     if (selected === null) return { stack: null, reason: [...setAside.values()][0] ?? none, series };
     const built = buildStack(selected);

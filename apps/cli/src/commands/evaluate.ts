@@ -2,7 +2,7 @@
 import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Config, createLog, FINDING_CLASSES, IchorError, reasonOf } from '@ichor/shared';
+import { type Config, createLog, FINDING_CLASSES, IchorError, type ReasonCode, reasonOf } from '@ichor/shared';
 import { startInference } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { BOOTSTRAP, countsOf, type Evaluation, NOTICE } from '../evaluate/evaluation.ts';
@@ -35,6 +35,8 @@ export type EvaluateOptions = {
   readonly compare: readonly string[];
   readonly readers: string | null;
   readonly out: string | null;
+  /** Takes derived images, which production refuses: slices rebuilt from another format. */
+  readonly acceptDerived: boolean;
   readonly json: boolean;
 };
 
@@ -46,10 +48,10 @@ export async function evaluate(cli: Cli, dirs: readonly string[], options: Evalu
   const data = matchLabels(labels, await surveyFolders(cli, dirs));
   const readings = await readingsOf(cli, options.readers, data);
   const predicted: Predicted[] = [];
-  for (const bundle of bundles) predicted.push(await predictWith(cli, config, bundle, data, options.out));
-  const measured: Measured = { config, dirs, labels, data, readings, predicted };
+  for (const bundle of bundles) predicted.push(await predictWith(cli, config, bundle, data, options));
+  const measured: Measured = { config, dirs, options, labels, data, readings, predicted };
   const evaluation = await evaluationOf(measured);
-  if (options.out !== null) await writeResults(cli, options.out, evaluation, await galleryOf(cli, config, measured));
+  if (options.out !== null) await writeResults(cli, options.out, evaluation, await galleryOf(cli, measured));
   if (options.json) cli.terminal.print(JSON.stringify(evaluation));
   else for (const line of terminalReport(cli.terminal, evaluation)) cli.terminal.print(line);
   return exitCodeOf(evaluation);
@@ -110,23 +112,26 @@ async function predictWith(
   config: Config,
   bundle: BundleToEvaluate,
   { studies }: LabelledData,
-  out: string | null,
+  { out, acceptDerived }: EvaluateOptions,
 ): Promise<Predicted> {
   const inference = await startInference({ ...config, modelDir: bundle.dir, thresholds: [] }, silent(config));
   const { model } = inference;
-  const cache = out === null ? noPredictionCache : folderCache(resolve(out), model, await ichorVersion());
+  const cache =
+    out === null
+      ? noPredictionCache
+      : folderCache(resolve(out), model, [await ichorVersion(), ...acceptedOf(acceptDerived)]);
   const progress = startProgress(cli.terminal, `Analysing with ${model.name} ${model.version}`, studies.length);
-  let [known, label] = [0, ''];
+  let known = 0;
   try {
     const predictions = await predictStudies(
       studies.map(({ study }) => study),
       {
         inference,
         cache,
+        accepted: acceptedOf(acceptDerived),
         onStudy(study, wasKnown) {
           known += Number(wasKnown);
-          label = `study ${study.studyInstanceUid}`;
-          progress.step(label);
+          progress.step(`study ${study.studyInstanceUid}`);
         },
       },
     );
@@ -138,18 +143,28 @@ async function predictWith(
   }
 }
 
+const acceptedOf = (acceptDerived: boolean): ReadonlySet<ReasonCode> => new Set(acceptDerived ? ['derived'] : []);
 const silent = (config: Config) => createLog({ ...config, logLevel: 'silent' }, 'evaluate');
 
 type Measured = {
   readonly config: Config;
   readonly dirs: readonly string[];
+  readonly options: EvaluateOptions;
   readonly labels: Labels;
   readonly data: LabelledData;
   readonly readings: readonly Reading[];
   readonly predicted: readonly Predicted[];
 };
 
-async function evaluationOf({ config, dirs, labels, data, readings, predicted }: Measured): Promise<Evaluation> {
+async function evaluationOf({
+  config,
+  dirs,
+  options,
+  labels,
+  data,
+  readings,
+  predicted,
+}: Measured): Promise<Evaluation> {
   const draws = drawPatients(data.patients, BOOTSTRAP.replicates, BOOTSTRAP.seed);
   const figures = predicted.map(({ bundle, predictions }) => bundleFigures(bundle, data, predictions, draws));
   const compared = predicted.map(({ bundle: { identity }, predictions }) => ({ identity, predictions }));
@@ -171,6 +186,7 @@ async function evaluationOf({ config, dirs, labels, data, readings, predicted }:
       folders: dirs.map((dir) => resolve(dir)),
       labelFiles: labels.paths,
       inconsistentLabels: labels.inconsistent,
+      acceptedReasons: [...acceptedOf(options.acceptDerived)],
     },
     bundles: figures as [(typeof figures)[number], ...typeof figures],
     comparisons: compared.slice(1).map((other) => compareBundles(data, compared[0]!, other, draws)),
@@ -188,15 +204,18 @@ async function writeResults(cli: Cli, out: string, evaluation: Evaluation, galle
 }
 
 /** The worst errors of the first bundle at its default thresholds. */
-async function galleryOf(cli: Cli, config: Config, { data, predicted }: Measured): Promise<Gallery> {
+async function galleryOf(cli: Cli, { config, options, data, predicted }: Measured): Promise<Gallery> {
   const { bundle, predictions } = predicted[0]!;
   const { sets, default: standard } = bundle.thresholds;
   const { shown, missed, falseAlarms } = worstErrors(data, predictions, sets[standard]!.any);
+  const tools = {
+    config: { ...config, modelDir: bundle.dir },
+    log: silent(config),
+    accepted: acceptedOf(options.acceptDerived),
+  };
   const progress = startProgress(cli.terminal, 'Drawing errors', shown.length);
   try {
-    const drawn = await drawErrors(shown, data, { ...config, modelDir: bundle.dir }, silent(config), (error) =>
-      progress.step(`study ${error.studyInstanceUid}`),
-    );
+    const drawn = await drawErrors(shown, data, tools, (error) => progress.step(`study ${error.studyInstanceUid}`));
     return { drawn, missed, falseAlarms };
   } finally {
     progress.done();

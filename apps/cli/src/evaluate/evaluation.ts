@@ -1,4 +1,5 @@
 /** What `ichor evaluate` finds out: `metrics.json` holds exactly this, the table and the page are written from it. */
+import type { ReasonCode } from '@ichor/shared';
 import type { BundleFigures } from './figures/bundleFigures.ts';
 import type { Comparison } from './figures/comparison.ts';
 import type { ReaderFigures } from './figures/readers.ts';
@@ -21,6 +22,8 @@ export type Evaluation = {
     readonly labelFiles: readonly string[];
     readonly studies: number;
     readonly inconsistentLabels: number;
+    /** What production refuses and this evaluation took, such as `derived`. */
+    readonly acceptedReasons: readonly ReasonCode[];
   };
   /** The bundle asked for, then those it is compared with. */
   readonly bundles: readonly [BundleFigures, ...BundleFigures[]];

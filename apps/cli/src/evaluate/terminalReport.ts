@@ -28,10 +28,11 @@ function dataLines({ data }: Evaluation): string[] {
   ];
 }
 
-/** What found no partner, in words; empty when everything did. */
+/** What is unusual about the data, in words: accepted against production's rules, or without a partner. */
 export function leftovers(data: Evaluation['data']): string[] {
-  const { labelsWithoutImage, studiesWithoutLabel, instancesWithoutLabel, inconsistentLabels } = data;
+  const { labelsWithoutImage, studiesWithoutLabel, instancesWithoutLabel, inconsistentLabels, acceptedReasons } = data;
   return [
+    ...acceptedReasons.map((code) => `accepted here, refused in production: ${code}`),
     ...(labelsWithoutImage > 0 ? [`${count(labelsWithoutImage, 'label')} without an image in the folders`] : []),
     ...(studiesWithoutLabel.length > 0
       ? [`${count(studiesWithoutLabel.length, 'study', 'studies')} without a label, not evaluated`]

@@ -37,6 +37,16 @@ const chosen = (...series: InstanceHeader[][]): string | null =>
   selectSeries(series.flat()).selected?.[0]?.seriesInstanceUid ?? null;
 const frame = (change: Partial<FrameGeometry>): Partial<InstanceHeader> => ({ frames: [{ ...FRAME, ...change }] });
 
+test('an accepted reason does not count against a series, every other one still does', () => {
+  const derived = { imageType: ['DERIVED', 'PRIMARY', 'AXIAL'] };
+  const accepted = new Set(['derived'] as const);
+  expect(selectSeries(seriesOf('1', derived), accepted).selected).toHaveLength(30);
+  expect(selectSeries(seriesOf('1', { ...derived, bodyPartExamined: 'CHEST' }), accepted).reason?.code).toBe(
+    'not-head',
+  );
+  expect(selectSeries(seriesOf('1', derived, 6), accepted).reason?.code).toBe('too-few-slices');
+});
+
 describe('a single series', () => {
   test('of an ordinary head CT is chosen', () => {
     expect(chosen(seriesOf('1.1'))).toBe('1.1');

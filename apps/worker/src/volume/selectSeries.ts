@@ -36,9 +36,13 @@ export type Selection = {
   readonly reason: Reason | null;
 };
 
-export function selectSeries(headers: readonly InstanceHeader[]): Selection {
+/** @param accepted reasons that do not count against a series; production has none */
+export function selectSeries(
+  headers: readonly InstanceHeader[],
+  accepted: ReadonlySet<ReasonCode> = new Set(),
+): Selection {
   const series = groupBySeries(headers).map((instances) => ({ instances: analysable(instances), all: instances }));
-  const judged = series.map(({ instances, all }) => ({ instances, all, verdict: judge(instances) }));
+  const judged = series.map(({ instances, all }) => ({ instances, all, verdict: judge(instances, accepted) }));
   const eligible = judged
     .filter(({ verdict }) => verdict === null)
     .sort((one, other) => preference(one.instances, other.instances));
@@ -95,10 +99,11 @@ const STEPS: readonly Step[] = [
   pixels,
 ];
 
-function judge(instances: readonly InstanceHeader[]): Verdict {
+function judge(instances: readonly InstanceHeader[], accepted: ReadonlySet<ReasonCode>): Verdict {
   for (const [step, check] of STEPS.entries()) {
     const found = check(instances);
-    if (found !== null) return { step, reason: typeof found === 'string' ? reason(found) : found };
+    const why = typeof found === 'string' ? reason(found) : found;
+    if (why !== null && !accepted.has(why.code)) return { step, reason: why };
   }
   return null;
 }

@@ -3,7 +3,7 @@
  * explained, so that a missed study shows its highest slice, its highest slice that is labelled positive, and what the model
  * looked at on both.
  */
-import type { Config, Log } from '@ichor/shared';
+import type { Config, Log, ReasonCode } from '@ichor/shared';
 import { FINDING_CLASSES } from '@ichor/shared';
 import {
   type AnalysedStudy,
@@ -25,12 +25,17 @@ const SIDE_PIXELS = 384;
 /** Any hemorrhage is always present, nothing else ever is. */
 const ALWAYS_ANY = FINDING_CLASSES.map((name) => `${name}=${name === 'any' ? Number.MIN_VALUE : 1 - Number.EPSILON}`);
 
-/** @param config with `modelDir` of the bundle whose errors these are */
+export type DrawTools = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly accepted: ReadonlySet<ReasonCode>;
+};
+
+/** @param errors of the bundle at the configuration's `modelDir` */
 export async function drawErrors(
   errors: readonly StudyError[],
   { studies }: LabelledData,
-  config: Config,
-  log: Log,
+  { config, log, accepted }: DrawTools,
   onDrawn: (error: StudyError) => void,
 ): Promise<DrawnError[]> {
   if (errors.length === 0) return [];
@@ -39,7 +44,7 @@ export async function drawErrors(
     const drawn: DrawnError[] = [];
     for (const error of errors) {
       const { studyInstanceUid, paths } = studies[error.study]!.study;
-      const analysed = await analyseStudy(studyInstanceUid, paths, { inference, features: noFeatureCache });
+      const analysed = await analyseStudy(studyInstanceUid, paths, { inference, accepted, features: noFeatureCache });
       drawn.push({ ...error, images: await imagesOf(analysed, error) });
       onDrawn(error);
     }

@@ -1,5 +1,5 @@
 /** ★ The studies through the very analysis that production runs; what is known from an earlier run is not computed again. */
-import { asIchorError, FINDING_CLASSES, type TriageResult } from '@ichor/shared';
+import { asIchorError, FINDING_CLASSES, type ReasonCode, type TriageResult } from '@ichor/shared';
 import { analyseStudy, type Inference, noFeatureCache } from '@ichor/worker';
 import type { PredictionCache } from './predictionCache.ts';
 import type { StudyPrediction } from './studyPrediction.ts';
@@ -8,18 +8,19 @@ import type { SurveyedStudy } from './surveyStudies.ts';
 export type PredictTools = {
   readonly inference: Inference;
   readonly cache: PredictionCache;
+  readonly accepted: ReadonlySet<ReasonCode>;
   readonly onStudy: (study: SurveyedStudy, known: boolean) => void;
 };
 
 /** One prediction per study, in their order. One that fails has its error as reason, and is tried again next time. */
 export async function predictStudies(
   studies: readonly SurveyedStudy[],
-  { inference, cache, onStudy }: PredictTools,
+  { inference, cache, accepted, onStudy }: PredictTools,
 ): Promise<StudyPrediction[]> {
   const predictions: StudyPrediction[] = [];
   for (const study of studies) {
     const known = await cache.load(study.inputDigest);
-    const prediction = known ?? (await predictStudy(study, inference));
+    const prediction = known ?? (await predictStudy(study, { inference, accepted }));
     if (known === null && prediction.state !== 'failed') await cache.save(study.inputDigest, prediction);
     predictions.push(prediction);
     onStudy(study, known !== null);
@@ -29,11 +30,11 @@ export async function predictStudies(
 
 async function predictStudy(
   { studyInstanceUid, paths }: SurveyedStudy,
-  inference: Inference,
+  tools: Pick<PredictTools, 'inference' | 'accepted'>,
 ): Promise<StudyPrediction> {
   const from = performance.now();
   try {
-    const { result } = await analyseStudy(studyInstanceUid, paths, { inference, features: noFeatureCache });
+    const { result } = await analyseStudy(studyInstanceUid, paths, { ...tools, features: noFeatureCache });
     return predictionOf(result, performance.now() - from);
   } catch (thrown) {
     const { code, message } = asIchorError(thrown);

@@ -12,9 +12,12 @@ export type PredictionCache = {
 /** Nothing is kept: an evaluation without an output folder. */
 export const noPredictionCache: PredictionCache = { load: async () => null, save: async () => {} };
 
-/** @param out output folder @param release Ichor's version: another one may compute something else */
-export function folderCache(out: string, model: ModelIdentity, release: string): PredictionCache {
-  const folder = join(out, 'predictions', `${model.sha256.slice(0, 16)}-${release}`);
+/**
+ * @param out output folder
+ * @param conditions under which another prediction may result: Ichor's version, accepted reasons; fit for a file name
+ */
+export function folderCache(out: string, model: ModelIdentity, conditions: readonly string[]): PredictionCache {
+  const folder = join(out, 'predictions', [model.sha256.slice(0, 16), ...conditions].join('-'));
   const fileOf = (inputDigest: string): string => join(folder, `${inputDigest}.json`);
   return {
     async load(inputDigest) {

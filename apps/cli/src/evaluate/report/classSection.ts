@@ -26,7 +26,7 @@ ${setsInOrder(thresholds).map((set) => decisionTable(figures, set))}`;
 
 function scoreTable({ classes }: LevelFigures): Html {
   return html`<div class="scroll"><table><caption>Scores, sequence model; the CNN alone in the columns named so.</caption>
-<thead><tr><th>Class</th><th>positive</th><th>AUC</th><th></th><th>AUC, CNN alone</th><th>average precision</th><th>log loss</th><th>Brier</th><th>calibration error</th></tr></thead><tbody>
+<thead><tr><th>Class</th><th>positive</th><th>AUC</th><td></td><th>AUC, CNN alone</th><th>average precision</th><th>log loss</th><th>Brier</th><th>calibration error</th></tr></thead><tbody>
 ${FINDING_CLASSES.map((name) => {
   const { positives, sequence, cnn } = classes[name];
   return html`<tr${name === 'any' && html` class="main"`}><th>${findingName(name)}</th><td>${positives}</td><td>${figure(sequence.auc)}</td><td>${intervalBar(sequence.auc)}</td><td>${figure(cnn.auc)}</td><td>${decimal(sequence.averagePrecision.value)}</td><td>${decimal(sequence.logLoss.value)}</td><td>${decimal(sequence.brier.value)}</td><td>${decimal(sequence.calibrationError.value)}</td></tr>`;

@@ -38,7 +38,7 @@ function sideBySide(bundles: readonly BundleFigures[]): Html {
       ({ scan, thresholds }) => figure(scan.classes.any.decisions[thresholds.default]!.specificity),
     ],
   ];
-  return html`<div class="scroll"><table><caption>Each on what it analysed.</caption><thead><tr><th></th>${bundles.map(({ identity }) => html`<th>${bundleName(identity)}</th>`)}</tr></thead><tbody>
+  return html`<div class="scroll"><table><caption>Each on what it analysed.</caption><thead><tr><td></td>${bundles.map(({ identity }) => html`<th>${bundleName(identity)}</th>`)}</tr></thead><tbody>
 ${rows.map(([name, of]) => html`<tr><th>${name}</th>${bundles.map((bundle) => html`<td>${of(bundle)}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
@@ -54,7 +54,7 @@ function comparisonTable({ cases, auc, weightedLogLoss }: LevelComparison, level
   const row = (name: string, { first, other, difference: found }: ComparedFigure): Html =>
     html`<tr><th>${name}</th><td>${decimal(first.value)}</td><td>${decimal(other.value)}</td><td>${difference(found)}</td></tr>`;
   return html`<div class="scroll"><table><caption>On the ${cases.toLocaleString('en')} ${level} that both analysed; the difference with its paired 95 % interval. An interval that holds 0 does not tell the two apart.</caption>
-<thead><tr><th></th><th>first</th><th>other</th><th>other − first</th></tr></thead><tbody>
+<thead><tr><td></td><th>first</th><th>other</th><th>other − first</th></tr></thead><tbody>
 ${FINDING_CLASSES.map((name) => row(`AUC, ${findingName(name).toLowerCase()}`, auc[name]))}${row('Weighted log loss', weightedLogLoss)}</tbody></table></div>`;
 }
 
@@ -66,7 +66,7 @@ export function readersSection({ readers, bundles }: Evaluation): Html {
 ${inClassOrder(readers).map(
   ({ reader, level, finding, cases, positives, readerFigures, modelFigures, kappaWithModel }) => [
     html`<tr><th>${findingName(finding)}, ${LEVEL_NAMES[level]}</th><td class="text">${reader}</td><td>${cases}</td><td>${positives}</td>${judgeCells(readerFigures)}<td>${figure(kappaWithModel, 2)}</td></tr>`,
-    html`<tr class="beside"><th></th><td class="text">model</td><td></td><td></td>${judgeCells(modelFigures)}<td></td></tr>`,
+    html`<tr class="beside"><td></td><td class="text">model</td><td></td><td></td>${judgeCells(modelFigures)}<td></td></tr>`,
   ],
 )}</tbody></table></div>`;
 }

@@ -18,7 +18,7 @@ function decisionBox(name: string, decision: DecisionFigures, notAnalysed: numbe
   const { truePositive, falseNegative, falsePositive, trueNegative } = decision.confusion;
   const { worstCase } = decision;
   return html`<div class="set"><h3>${name}, from ${decimal(decision.threshold)}</h3>
-<table class="confusion"><thead><tr><th></th><th>flagged</th><th>clear</th></tr></thead><tbody>
+<table class="confusion"><thead><tr><td></td><th>flagged</th><th>clear</th></tr></thead><tbody>
 <tr><th>hemorrhage</th><td>${truePositive}<small>found</small></td><td${falseNegative > 0 && html` class="wrong"`}>${falseNegative}<small>missed</small></td></tr>
 <tr><th>no hemorrhage</th><td${falsePositive > 0 && html` class="wrong"`}>${falsePositive}<small>false alarm</small></td><td>${trueNegative}<small>rightly clear</small></td></tr>
 </tbody></table>

@@ -11,15 +11,17 @@ import { type Html, html } from './html.ts';
 import { intervalBar } from './intervalBar.ts';
 import { findingName, setName } from './words.ts';
 
-export function headSection(evaluation: Evaluation, bundle: BundleFigures): Html {
-  const { data, madeAt, ichorVersion, notice } = evaluation;
+export function headSection({ data, madeAt, ichorVersion, notice }: Evaluation, { identity }: BundleFigures): Html {
   return html`<header>
 <p class="over">Ichor evaluation report</p>
-<h1>${bundle.identity.name} ${bundle.identity.version}</h1>
+<h1>${identity.name} ${identity.version}</h1>
 <p class="quiet">${count(data.studies, 'labelled study', 'labelled studies')} of ${count(data.patients, 'patient')} · ${madeAt.slice(0, 16).replace('T', ' ')} UTC · Ichor ${ichorVersion}</p>
 <p class="notice"><strong>Not a medical device.</strong> ${notice}</p>
-</header>
-<div class="cards">${cards(bundle)}</div>
+</header>`;
+}
+
+export function summarySection(evaluation: Evaluation, bundle: BundleFigures): Html {
+  return html`<div class="cards">${cards(bundle)}</div>
 <h2>What was evaluated</h2>
 ${facts(evaluation, bundle)}
 ${countsTable(bundle)}`;
@@ -55,7 +57,7 @@ function facts({ data, machine }: Evaluation, { identity, thresholds, trainedOn 
     ],
     ['Patients', `${data.patients}, told apart by ${data.patientFrom}`],
     ['Computed on', `${machine.cpu}, ${count(machine.inferenceThreads, 'thread')}, ${machine.executionProviders}`],
-    ...leftovers(data).map((line): [string, string] => ['Left over', line]),
+    ...leftovers(data).map((line): [string, string] => ['Note', line]),
   ];
   return html`<dl class="facts">${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
@@ -64,7 +66,7 @@ function countsTable({ scan, slice }: BundleFigures): Html {
   const cells = (level: LevelFigures, name: (typeof FINDING_CLASSES)[number]): Html =>
     html`<td>${level.classes[name].positives.toLocaleString('en')}</td>`;
   return html`<div class="scroll"><table><caption>Analysed cases by label.</caption>
-<thead><tr><th></th><th>patients</th><th>scans</th>${slice && html`<th>slices</th>`}</tr></thead><tbody>
+<thead><tr><td></td><th>patients</th><th>scans</th>${slice && html`<th>slices</th>`}</tr></thead><tbody>
 ${FINDING_CLASSES.map((name) => html`<tr${name === 'any' && html` class="main"`}><th>${findingName(name)}</th><td>${scan.classes[name].positivePatients}</td>${cells(scan, name)}${slice && cells(slice, name)}</tr>`)}
 <tr><th>All</th><td>${scan.patients}</td><td>${scan.cases.toLocaleString('en')}</td>${slice && html`<td>${slice.cases.toLocaleString('en')}</td>`}</tr>
 </tbody></table></div>`;

@@ -8,7 +8,7 @@ import { coverageSection } from './coverageSection.ts';
 import { curveSection } from './curveSection.ts';
 import { decisionSection } from './decisionSection.ts';
 import { type Gallery, gallerySection } from './gallerySection.ts';
-import { headSection } from './headSection.ts';
+import { headSection, summarySection } from './headSection.ts';
 import { html } from './html.ts';
 import { methodSection } from './methodSection.ts';
 
@@ -23,7 +23,8 @@ export async function reportPage(evaluation: Evaluation, gallery: Gallery): Prom
 <meta name="referrer" content="no-referrer"><meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
 <style>${{ html: style }}</style></head><body>
 ${headSection(evaluation, bundle)}
-<main>${decisionSection(bundle)}
+<main>${summarySection(evaluation, bundle)}
+${decisionSection(bundle)}
 ${curveSection(bundle)}
 ${classSection(bundle)}
 ${bundlesSection(evaluation)}
