@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import json
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ def import_rsna(folder: Path, out: Path, labels: Path | None = None) -> Studies:
     @param out folder of the studies
     @raises FileNotFoundError without labels, ValueError when no instance is left
     """
+    warnings.filterwarnings("ignore", "Invalid value for VR UI")  # the challenge's UIDs are of the form ID_0123456789ab
     out.mkdir(parents=True, exist_ok=True)
     truth = read_labels(labels or find_labels(folder))
     headers = read_headers(folder, out)

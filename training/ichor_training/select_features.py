@@ -8,9 +8,11 @@ def select(kind: str, count: int, features: np.ndarray, head_weight: np.ndarray)
     """@param features [slices, F] of the training slices
     @param head_weight [6, F] of the CNN's linear head
     @returns centre [F] and projection [F, count], float32
-    @raises ValueError for an unknown kind
+    @raises ValueError for an unknown kind, or more features than there are
     """
     width = features.shape[1]
+    if count > width:
+        raise ValueError(f"selector {kind} cannot choose {count} of {width} features")
     if kind == "predictions-only":
         return np.zeros(width, np.float32), np.zeros((width, 0), np.float32)
     if kind == "pca":
