@@ -84,7 +84,6 @@ def add_precision(one: argparse.ArgumentParser) -> None:
 def add_folds(add) -> None:
     dicom = add("fold-dicom", help="the held-out studies of a fold as DICOM with labels.csv")
     dicom.add_argument("--out", type=Path, required=True)
-    dicom.add_argument("--eligible", action="store_true", help="Image Type begins with ORIGINAL: the worker refuses derived series")
     dicom.set_defaults(action=commands.fold_dicom)
     bundle = add("export-fold", help="a fold's networks as a bundle, and PyTorch's figures on its held-out studies")
     bundle.add_argument("--cnn", type=Path, required=True, help="weights of the fold's CNN")

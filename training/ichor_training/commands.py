@@ -97,7 +97,7 @@ def outcome_of(folder: Path) -> dict[str, np.ndarray] | None:
 
 
 def fold_dicom(arguments: Namespace) -> None:
-    print(write_fold(fold_of(arguments), arguments.out, arguments.eligible))
+    print(write_fold(fold_of(arguments), arguments.out))
 
 
 def fold_of(arguments: Namespace, held: bool = True) -> Studies:

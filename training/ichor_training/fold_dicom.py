@@ -22,9 +22,8 @@ INTERCEPT = -1024
 COLUMNS = ["SOPInstanceUID", "StudyInstanceUID", "patient", "file", *CLASSES]
 
 
-def write_fold(studies: Studies, out: Path, eligible: bool) -> Path:
-    """One folder per study and `labels.csv`.
-    @param eligible the first value of Image Type is ORIGINAL, since the worker refuses derived series; everything else still says derived
+def write_fold(studies: Studies, out: Path) -> Path:
+    """One folder per study and `labels.csv`. Production refuses derived series: `ichor evaluate` takes them with --accept-derived.
     @returns the path of labels.csv
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -36,7 +35,7 @@ def write_fold(studies: Studies, out: Path, eligible: bool) -> Path:
             folder = out / folder_name(str(studies.patient[rows[0]]), int(studies.study[rows[0]]))
             folder.mkdir(exist_ok=True)
             for number, row in enumerate(rows):
-                instance = instance_of(studies, rows, number, eligible)
+                instance = instance_of(studies, rows, number)
                 instance.save_as(folder / f"{number + 1:04d}.dcm", enforce_file_format=True)
                 labels = [int(value) for value in studies.labels[row]]
                 table.writerow([instance.SOPInstanceUID, instance.StudyInstanceUID, studies.patient[row], f"{folder.name}/{number + 1:04d}.dcm", *labels])
@@ -53,7 +52,7 @@ def uid(*parts: object) -> str:
     return f"2.25.{int.from_bytes(digest[:16], 'big')}"
 
 
-def instance_of(studies: Studies, rows: np.ndarray, number: int, eligible: bool) -> FileDataset:
+def instance_of(studies: Studies, rows: np.ndarray, number: int) -> FileDataset:
     """One CT Image (PS3.3 A.3) with the Hounsfield units of the slice, exactly."""
     patient, study = str(studies.patient[rows[0]]), int(studies.study[rows[0]])
     hu = studies.hu[int(rows[number])]
@@ -64,20 +63,20 @@ def instance_of(studies: Studies, rows: np.ndarray, number: int, eligible: bool)
     meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, CTImageStorage
     meta.MediaStorageSOPInstanceUID = uid(patient, study, number)
     instance = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
-    for keyword, value in attributes(studies.source, patient, study, number, hu.shape, eligible).items():
+    for keyword, value in attributes(studies.source, patient, study, number, hu.shape).items():
         setattr(instance, keyword, value)
     instance.PixelData = stored.astype("<u2").tobytes()
     return instance
 
 
-def attributes(source: str, patient: str, study: int, number: int, shape: tuple[int, ...], eligible: bool) -> dict[str, object]:
+def attributes(source: str, patient: str, study: int, number: int, shape: tuple[int, ...]) -> dict[str, object]:
     rows, columns = shape
     corner = [-columns * PIXEL_MM / 2, -rows * PIXEL_MM / 2, number * SPACING_MM]
     moment = {f"{what}Date": "20260101" for what in ("Study", "Series", "Acquisition", "Content")}
     moment |= {f"{what}Time": "120000" for what in ("Study", "Series", "Acquisition", "Content")}
     return {
         "SpecificCharacterSet": "ISO_IR 100",
-        "ImageType": ["ORIGINAL" if eligible else "DERIVED", "PRIMARY", "AXIAL"],
+        "ImageType": ["DERIVED", "PRIMARY", "AXIAL"],
         "SOPClassUID": CTImageStorage,
         "SOPInstanceUID": uid(patient, study, number),
         **moment,
