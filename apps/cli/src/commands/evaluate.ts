@@ -50,6 +50,7 @@ export async function evaluate(cli: Cli, dirs: readonly string[], options: Evalu
   const predicted: Predicted[] = [];
   for (const bundle of bundles) predicted.push(await predictWith(cli, config, bundle, data, options));
   const measured: Measured = { config, dirs, options, labels, data, readings, predicted };
+  cli.terminal.note('Computing figures and intervals');
   const evaluation = await evaluationOf(measured);
   if (options.out !== null) await writeResults(cli, options.out, evaluation, await galleryOf(cli, measured));
   if (options.json) cli.terminal.print(JSON.stringify(evaluation));

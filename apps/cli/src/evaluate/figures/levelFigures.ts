@@ -4,7 +4,7 @@ import { type BandedCurve, precisionRecallWithBand, rocWithBand } from '../metri
 import { type Draws, type Estimate, estimate, estimateShare } from '../metrics/bootstrap.ts';
 import { calibrationError, type ReliabilityBin, reliabilityBins } from '../metrics/calibration.ts';
 import { brierScore, meanLogLoss, weightedLogLoss } from '../metrics/losses.ts';
-import { aucStatistic, averagePrecisionStatistic, rank } from '../metrics/ranking.ts';
+import { aucStatistic, averagePrecisionStatistic, type Ranking, rank } from '../metrics/ranking.ts';
 import { accuracyAt, type Confusion, confusionAt, sensitivityAt, specificityAt } from '../metrics/rates.ts';
 import { ratioStatistic } from '../metrics/ratio.ts';
 import type { Scored } from '../metrics/scored.ts';
@@ -81,27 +81,27 @@ function classFigures(
 ): ClassFigures {
   const { analysed, patients } = cases;
   const [sequence, cnn] = [scoredOf(analysed, patients, index), scoredOf(analysed, patients, index, 'cnn')];
+  const ranking = { sequence: rank(sequence), cnn: rank(cnn) };
   const positive = analysed.filter(({ truth }) => truth[index] === 1);
   const worst = worstCaseOf(cases, index);
   return {
     positives: positive.length,
     positivePatients: new Set(positive.map(({ patient }) => patient)).size,
-    sequence: scoreFigures(sequence, draws),
-    cnn: scoreFigures(cnn, draws),
+    sequence: scoreFigures(sequence, ranking.sequence, draws),
+    cnn: scoreFigures(cnn, ranking.cnn, draws),
     worstCaseAuc: estimate(aucStatistic(rank(worst)), draws),
     decisions: Object.fromEntries(
       Object.entries(thresholds).map(([set, threshold]) => [set, decisionFigures(sequence, worst, threshold, draws)]),
     ),
     reliability: reliabilityBins(sequence, draws),
     curves: {
-      sequence: curvesOf(sequence, FINDING_CLASSES[index] === 'any' ? draws : null),
-      cnn: curvesOf(cnn, null),
+      sequence: curvesOf(ranking.sequence, patients, FINDING_CLASSES[index] === 'any' ? draws : null),
+      cnn: curvesOf(ranking.cnn, patients, null),
     },
   };
 }
 
-function scoreFigures(scored: Scored, draws: Draws): ScoreFigures {
-  const ranking = rank(scored);
+function scoreFigures(scored: Scored, ranking: Ranking, draws: Draws): ScoreFigures {
   return {
     auc: estimate(aucStatistic(ranking), draws),
     averagePrecision: estimate(averagePrecisionStatistic(ranking), draws),
@@ -125,10 +125,9 @@ function decisionFigures(scored: Scored, worst: Scored, threshold: number, draws
   };
 }
 
-function curvesOf(scored: Scored, draws: Draws | null) {
-  const ranking = rank(scored);
+function curvesOf(ranking: Ranking, patients: number, draws: Draws | null) {
   return {
-    roc: rocWithBand(ranking, scored.patients, draws),
-    precisionRecall: precisionRecallWithBand(ranking, scored.patients, draws),
+    roc: rocWithBand(ranking, patients, draws),
+    precisionRecall: precisionRecallWithBand(ranking, patients, draws),
   };
 }

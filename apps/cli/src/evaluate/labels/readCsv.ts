@@ -59,19 +59,18 @@ function* recordsOf(text: string, path: string): Generator<CsvRecord, undefined>
   return undefined;
 }
 
-/** Index of the line end that is not inside quotes. */
+/** Index of the line end that is not inside quotes, or of the end of the text; null when quotes stay open. */
 function endOfRecord(text: string, from: number): number | null {
-  const end = text.indexOf('\n', from);
-  const plain = end === -1 ? text.length : end;
-  const quote = text.indexOf('"', from);
-  if (quote === -1 || quote > plain) return plain;
-  let quoted = false;
-  for (let index = from; index < text.length; index++) {
-    if (text[index] === '"') quoted = !quoted;
-    else if (text[index] === '\n' && !quoted) return index;
+  for (let at = from; ; ) {
+    const found = text.indexOf('\n', at);
+    const end = found === -1 ? text.length : found;
+    if (quotesIn(text.slice(from, end)) % 2 === 0) return end;
+    if (found === -1) return null;
+    at = found + 1;
   }
-  return quoted ? null : text.length;
 }
+
+const quotesIn = (text: string): number => (text.includes('"') ? text.split('"').length - 1 : 0);
 
 function cellsOf(record: string): string[] {
   if (!record.includes('"')) return record.split(',');

@@ -12,6 +12,7 @@ export type BandedCurve = {
 const PLACES = 50;
 /** Bands are read by eye: this many replicates draw them. */
 const REPLICATES = 300;
+const MOST_STEPS = 2_000;
 /** Of fewer defined replicates no band is drawn. */
 const FEWEST = 100;
 
@@ -32,9 +33,10 @@ function banded(
   side: 'first' | 'last',
 ): BandedCurve {
   const points = thinned(curve(ranking, onePerPatient(patients)));
+  const steps = coarser(ranking);
   const xs = Array.from({ length: PLACES + 1 }, (_, place) => place / PLACES);
   const heights = (draws?.replicates.slice(0, REPLICATES) ?? []).flatMap((weights) => {
-    const drawn = curve(ranking, weights);
+    const drawn = curve(steps, weights);
     return drawn.length === 0 ? [] : [heightsAt(drawn, xs, side)];
   });
   if (points.length === 0 || heights.length < FEWEST) return { points, band: [] };
@@ -43,6 +45,13 @@ function banded(
     return { x, low: quantile(sorted, 0.025), high: quantile(sorted, 0.975) };
   });
   return { points, band };
+}
+
+/** Of hundreds of thousands of steps a band needs only some: with straight lines between them, evenly many cases apart. */
+function coarser(ranking: Ranking): Ranking {
+  const every = Math.ceil(ranking.end.length / MOST_STEPS);
+  const kept = (_: number, index: number): boolean => (ranking.end.length - 1 - index) % every === 0;
+  return { ...ranking, threshold: ranking.threshold.filter(kept), end: ranking.end.filter(kept) };
 }
 
 /** Heights of a curve at rising places, straight lines between its points. */

@@ -13,16 +13,13 @@ export type Ranking = {
 
 export function rank({ truth, score, patient }: Scored): Ranking {
   const order = Int32Array.from(truth.keys()).sort((one, other) => score[other]! - score[one]!);
-  const steps: { threshold: number; end: number }[] = [];
-  for (const [place, index] of order.entries()) {
-    if (steps.at(-1)?.threshold === score[index]) steps.at(-1)!.end = place + 1;
-    else steps.push({ threshold: score[index]!, end: place + 1 });
-  }
+  const isLast = (place: number): boolean => score[order[place]!] !== score[order[place + 1]!];
+  const ends = Int32Array.from(order.keys()).filter(isLast);
   return {
     truth: Uint8Array.from(order, (index) => truth[index]!),
     patient: Int32Array.from(order, (index) => patient[index]!),
-    threshold: Float64Array.from(steps, (step) => step.threshold),
-    end: Int32Array.from(steps, (step) => step.end),
+    threshold: Float64Array.from(ends, (place) => score[order[place]!]!),
+    end: ends.map((place) => place + 1),
   };
 }
 
