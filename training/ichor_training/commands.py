@@ -7,20 +7,17 @@ from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from . import ct_ich, dicom_folders, pipeline, rsna
-from . import table2 as rows_of_table2
-from .experiment import Experiment, experiment_of, read_experiment
+from .experiment import Experiment, read_experiment
 from .experiment_export import export_experiment
 from .export import ExportRefused
-from .fold_dicom import uid, write_fold
-from .metrics import sigmoid
-from .models import CnnAlone, SequenceNet, SliceNet
+from .fold_dicom import write_fold
+from .fold_networks import experiment_of_networks, load_networks, predict, probabilities
+from .models import CnnAlone
 from .precision import Precision
 from .studies import Studies, held_out
-from .train_cnn import run
-from .train_sequence import run_sequence
+from .table2 import read_rows, rsna_studies, run_row, smoke_phantoms, table
 
 __all__ = ["ExportRefused"]
 
@@ -38,8 +35,8 @@ def import_rsna(arguments: Namespace) -> None:
 
 
 def told(studies: Studies, out: Path) -> Studies:
-    positive = int(studies.labels[:, -1].sum())
-    print(f"{out}: {len(np.unique(studies.patient))} patients, {len(studies.ranges())} studies, {len(studies.labels)} slices, {positive} with hemorrhage")
+    patients, positive = len(np.unique(studies.patient)), int(studies.labels[:, -1].sum())
+    print(f"{out}: {patients} patients, {len(studies.ranges())} studies, {len(studies.labels)} slices, {positive} with hemorrhage")
     return studies
 
 
@@ -97,77 +94,49 @@ def outcome_of(folder: Path) -> dict[str, np.ndarray] | None:
 
 
 def fold_dicom(arguments: Namespace) -> None:
-    print(write_fold(fold_of(arguments), arguments.out))
+    held, _ = fold_of(arguments)
+    print(write_fold(held, arguments.out))
 
 
-def fold_of(arguments: Namespace, held: bool = True) -> Studies:
-    """The held-out studies of the fold, or the others."""
+def fold_of(arguments: Namespace) -> tuple[Studies, Studies]:
+    """The held-out studies of the fold, and the others."""
     studies = Studies.load(arguments.data)
-    chosen = held_out(studies, arguments.folds, arguments.fold, arguments.seed)
-    return studies.where(chosen if held else ~chosen)
+    held = held_out(studies, arguments.folds, arguments.fold, arguments.seed)
+    return studies.where(held), studies.where(~held)
 
 
 def export_fold(arguments: Namespace) -> None:
-    """The bundle, and beside it `fold.json` and `predictions.csv`: what PyTorch says of the held-out studies."""
-    cnn = SliceNet(arguments.backbone).eval()
-    cnn.load_state_dict(torch.load(arguments.cnn, map_location="cpu", weights_only=True))
-    sequence = sequence_of(arguments.sequence, cnn)
-    selector = None if arguments.sequence is None else {"kind": "pca", "count": sequence.selected}
-    experiment = fold_experiment(arguments, selector)
-    outcome = fold_logits(cnn, sequence, fold_of(arguments))
-    export_experiment(experiment, cnn, sequence, arguments.out, trained_on=[fold_of(arguments, held=False)], outcome=None)
-    figures = {name: pipeline.figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")}
+    cnn, sequence = load_networks(arguments.backbone, arguments.cnn, arguments.sequence)
+    held, others = fold_of(arguments)
+    outcome = predict(cnn, sequence, held)
+    experiment = experiment_of_networks(f"ichor-fold-{arguments.fold}", arguments.backbone, arguments.seed, sequence)
+    export_experiment(experiment, cnn, sequence, arguments.out, trained_on=[others], outcome=None)
     beside = arguments.out.with_name(f"{arguments.out.name}-pytorch.json")
-    beside.write_text(json.dumps(figures | {"slices": predictions(outcome)}, indent=1) + "\n")
+    figures = {name: pipeline.figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")}
+    beside.write_text(json.dumps(figures | {"slices": probabilities(outcome)}, indent=1) + "\n")
     print(json.dumps(figures, indent=2), f"\nprobabilities by SOP Instance UID: {beside}")
-
-
-def sequence_of(path: Path | None, cnn: SliceNet) -> SequenceNet | CnnAlone:
-    if path is None:
-        return CnnAlone()
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    layers = sum(key.startswith("lstm.weight_ih") and not key.endswith("reverse") for key in state)
-    hidden = state["lstm.weight_hh_l0"].shape[1]
-    net = SequenceNet(cnn.backbone.features, state["projection"].shape[1], hidden, layers, state["head.weight"].shape[1] > 2 * hidden)
-    net.load_state_dict(state)
-    return net.eval()
-
-
-def fold_experiment(arguments: Namespace, selector: dict | None) -> Experiment:
-    plan = {"name": f"ichor-fold-{arguments.fold}", "backbone": arguments.backbone, "seed": arguments.seed, "selector": selector}
-    return experiment_of({**plan, "folds": arguments.folds, "held_out": arguments.fold}, "export-fold")
-
-
-def fold_logits(cnn: SliceNet, sequence: SequenceNet | CnnAlone, test: Studies) -> dict[str, np.ndarray]:
-    features, logits = run(cnn, test.hu)
-    joint = np.concatenate([run_sequence(sequence, features[rows], logits[rows]) for rows in test.ranges()])
-    uids = [uid(test.patient[row], int(test.study[row]), number) for rows in test.ranges() for number, row in enumerate(rows)]
-    return {"cnn": logits, "sequence": joint, "labels": test.labels, "patient": test.patient, "uid": np.array(uids)}
-
-
-def predictions(outcome: dict[str, np.ndarray]) -> list[dict]:
-    rounded = lambda logits: [round(float(value), 6) for value in sigmoid(logits)]
-    return [
-        {"sopInstanceUid": str(one), "cnn": rounded(cnn), "sequence": rounded(joint)}
-        for one, cnn, joint in zip(outcome["uid"], outcome["cnn"], outcome["sequence"])
-    ]
 
 
 def table2(arguments: Namespace) -> None:
     began = time.monotonic()
     folder = arguments.run or arguments.runs / ("table2-smoke" if arguments.smoke else "table2")
     folder.mkdir(parents=True, exist_ok=True)
-    rows = rows_of_table2.read_rows(arguments.experiment, arguments.smoke, arguments.start)
+    rows = [row for row in read_rows(arguments.experiment, arguments.smoke, arguments.start) if arguments.smoke or row.number == arguments.row]
+    studies = studies_of_table2(arguments, folder)
+    if not rows:
+        raise ValueError(f"{arguments.experiment} has no row {arguments.row}")
+    figures = [run_row(row, studies, folder, arguments.mobilenet) for row in rows]
+    ours = f"{figures[0]['patients']} held-out patients of {studies.source}, {figures[0]['slices']} slices"
+    minutes = (time.monotonic() - began) / 60
+    print(f"\n{table(rows, figures)}\n\nOurs: {ours}; the paper's: the challenge's private test set. {minutes:.1f} minutes.")
+
+
+def studies_of_table2(arguments: Namespace, folder: Path) -> Studies:
     if arguments.smoke:
-        studies = Studies.load(arguments.phantoms) if arguments.phantoms else rows_of_table2.smoke_phantoms(arguments.experiment, arguments.root, folder)
-    else:
-        rows = [row for row in rows if row.number == arguments.row]
-        if not rows or arguments.rsna is None:
-            raise ValueError("table2 --row takes a row from 1 to 12 and --rsna DIR")
-        studies = rows_of_table2.rsna_studies(arguments.rsna, folder)
-    figures = [rows_of_table2.run_row(row, studies, folder, arguments.mobilenet) for row in rows]
-    held = f"{figures[0]['patients']} held-out patients of {studies.source}, {figures[0]['slices']} slices"
-    print(f"\n{rows_of_table2.table(rows, figures)}\n\nOurs: {held}; the paper's: the challenge's private test set. {(time.monotonic() - began) / 60:.1f} minutes.")
+        return Studies.load(arguments.phantoms) if arguments.phantoms else smoke_phantoms(arguments.experiment, arguments.root, folder)
+    if arguments.rsna is None:
+        raise ValueError("table2 --row wants RSNA data: --rsna DIR")
+    return rsna_studies(arguments.rsna, folder)
 
 
 def build_bundle(arguments: Namespace) -> None:

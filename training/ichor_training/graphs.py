@@ -54,6 +54,7 @@ def cnn_gradient(head: np.ndarray) -> onnx.ModelProto:
     inputs = [value("features", "S", features), value("logits", "S", 6)]
     inputs += [helper.make_tensor_value_info(name, TensorProto.INT64, ["T"]) for name in ("target_slice", "target_class")]
     outputs = [value("sequence_logits", "S", 6), value("weights", "T", features), value("influence", "S", "T")]
-    model = helper.make_model(helper.make_graph(nodes, "cnn_gradient", inputs, outputs, constants), opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    body = helper.make_graph(nodes, "cnn_gradient", inputs, outputs, constants)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     onnx.checker.check_model(model)
     return model

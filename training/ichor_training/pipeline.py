@@ -30,7 +30,9 @@ class Data:
     """The studies of an experiment, split by patient."""
 
     def __init__(self, experiment: Experiment, real: Studies, phantoms: Studies | None) -> None:
-        held = held_out(real, experiment.folds, experiment.held_out, experiment.seed) if experiment.held_out is not None else np.zeros(len(real.labels), bool)
+        held = np.zeros(len(real.labels), bool)
+        if experiment.held_out is not None:
+            held = held_out(real, experiment.folds, experiment.held_out, experiment.seed)
         self.train, self.test, self.phantoms = real.where(~held), real.where(held), phantoms
 
 

@@ -103,7 +103,8 @@ def header_of(path: Path, name: str) -> dict[str, str]:
     position = float(np.dot(normal, np.array(header.ImagePositionPatient, float)))
     if not np.isfinite(position):
         raise ValueError("its position is not a number")
-    return {"file": name, "sop": str(header.SOPInstanceUID), "series": str(header.SeriesInstanceUID), "patient": str(header.PatientID), "position": repr(position)}
+    uids = {"sop": str(header.SOPInstanceUID), "series": str(header.SeriesInstanceUID)}
+    return {"file": name, **uids, "patient": str(header.PatientID), "position": repr(position)}
 
 
 def in_order(headers: list[dict[str, str]]) -> list[list[dict[str, str]]]:
@@ -119,10 +120,12 @@ def write_slices(folder: Path, out: Path, series: list[list[dict[str, str]]]) ->
     total = sum(len(slices) for slices in series)
     state_path, array_path = out / "written.json", out / "hu.npy"
     state = json.loads(state_path.read_text()) if state_path.exists() else {"series": 0, "files": []}
-    hu = np.lib.format.open_memmap(array_path, mode="r+" if state["series"] else "w+", dtype=np.int16, shape=None if state["series"] else (total, SIDE, SIDE))
+    begun = state["series"] > 0
+    hu = np.lib.format.open_memmap(array_path, mode="r+" if begun else "w+", dtype=np.int16, shape=None if begun else (total, SIDE, SIDE))
     if len(hu) != total:
         raise ValueError(f"{array_path} was begun for {len(hu)} slices, now there are {total}; remove {out} to begin again")
-    for number in tqdm(range(state["series"], len(series)), desc="RSNA slices", initial=state["series"], total=len(series), mininterval=5):
+    left = range(state["series"], len(series))
+    for number in tqdm(left, desc="RSNA slices", initial=state["series"], total=len(series), mininterval=5):
         for row in series[number]:
             try:
                 hu[len(state["files"])] = resized(dataset_hu(pydicom.dcmread(folder / row["file"])))

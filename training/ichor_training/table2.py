@@ -101,4 +101,5 @@ def make_phantoms(root: Path, out: Path, studies: int, seed: int, size: dict, mo
     if not node.exists():
         raise FileNotFoundError(f"{node} is missing: run `npm ci` in {root}, or name a folder of phantoms with --phantoms")
     sizes = ["--studies", str(studies), "--slices", str(size["slices"]), "--matrix", str(size["matrix"])]
-    subprocess.run([str(node), str(root / "apps" / "cli" / "src" / "main.ts"), "phantom", "--out", str(out), "--seed", str(seed), *sizes, *more], check=True, cwd=root)
+    command = [str(node), str(root / "apps" / "cli" / "src" / "main.ts"), "phantom", "--out", str(out), "--seed", str(seed)]
+    subprocess.run([*command, *sizes, *more], check=True, cwd=root)
