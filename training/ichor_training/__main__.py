@@ -107,6 +107,7 @@ def add_table2(add) -> None:
     one.add_argument("--phantoms", type=Path, help="imported phantoms for the smoke run (default: `ichor phantom` makes them)")
     one.add_argument("--start", help="ImageNet weights, as the paper started from: a file")
     one.add_argument("--run", type=Path, help="where outcomes are kept (default: training/runs/table2 or table2-smoke)")
+    one.add_argument("--bundles", type=Path, help="write the bundle of every row that is run into a folder of its own here")
     one.add_argument("--experiment", type=Path, default=TRAINING / "experiments" / "table2.yaml")
     one.set_defaults(action=commands.table2, root=ROOT, runs=TRAINING / "runs", mobilenet=MOBILENET)
 

@@ -17,7 +17,7 @@ from .fold_networks import experiment_of_networks, load_networks, predict, proba
 from .models import CnnAlone
 from .precision import Precision
 from .studies import Studies, held_out
-from .table2 import read_rows, rsna_studies, run_row, smoke_phantoms, table
+from .table2 import export_row, read_rows, rsna_studies, run_row, smoke_phantoms, table
 
 __all__ = ["ExportRefused"]
 
@@ -81,16 +81,8 @@ def export(arguments: Namespace) -> None:
     pipeline.judge(experiment, cnn, sequence, data, folder / "features", folder)
     export_experiment(
         experiment, cnn, sequence, arguments.out, trained_on=[data.train] + ([data.phantoms] if data.phantoms is not None else []),
-        outcome=outcome_of(folder), precision=Precision(arguments.weights, arguments.quantise == "int8"), limit=arguments.limit,
+        outcome=pipeline.saved_outcome(folder), precision=Precision(arguments.weights, arguments.quantise == "int8"), limit=arguments.limit,
     )
-
-
-def outcome_of(folder: Path) -> dict[str, np.ndarray] | None:
-    path = folder / "held-out.npz"
-    if not path.exists():
-        return None
-    with np.load(path) as stored:
-        return {key: stored[key] for key in stored.files}
 
 
 def fold_dicom(arguments: Namespace) -> None:
@@ -126,6 +118,9 @@ def table2(arguments: Namespace) -> None:
     if not rows:
         raise ValueError(f"{arguments.experiment} has no row {arguments.row}")
     figures = [run_row(row, studies, folder, arguments.mobilenet) for row in rows]
+    if arguments.bundles is not None:
+        for row in rows:
+            export_row(row, studies, folder, arguments.bundles / f"row-{row.number:02d}")
     ours = f"{figures[0]['patients']} held-out patients of {studies.source}, {figures[0]['slices']} slices"
     minutes = (time.monotonic() - began) / 60
     print(f"\n{table(rows, figures)}\n\nOurs: {ours}; the paper's: the challenge's private test set. {minutes:.1f} minutes.")

@@ -2,6 +2,7 @@
 from __future__ import annotations
 
 from .precision import Precision
+from .start_weights import ATTRIBUTION
 
 
 def experiment_card(report: dict, precision: Precision) -> str:
@@ -26,6 +27,7 @@ def experiment_card(report: dict, precision: Precision) -> str:
 |---|---|---|---|---|
 {data}
 
+{start_weights(plan)}
 ## Measured
 
 {measured(report)}
@@ -35,6 +37,14 @@ def experiment_card(report: dict, precision: Precision) -> str:
 - Anything about another hospital, scanner or kernel.
 - That scores are probabilities elsewhere: temperatures and thresholds come from {report['thresholdSource']}.
 """
+
+
+def start_weights(plan: dict) -> str:
+    """Whom ImageNet weights are due to."""
+    if plan["start"] != "imagenet":
+        return ""
+    due = ATTRIBUTION[plan["backbone"]]
+    return f"{due['name']}: {due['attribution']}; {due['licence']}.\n"
 
 
 def measured(report: dict) -> str:

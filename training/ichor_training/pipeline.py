@@ -146,6 +146,15 @@ def held_out_logits(cnn: SliceNet, sequence: SequenceNet | CnnAlone, test: Studi
     return {"cnn": np.concatenate(scans.logits), "sequence": np.concatenate(joint), "labels": np.concatenate(scans.labels), "patient": test.patient}
 
 
+def saved_outcome(run: Path) -> dict[str, np.ndarray] | None:
+    """What `judge` kept; None when nobody was held out."""
+    path = run / "held-out.npz"
+    if not path.exists():
+        return None
+    with np.load(path) as stored:
+        return {key: stored[key] for key in stored.files}
+
+
 def figures_of(labels: np.ndarray, logits: np.ndarray, patient: np.ndarray) -> dict[str, float | None]:
     """AUC of any hemorrhage, None where there is only one kind; the loss over all classes."""
     rounded = lambda value: None if np.isnan(value) else round(value, 4)

@@ -11,7 +11,9 @@ import yaml
 
 from .dicom_folders import import_phantoms
 from .experiment import Experiment, experiment_of
-from .pipeline import Data, fit_sequence, judge, saved_sequence, train_cnn, training_scans
+from .experiment_export import export_experiment
+from .models import CnnAlone
+from .pipeline import Data, fit_sequence, judge, saved_cnn, saved_outcome, saved_sequence, train_cnn, training_scans
 from .rsna import import_rsna
 from .studies import Studies
 
@@ -55,10 +57,18 @@ def run_row(row: Row, studies: Studies, run: Path, mobilenet: Path) -> dict:
     data = Data(row.experiment, studies, None)
     cnn = train_cnn(row.experiment, data, cnn_run, mobilenet)
     if row.experiment.selector is None:
-        sequence = saved_sequence(row.experiment, cnn, row_run)
+        sequence = CnnAlone()
     else:
         sequence = fit_sequence(row.experiment, cnn, training_scans(row.experiment, cnn, data, cnn_run), row_run)
     return judge(row.experiment, cnn, sequence, data, cnn_run / "features", row_run)
+
+
+def export_row(row: Row, studies: Studies, run: Path, out: Path) -> None:
+    """The bundle of a row that has run."""
+    row_run, data = run / f"row-{row.number:02d}", Data(row.experiment, studies, None)
+    cnn = saved_cnn(row.experiment, run / "cnns" / row.cnn)
+    sequence = saved_sequence(row.experiment, cnn, row_run / "sequence.pt")
+    export_experiment(row.experiment, cnn, sequence, out, trained_on=[data.train], outcome=saved_outcome(row_run))
 
 
 def table(rows: list[Row], figures: list[dict]) -> str:

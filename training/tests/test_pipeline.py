@@ -186,7 +186,10 @@ def test_all_twelve_rows_of_table_2_run_and_are_printed(tmp_path, capsys):
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()[:1].isdigit()]
     assert [int(line.split()[0]) for line in lines] == list(range(1, 13))
     assert "0.04989" in lines[11] and "predictions at the head" in lines[11]
-    assert main(command) == 0
+    assert main([*command, "--bundles", str(tmp_path / "bundles")]) == 0
+    folders = sorted((tmp_path / "bundles").iterdir())
+    variants = [json.loads((folder / "manifest.json").read_text())["variant"] for folder in folders]
+    assert variants[:3] == ["cnn-alone", "cnn-alone", "predictions-only-0"] and variants[10:] == ["pca-120", "pca-120+predictions"]
     again = [line for line in capsys.readouterr().out.splitlines() if line.strip()[:1].isdigit()]
     assert again == lines
 
@@ -200,6 +203,8 @@ def test_one_row_of_table_2_runs_on_imported_rsna_data_as_the_paper_has_it(tmp_p
     (tmp_path / "small.yaml").write_text(yaml.safe_dump({**plan, **plan["smoke"]}))
     small_studies(6, 4, source="RSNA 2019").save(tmp_path / "rsna")
     shared = ["table2", "--experiment", str(tmp_path / "small.yaml"), "--run", str(tmp_path / "run"), "--rsna", str(tmp_path / "rsna")]
-    assert main([*shared, "--row", "12"]) == 0
+    assert main([*shared, "--row", "12", "--bundles", str(tmp_path / "bundles")]) == 0
     assert "RSNA 2019" in capsys.readouterr().out
+    manifest = json.loads((tmp_path / "bundles" / "row-12" / "manifest.json").read_text())
+    assert manifest["variant"] == "pca-120+predictions" and "RSNA" in manifest["training"][0]["name"]
     assert main([*shared, "--row", "13"]) == 1
