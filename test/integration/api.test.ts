@@ -59,7 +59,7 @@ function configWith(env: Record<string, string>) {
 /** The answer to one request, without a socket. */
 async function get(path: string, parts: Partial<AppParts> = {}) {
   const app = buildApp({
-    config: { dataDir: folder.path },
+    config: configWith({}),
     database,
     log,
     checks: allWork,

@@ -2,6 +2,7 @@
 import type { Config, Database, Log, StudyView } from '@ichor/shared';
 import { asIchorError, type ErrorCode, IchorError, reasonOf, renderMetrics } from '@ichor/shared';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import { addSignIn, audit, maySeePatients, type SignInConfig, withPatients } from './auth/signIn.ts';
 import type { EventStream } from './eventStream.ts';
 import { listIncidents } from './incidents.ts';
 import { PAGE_CSS, PAGE_HOURS, PAGE_JS, PAGE_ROWS, renderPage } from './page.ts';
@@ -12,7 +13,7 @@ import { findStudy, listStudies } from './studies.ts';
 import { studyJsonSchema } from './studySchema.ts';
 
 export type AppParts = {
-  readonly config: Pick<Config, 'dataDir'>;
+  readonly config: Pick<Config, 'dataDir' | 'trustedProxies'> & SignInConfig;
   readonly database: Database;
   readonly log: Log;
   readonly checks: Checks;
@@ -20,21 +21,34 @@ export type AppParts = {
 };
 
 /** Errors of the table as HTTP statuses; every other one is 500, or 503 when another try may succeed. */
-const STATUS: Partial<Record<ErrorCode, number>> = { REQUEST_INVALID: 400, ROUTE_UNKNOWN: 404, STUDY_UNKNOWN: 404 };
+const STATUS: Partial<Record<ErrorCode, number>> = {
+  REQUEST_INVALID: 400,
+  ROUTE_UNKNOWN: 404,
+  STUDY_UNKNOWN: 404,
+  SIGN_IN_REQUIRED: 401,
+  NOT_ALLOWED: 403,
+  CROSS_SITE_REFUSED: 403,
+  HOST_REFUSED: 403,
+};
 
 const HEADERS = {
   'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
+  /** Not `no-referrer`: browsers would then hide the origin of our own forms, by which they are told from others'. */
+  'referrer-policy': 'same-origin',
+  'cross-origin-opener-policy': 'same-origin',
+  'cross-origin-resource-policy': 'same-origin',
   'cache-control': 'no-store',
 };
 
 /** Every route of DESIGN §3; errors are `{code, message}`. */
 export function buildApp(parts: AppParts): FastifyInstance {
-  const app = fastify({ forceCloseConnections: true });
+  const trusted = parts.config.trustedProxies;
+  const app = fastify({ forceCloseConnections: true, trustProxy: trusted.length > 0 && [...trusted] });
   app.addHook('onSend', async (_request, reply) => void reply.headers(HEADERS));
   answerErrors(app, parts.log);
+  addSignIn(app, parts);
   addHealth(app, parts);
   addApi(app, parts);
   addPage(app, parts);
@@ -56,21 +70,23 @@ function addHealth(app: FastifyInstance, { checks, config, database }: AppParts)
 function addApi(app: FastifyInstance, { database, events }: AppParts): void {
   app.get('/api/studies', async (request) => {
     const { studies, next } = await listStudies(database, parseStudyQuery(request.query));
-    return { studies, next: next === null ? null : encodeCursor(next) };
+    await audit(request, 'list-viewed', null);
+    return { studies: await withPatients(request, studies), next: next === null ? null : encodeCursor(next) };
   });
-  app.get<{ Params: { uid: string } }>(
-    '/api/studies/:uid',
-    async (request): Promise<StudyView> => findStudy(database, request.params.uid),
-  );
+  app.get<{ Params: { uid: string } }>('/api/studies/:uid', async (request): Promise<StudyView> => {
+    const study = await findStudy(database, request.params.uid);
+    await audit(request, 'study-viewed', study.studyInstanceUid);
+    return (await withPatients(request, [study]))[0]!;
+  });
   app.get('/api/schema', async (_request, reply) =>
     reply.type('application/schema+json').send(JSON.stringify(studyJsonSchema)),
   );
   app.get('/api/incidents', async (request) => ({
     incidents: await listIncidents(database, parseIncidentQuery(request.query)),
   }));
-  app.get('/api/events', (_request, reply) => {
+  app.get('/api/events', (request, reply) => {
     reply.hijack();
-    events.add(reply.raw);
+    events.add(reply.raw, maySeePatients(request));
   });
 }
 

@@ -7,9 +7,10 @@ const HEARTBEAT_MS = 15_000;
 const MOST_UNREAD_BYTES = 1_048_576;
 
 export type EventStream = {
-  /** Takes over a response; the client is told to reconnect after 2 s. */
-  add(response: ServerResponse): void;
-  send(event: string, data: unknown): void;
+  /** Takes over a response; the client is told to reconnect after 2 s. @param patients whether it may get patient data */
+  add(response: ServerResponse, patients?: boolean): void;
+  /** @param withPatients what those get who may see patients; the same as the others when left out */
+  send(event: string, data: unknown, withPatients?: unknown): void;
   readonly clients: number;
   /** Ends every response, so that the server can close. */
   close(): void;
@@ -17,17 +18,18 @@ export type EventStream = {
 
 /** @param heartbeatMs between two comment lines */
 export function openEventStream(heartbeatMs = HEARTBEAT_MS): EventStream {
-  const clients = new Set<ServerResponse>();
-  const write = (text: string): void => {
-    for (const client of clients) {
-      client.write(text);
+  /** Each with whether it may get patient data. */
+  const clients = new Map<ServerResponse, boolean>();
+  const write = (text: string, withPatients = text): void => {
+    for (const [client, patients] of clients) {
+      client.write(patients ? withPatients : text);
       if (client.writableLength > MOST_UNREAD_BYTES) client.destroy();
     }
   };
   const heartbeat = setInterval(() => write(': heartbeat\n\n'), heartbeatMs);
   heartbeat.unref();
   return {
-    add(response) {
+    add(response, patients = false) {
       response.writeHead(200, {
         'content-type': 'text/event-stream; charset=utf-8',
         'cache-control': 'no-store',
@@ -36,17 +38,18 @@ export function openEventStream(heartbeatMs = HEARTBEAT_MS): EventStream {
       response.on('error', () => response.destroy());
       response.once('close', () => clients.delete(response));
       response.write('retry: 2000\nevent: ready\ndata: {}\n\n');
-      clients.add(response);
+      clients.set(response, patients);
     },
-    send(event, data) {
-      write(`event: ${event}\ndata: ${JSON.stringify(data)}\n\n`);
+    send(event, data, withPatients = data) {
+      const text = (shown: unknown): string => `event: ${event}\ndata: ${JSON.stringify(shown)}\n\n`;
+      write(text(data), text(withPatients));
     },
     get clients() {
       return clients.size;
     },
     close() {
       clearInterval(heartbeat);
-      for (const client of clients) client.end();
+      for (const client of clients.keys()) client.end();
     },
   };
 }

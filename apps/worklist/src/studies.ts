@@ -1,6 +1,6 @@
 /**
- * Studies as the API shows them: one statement per function. Accession number and UIDs only; patient name and ID stay
- * in the database until people can sign in.
+ * Studies as the API shows them: one statement per function. Accession number and UIDs only; patient name and ID are
+ * added by `auth/patients.ts` for those who may see them.
  */
 import type { Database, Findings, StudyState, StudyView } from '@ichor/shared';
 import { FINDING_CLASSES, IchorError } from '@ichor/shared';

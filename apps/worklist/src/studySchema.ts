@@ -14,6 +14,7 @@ const reason = z.strictObject({
 
 /** A study as `GET /api/studies` and `ichor triage --json` give it (DESIGN §3). */
 export const StudyViewSchema = z.strictObject({
+  patient: z.strictObject({ name: z.string().nullable(), id: z.string().nullable() }).nullable().exactOptional(),
   studyInstanceUid: uid,
   accessionNumber: z.string().nullable(),
   state: z.enum(STUDY_STATES),

@@ -3,6 +3,7 @@ import type { Config, Database, Log } from '@ichor/shared';
 import { IchorError, openDatabase, openQueues } from '@ichor/shared';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
+import { addPatients } from './auth/patients.ts';
 import { type Changes, watchChanges } from './changes.ts';
 import { checkDatabase, checkDisk, checkQueue, modelProbe } from './checks.ts';
 import { type EventStream, openEventStream } from './eventStream.ts';
@@ -48,7 +49,9 @@ async function announce(changes: Changes, database: Database, events: EventStrea
   try {
     if (changes.resync) events.send('resync', {});
     if (changes.incident) events.send('incident', {});
-    for (const study of await findStudies(database, [...changes.studyInstanceUids])) events.send('study', study);
+    const studies = await findStudies(database, [...changes.studyInstanceUids]);
+    const withPatients = await addPatients(database, studies);
+    for (const [index, study] of studies.entries()) events.send('study', study, withPatients[index]);
   } catch {
     log.event('worklist.changes-lost', { reason: 'the changed studies could not be read' });
     events.send('resync', {});

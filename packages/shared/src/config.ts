@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type Destination, parseCallers, parseDestinations } from './aeTitles.ts';
 import { IchorError } from './errors.ts';
+import { isLoopback, parseCollector, parseOidcRoles, type Role, type SyslogCollector } from './signInSettings.ts';
 
 const integer = (fallback: number, minimum: number, maximum: number) =>
   z
@@ -49,6 +50,23 @@ const url = (schemes: readonly string[]) =>
       (text) => text === undefined || schemes.some((scheme) => text.startsWith(`${scheme}://`)),
       `must start with ${schemes.map((s) => `${s}://`).join(' or ')}`,
     );
+const origin = z
+  .string()
+  .optional()
+  .transform((text, context) => {
+    const parsedUrl = text === undefined ? null : URL.parse(text);
+    if (
+      text === undefined ||
+      parsedUrl === null ||
+      !/^https?:$/.test(parsedUrl.protocol) ||
+      parsedUrl.pathname !== '/'
+    ) {
+      if (text !== undefined)
+        context.addIssue(`must be https://host[:port] or http://host[:port] without a path, not "${text}"`);
+      return null;
+    }
+    return parsedUrl.origin;
+  });
 const aeTitle = z
   .string()
   .regex(/^(?! +$)[\x20-\x5b\x5d-\x7e]{1,16}$/, 'must be 1 to 16 printable characters without backslash (PS3.5 §6.2)');
@@ -74,7 +92,7 @@ export const SETTINGS = {
     schema: parsed(parseCallers),
   },
   ICHOR_DESTINATIONS: {
-    about: 'where SR and SC go, AET@host:port[?sr=…&heatmaps=…&commitment=…&tls=…],…',
+    about: 'where SR and SC go, AET@host:port[?sr=…&title=…&heatmaps=…&commitment=…&tls=…],…',
     schema: parsed(parseDestinations),
   },
   ICHOR_DATABASE_URL: {
@@ -146,6 +164,30 @@ export const SETTINGS = {
   ICHOR_DICOM_TLS_KEY: { about: 'private key file (PEM): DICOM TLS on the DICOM port', schema: z.string().optional() },
   ICHOR_DICOM_TLS_CERT: { about: 'certificate file (PEM)', schema: z.string().optional() },
   ICHOR_DICOM_TLS_CA: { about: 'CA file (PEM): client certificates are required', schema: z.string().optional() },
+  ICHOR_SIGN_IN: {
+    about: 'on or off; by default off only where nothing but loopback can reach the worklist',
+    schema: z.enum(['on', 'off'], 'must be one of on, off').optional(),
+  },
+  ICHOR_PUBLIC_URL: {
+    about: 'address of the worklist as browsers see it, https://host[:port] behind a TLS proxy',
+    schema: origin,
+  },
+  ICHOR_TRUSTED_PROXIES: { about: 'addresses or CIDR of proxies whose X-Forwarded-For counts', schema: list('') },
+  ICHOR_SESSION_IDLE_MINUTES: {
+    about: 'a person who does nothing this long is signed out',
+    schema: integer(60, 1, 1_440),
+  },
+  ICHOR_SESSION_MAX_MINUTES: { about: 'a person must sign in again after this long', schema: integer(720, 1, 43_200) },
+  ICHOR_OIDC_ISSUER: { about: 'OpenID Connect provider: its issuer URL', schema: url(['https', 'http']) },
+  ICHOR_OIDC_CLIENT_ID: { about: 'client ID of Ichor at the provider', schema: z.string().optional() },
+  ICHOR_OIDC_CLIENT_SECRET: { about: 'client secret of Ichor at the provider', schema: z.string().optional() },
+  ICHOR_OIDC_SCOPE: { about: 'scopes asked for', schema: z.string().default('openid profile email') },
+  ICHOR_OIDC_ROLE_CLAIM: { about: 'claim of the ID token that names groups', schema: z.string().default('groups') },
+  ICHOR_OIDC_ROLES: { about: 'group=role,…: viewer, radiologist or administrator', schema: parsed(parseOidcRoles) },
+  ICHOR_AUDIT_SYSLOG: {
+    about: 'audit record repository for DICOM audit messages, udp|tcp|tls://host:port',
+    schema: parsed(parseCollector),
+  },
   ICHOR_LOG_LEVEL: {
     about: 'trace, debug, info, warn, error or silent',
     schema: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
@@ -186,7 +228,26 @@ export type Config = {
   readonly artimMs: number;
   readonly idleTimeoutMs: number;
   readonly tls: { readonly keyPath: string; readonly certPath: string; readonly caPath: string | null } | null;
+  /** False: nobody signs in, and only loopback can reach the worklist. */
+  readonly signIn: boolean;
+  /** Origin that browsers see, without trailing slash. */
+  readonly publicUrl: string | null;
+  readonly trustedProxies: readonly string[];
+  readonly sessionIdleMs: number;
+  readonly sessionMaxMs: number;
+  readonly oidc: OidcSettings | null;
+  readonly auditSyslog: SyslogCollector | null;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
+};
+
+/** OpenID Connect; `roles` maps groups of `roleClaim` to roles. */
+export type OidcSettings = {
+  readonly issuer: string;
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly scope: string;
+  readonly roleClaim: string;
+  readonly roles: ReadonlyMap<string, Role>;
 };
 
 export type ConfigReport = {
@@ -205,6 +266,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     else problems.push(...result.error.issues.map((issue) => `${name} ${issue.message}`));
   }
   problems.push(...unknownNames(env), ...tlsProblems(env), ...queueProblems(raw['ICHOR_WORKER_QUEUES']));
+  problems.push(...signInProblems(env), ...oidcProblems(env));
   if (problems.length > 0) return { config: null, problems, warnings: [] };
   const config = toConfig(raw as Raw);
   return { config, problems, warnings: warningsOf(config) };
@@ -255,8 +317,27 @@ function toConfig(raw: Raw): Config {
             certPath: raw.ICHOR_DICOM_TLS_CERT,
             caPath: raw.ICHOR_DICOM_TLS_CA ?? null,
           },
+    signIn: signInOf(raw.ICHOR_SIGN_IN, raw.ICHOR_BIND, raw.ICHOR_PUBLIC_URL, raw.ICHOR_OIDC_ISSUER),
+    publicUrl: raw.ICHOR_PUBLIC_URL,
+    trustedProxies: raw.ICHOR_TRUSTED_PROXIES,
+    sessionIdleMs: raw.ICHOR_SESSION_IDLE_MINUTES * 60_000,
+    sessionMaxMs: raw.ICHOR_SESSION_MAX_MINUTES * 60_000,
+    oidc: oidcOf(raw),
+    auditSyslog: raw.ICHOR_AUDIT_SYSLOG,
     logLevel: raw.ICHOR_LOG_LEVEL,
   });
+}
+
+/** Nobody needs to sign in where only this machine can reach the worklist and nothing speaks of other users. */
+function signInOf(given: 'on' | 'off' | undefined, bind: string, publicUrl: string | null, issuer?: string): boolean {
+  return given === undefined ? !isLoopback(bind) || publicUrl !== null || issuer !== undefined : given === 'on';
+}
+
+function oidcOf(raw: Raw): OidcSettings | null {
+  const { ICHOR_OIDC_ISSUER: issuer, ICHOR_OIDC_CLIENT_ID: clientId, ICHOR_OIDC_CLIENT_SECRET: clientSecret } = raw;
+  if (issuer === undefined || clientId === undefined || clientSecret === undefined) return null;
+  const { ICHOR_OIDC_SCOPE: scope, ICHOR_OIDC_ROLE_CLAIM: roleClaim, ICHOR_OIDC_ROLES: roles } = raw;
+  return { issuer, clientId, clientSecret, scope, roleClaim, roles };
 }
 
 function unknownNames(env: Readonly<Record<string, string | undefined>>): string[] {
@@ -272,6 +353,31 @@ function tlsProblems(env: Readonly<Record<string, string | undefined>>): string[
   return ca && !key ? ['ICHOR_DICOM_TLS_CA needs ICHOR_DICOM_TLS_KEY and ICHOR_DICOM_TLS_CERT'] : [];
 }
 
+function signInProblems(env: Readonly<Record<string, string | undefined>>): string[] {
+  const { ICHOR_SIGN_IN: signIn, ICHOR_BIND: bind, ICHOR_PUBLIC_URL: publicUrl } = env;
+  if (signIn !== 'off') return [];
+  if (bind && !isLoopback(bind))
+    return [
+      `ICHOR_SIGN_IN=off shows studies to everybody who reaches ${bind}: leave it out, or set ICHOR_BIND=127.0.0.1`,
+    ];
+  return publicUrl ? ['ICHOR_SIGN_IN=off and ICHOR_PUBLIC_URL exclude each other: leave one out'] : [];
+}
+
+function oidcProblems(env: Readonly<Record<string, string | undefined>>): string[] {
+  const issuer = env['ICHOR_OIDC_ISSUER'];
+  const needed = ['ICHOR_OIDC_CLIENT_ID', 'ICHOR_OIDC_CLIENT_SECRET', 'ICHOR_OIDC_ROLES', 'ICHOR_PUBLIC_URL'];
+  if (!issuer) {
+    const stray = ['ICHOR_OIDC_CLIENT_ID', 'ICHOR_OIDC_CLIENT_SECRET', 'ICHOR_OIDC_ROLES'].filter((name) => env[name]);
+    return stray.length > 0 ? [`${stray.join(', ')}: set ICHOR_OIDC_ISSUER too`] : [];
+  }
+  const problems = needed.filter((name) => !env[name]).map((name) => `ICHOR_OIDC_ISSUER needs ${name}`);
+  const address = URL.parse(issuer);
+  if (address !== null && address.protocol === 'http:' && !isLoopback(address.hostname))
+    problems.push('ICHOR_OIDC_ISSUER must be https, or a provider on this machine');
+  if (env['ICHOR_SIGN_IN'] === 'off') problems.push('ICHOR_OIDC_ISSUER and ICHOR_SIGN_IN=off exclude each other');
+  return problems;
+}
+
 function queueProblems(queues: unknown): string[] {
   if (!Array.isArray(queues)) return [];
   const unknown = queues.filter((queue) => queue !== 'triage' && queue !== 'delivery');
@@ -284,5 +390,7 @@ function warningsOf(config: Config): string[] {
   if (config.destinations.length === 0) warnings.push('ICHOR_DESTINATIONS is empty: reports and heat maps stay here');
   if (config.tls === null && config.bind !== '127.0.0.1')
     warnings.push('DICOM is not encrypted: set ICHOR_DICOM_TLS_KEY and ICHOR_DICOM_TLS_CERT');
+  if (config.signIn && !isLoopback(config.bind) && !config.publicUrl?.startsWith('https:'))
+    warnings.push('passwords travel unencrypted: put a TLS proxy before the worklist and set ICHOR_PUBLIC_URL');
   return warnings;
 }

@@ -114,6 +114,29 @@ export const ERRORS = {
 
   REQUEST_INVALID: { retryable: false, message: 'The request is not valid: {reason}. The API is described at /.' },
   ROUTE_UNKNOWN: { retryable: false, message: 'There is no {method} {path} here. The API is described at /.' },
+  SIGN_IN_REQUIRED: {
+    retryable: false,
+    message: 'Only people who are signed in see this. Sign in at /sign-in, or send an API token that is valid.',
+  },
+  NOT_ALLOWED: { retryable: false, message: 'This needs the role {roles}, and {name} has the role {role}.' },
+  CROSS_SITE_REFUSED: {
+    retryable: false,
+    message: 'The request did not come from a page of Ichor ({origin}). Open the worklist again and repeat it there.',
+  },
+  HOST_REFUSED: {
+    retryable: false,
+    message:
+      'Without sign-in the worklist answers on this machine only, not as "{host}". Use http://127.0.0.1, or switch ICHOR_SIGN_IN on.',
+  },
+  OIDC_UNAVAILABLE: {
+    retryable: true,
+    message: 'Single sign-on does not answer: {reason}. Try again, or sign in with a user of Ichor.',
+  },
+  OIDC_REFUSED: { retryable: false, message: 'Single sign-on was refused: {reason}. Start again at /sign-in.' },
+  AUDIT_COLLECTOR_AWAY: {
+    retryable: true,
+    message: 'The audit record repository {collector} takes no message: {reason}. Check ICHOR_AUDIT_SYSLOG.',
+  },
   INPUT_UNUSABLE: { retryable: false, message: '{path} cannot be used: {reason}.' },
 
   INTERNAL: { retryable: true, message: 'Unexpected fault: {reason}.' },

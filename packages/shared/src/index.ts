@@ -15,5 +15,6 @@ export * from './log.ts';
 export * from './metrics.ts';
 export * from './queues.ts';
 export * from './reasons.ts';
+export * from './signInSettings.ts';
 export * from './spool.ts';
 export * from './study.ts';

@@ -36,6 +36,9 @@ export const EVENTS = {
   'worklist.listening': 'info',
   'worklist.changes-lost': 'warn',
   'http.failed': 'error',
+  'sign-in.provider-away': 'warn',
+  'audit.collector-away': 'warn',
+  'audit.collector-back': 'info',
   fault: 'error',
 } as const satisfies Record<string, Level>;
 export type EventName = keyof typeof EVENTS;

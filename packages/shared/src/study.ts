@@ -78,6 +78,8 @@ export type StudyDelivery = {
 
 /** A study as `GET /api/studies` and `ichor triage --json` give it. Times are ISO 8601 in UTC or null. */
 export type StudyView = {
+  /** Only for people and tokens that may see patients; null when the study names none. */
+  readonly patient?: { readonly name: string | null; readonly id: string | null } | null;
   readonly studyInstanceUid: string;
   readonly accessionNumber: string | null;
   readonly state: StudyState;

@@ -17,6 +17,7 @@ export function settingRows(env: Env, config: Config | null): string[][] {
 
 function shownValue(name: SettingName, env: Env, config: Config | null): string {
   const given = env[name];
+  if (given && name.endsWith('_SECRET')) return '***';
   if (given) return maskSecrets(config !== null && isPath(name) ? effectivePath(name, config) : given);
   if (name === 'ICHOR_DATABASE_URL') return '(embedded, under ICHOR_DATA_DIR)';
   if (name === 'ICHOR_QUEUE_URL') return '(the database)';
