@@ -17,6 +17,7 @@ export function bundlesSection({ bundles, comparisons }: Evaluation): Html {
 
 function sideBySide(bundles: readonly BundleFigures[]): Html {
   const rows: [string, (bundle: BundleFigures) => Html | string][] = [
+    ['Trained on', ({ trainedOn }) => trainedOn.join('; ')],
     ['Analysed', ({ coverage }) => share(coverage.analysed, coverage.studies)],
     ['Time per study, median', ({ time }) => seconds(time.medianMs)],
     ...LEVELS.flatMap((level): [string, (bundle: BundleFigures) => Html | string][] =>
@@ -38,7 +39,7 @@ function sideBySide(bundles: readonly BundleFigures[]): Html {
       ({ scan, thresholds }) => figure(scan.classes.any.decisions[thresholds.default]!.specificity),
     ],
   ];
-  return html`<div class="scroll"><table><caption>Each on what it analysed.</caption><thead><tr><td></td>${bundles.map(({ identity }) => html`<th>${bundleName(identity)}</th>`)}</tr></thead><tbody>
+  return html`<div class="scroll"><table><caption>Each on what it analysed. A bundle that was trained on these patients looks better than it is.</caption><thead><tr><td></td>${bundles.map(({ identity }) => html`<th>${bundleName(identity)}</th>`)}</tr></thead><tbody>
 ${rows.map(([name, of]) => html`<tr><th>${name}</th>${bundles.map((bundle) => html`<td>${of(bundle)}</td>`)}</tr>`)}</tbody></table></div>`;
 }
 
