@@ -13,6 +13,8 @@ export type Cli = {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly terminal: Terminal;
   readonly signals: Signals;
+  /** Asks for a secret without showing it; from a pipe its first line. */
+  secret(prompt: string): Promise<string>;
   /** Ends the process at once, whatever is under way. */
   exitNow(code: number): void;
 };

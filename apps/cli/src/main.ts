@@ -1,5 +1,6 @@
 /** The process edge of `ichor`: only this file touches `process`. */
 import { run } from './program.ts';
+import { openSecretReader } from './secret.ts';
 import { openTerminal } from './terminal.ts';
 
 /** `ichor … | head` closes our output early; that is no fault. */
@@ -13,6 +14,7 @@ process.exitCode = await run(process.argv.slice(2), {
   env: process.env,
   terminal: openTerminal(process.stdout, process.stderr, process.env),
   signals: process,
+  secret: openSecretReader(process.stdin, process.stderr),
   exitNow: (code) => process.exit(code),
 });
 

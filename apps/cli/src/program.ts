@@ -2,6 +2,7 @@
 import type { PhantomCommand } from '@ichor/phantom';
 import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { addAccounts } from './accountCommands.ts';
 import type { EvaluateOptions } from './commands/evaluate.ts';
 import type { Cli } from './context.ts';
 import { EXIT, type ExitCode, exitCodeHelp } from './exitCodes.ts';
@@ -53,6 +54,9 @@ function buildProgram(cli: Cli, outcome: Outcome): Command {
   addNetwork(program, cli, outcome);
   addAnalysis(program, cli, outcome);
   addUpkeep(program, cli, outcome);
+  addAccounts(program, cli, wholeNumber, (code) => {
+    outcome.code = code;
+  });
   return program;
 }
 

@@ -77,6 +77,11 @@ export async function disableAccount(database: Database, name: string): Promise<
   await change(database, name, 'UPDATE account SET disabled_at = now() WHERE name = $1 RETURNING account_id', []);
 }
 
+/** The user may sign in again. @throws IchorError INPUT_UNUSABLE for an unknown name */
+export async function enableAccount(database: Database, name: string): Promise<void> {
+  await change(database, name, 'UPDATE account SET disabled_at = NULL WHERE name = $1 RETURNING account_id', []);
+}
+
 /** Ends the sessions of the user. @throws IchorError INPUT_UNUSABLE for an unknown name */
 export async function changeRole(database: Database, name: string, role: Role): Promise<void> {
   await change(database, name, 'UPDATE account SET role = $2 WHERE name = $1 AND issuer IS NULL RETURNING account_id', [
@@ -84,13 +89,13 @@ export async function changeRole(database: Database, name: string, role: Role): 
   ]);
 }
 
-/** Ends every session of the user, and lets a disabled user in again. @throws IchorError INPUT_UNUSABLE */
+/** Ends every session of the user. @throws IchorError INPUT_UNUSABLE */
 export async function changePassword(database: Database, name: string, password: string): Promise<void> {
   const hash = await checkedHash(password, localName(name));
   await change(
     database,
     name,
-    'UPDATE account SET password_hash = $2, disabled_at = NULL WHERE name = $1 AND issuer IS NULL RETURNING account_id',
+    'UPDATE account SET password_hash = $2 WHERE name = $1 AND issuer IS NULL RETURNING account_id',
     [hash],
   );
 }

@@ -43,6 +43,7 @@ const EVENTS: Readonly<Record<Act, Event>> = {
   'audit-viewed': { id: ['110101', 'Audit Log Used'], types: [], action: 'R' },
   'user-added': userChanged,
   'user-disabled': userChanged,
+  'user-enabled': userChanged,
   'user-role': { ...userChanged, types: [['110136', 'Security Roles Changed']] },
   'password-changed': userChanged,
   'token-added': userChanged,

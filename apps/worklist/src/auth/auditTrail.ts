@@ -16,6 +16,7 @@ export const ACTS = {
   'audit-viewed': 'read the audit trail',
   'user-added': 'added a user',
   'user-disabled': 'disabled a user',
+  'user-enabled': 'enabled a user',
   'user-role': 'changed the role of a user',
   'password-changed': 'changed a password',
   'token-added': 'added an API token',

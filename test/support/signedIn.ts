@@ -1,0 +1,62 @@
+/** A worklist with sign-in on its own port, its users, and clients that are signed in. */
+import { createLog, type Database, loadConfig, openDatabase, type Role } from '@ichor/shared';
+import { addAccount, startWorklistRole } from '@ichor/worklist';
+import { freePort } from './ichor.ts';
+import { startPostgres } from './postgres.ts';
+import { openWebClient, type WebClient } from './webClient.ts';
+import { openWorkFolder } from './workFolder.ts';
+
+export const PASSWORD = 'correct horse battery staple';
+
+export type SignedInWorklist = {
+  readonly database: Database;
+  readonly url: string;
+  /** Stops the worklist and starts it again on the same port and database. @param env settings to add */
+  restart(env?: Readonly<Record<string, string>>): Promise<void>;
+  addUser(name: string, role: Role): Promise<void>;
+  /** A client that has signed in with {@link PASSWORD}. */
+  signIn(name: string): Promise<WebClient>;
+  stop(): Promise<void>;
+};
+
+/** @param settings beside ICHOR_SIGN_IN=on @param origin of the worklist, for settings that name it */
+export async function startSignedInWorklist(
+  settings: (origin: string) => Readonly<Record<string, string>> = () => ({}),
+): Promise<SignedInWorklist> {
+  const [postgres, folder, port] = [await startPostgres(), await openWorkFolder('sign-in'), await freePort()];
+  const url = `http://127.0.0.1:${port}`;
+  const configWith = (env: Readonly<Record<string, string>>) =>
+    loadConfig({
+      ICHOR_SIGN_IN: 'on',
+      ICHOR_DATABASE_URL: postgres.url,
+      ICHOR_DATA_DIR: folder.path,
+      ICHOR_HTTP_PORT: String(port),
+      ICHOR_LOG_LEVEL: 'silent',
+      ...settings(url),
+      ...env,
+    });
+  const log = createLog({ logLevel: 'silent' }, 'test');
+  const database = await openDatabase(configWith({}), log);
+  let role = await startWorklistRole(configWith({}), log);
+  return {
+    database,
+    url,
+    async restart(env = {}) {
+      await role.close();
+      role = await startWorklistRole(configWith(env), log);
+    },
+    addUser: (name, given) => addAccount(database, { name, role: given, password: PASSWORD }),
+    async signIn(name) {
+      const client = openWebClient(url);
+      const page = await client.submit('/sign-in', { name, password: PASSWORD });
+      if (page.status !== 200) throw new Error(`${name} could not sign in: ${page.status} ${page.text}`);
+      return client;
+    },
+    async stop() {
+      await role.close();
+      await database.close();
+      await postgres.stop();
+      await folder.remove();
+    },
+  };
+}
