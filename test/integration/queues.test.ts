@@ -1,4 +1,5 @@
 /** One suite for both backends of the queues, on real servers. */
+import { type AddressInfo, connect, createServer } from 'node:net';
 import { createLog, IchorError, openQueues, type Queues } from '@ichor/shared';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/ichor.ts';
@@ -144,4 +145,35 @@ describe.each(backends)('queues on %s', (_name, start) => {
     await eventually('the job', async () => done.includes('after'), 60_000);
     await queues.ping();
   });
+});
+
+test('a worker whose first connection fails lets the process go on, and consumes once the server takes it', async () => {
+  const server = await startPostgres();
+  const { hostname, port } = new URL(server.url);
+  let connections = 0;
+  const proxy = createServer((socket) => {
+    const refused = ++connections > 1 && connections < 12;
+    socket.on('error', () => {});
+    if (refused) return void socket.destroy();
+    const upstream = connect(Number(port), hostname);
+    upstream.on('error', () => socket.destroy());
+    socket.pipe(upstream).pipe(socket);
+  });
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve));
+  const url = new URL(server.url);
+  url.port = String((proxy.address() as AddressInfo).port);
+  const queues = await openQueues({ queueUrl: url.href }, { url: url.href }, log);
+  const done: string[] = [];
+  queues.consume('refused', async (_payload, { jobId }) => {
+    done.push(jobId);
+    return null;
+  });
+  const direct = await openQueues({ queueUrl: server.url }, { url: server.url }, log);
+  await direct.add('refused', {}, { jobId: 'one' });
+  await eventually('the job', async () => done.length === 1, 60_000);
+  expect(connections).toBeGreaterThan(11);
+  await queues.close();
+  await direct.close();
+  proxy.close();
+  await server.stop();
 });

@@ -106,27 +106,59 @@ function keepProducers(backend: Backend, lost: (error: Error) => void): Producer
   };
 }
 
-/** Consumes from the moment the backend answers for the first time; after that the worker finds it again by itself. */
+/**
+ * Consumes from the moment the backend answers. A worker finds a lost backend again by itself, except in two cases, in which it
+ * asks again without a pause, for ever, and lets nothing else in the process run: its first connection failed, or every
+ * request fails at once. Such a worker is replaced.
+ */
 function startConsumer(ask: () => Promise<unknown>, makeWorker: () => Worker, lost: (error: Error) => void): Consumer {
+  const stop = Promise.withResolvers<void>();
   let closed = false;
-  const started = (async (): Promise<Worker | null> => {
+  const running = (async (): Promise<void> => {
     while (!closed) {
-      const answered = await ask().then(
-        () => true,
-        () => false,
-      );
-      if (answered && !closed) return makeWorker().on('error', lost);
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS));
+      if (await succeeds(ask())) await consumeUntilBroken(makeWorker(), stop.promise, lost);
+      if (!closed) await Promise.race([stop.promise, new Promise((resolve) => setTimeout(resolve, RETRY_MS))]);
     }
-    return null;
   })();
   return {
     async close() {
       closed = true;
-      await (await started)?.close();
+      stop.resolve();
+      await running;
     },
   };
 }
+
+const FAULTS_PER_SECOND = 20;
+
+async function consumeUntilBroken(worker: Worker, stop: Promise<void>, lost: (error: Error) => void): Promise<void> {
+  const broken = Promise.withResolvers<void>();
+  let closing: Promise<void> | null = null;
+  const close = (): Promise<void> => (closing ??= worker.close());
+  const recent: number[] = [];
+  worker.on('error', (error) => {
+    lost(error);
+    recent.push(performance.now());
+    if (recent.length > FAULTS_PER_SECOND && recent.at(-1)! - recent.shift()! < 1_000) {
+      void close();
+      broken.resolve();
+    }
+  });
+  const silence = new Promise<never>((_, reject) =>
+    setTimeout(() => reject(new Error(`no answer within ${2 * SILENCE_MS} ms`)), 2 * SILENCE_MS).unref(),
+  );
+  if (await succeeds(Promise.race([worker.waitUntilReady(), silence, stop]))) {
+    worker.run().catch(lost);
+    await Promise.race([broken.promise, stop]);
+  }
+  await close().catch(lost);
+}
+
+const succeeds = (work: Promise<unknown>): Promise<boolean> =>
+  work.then(
+    () => true,
+    () => false,
+  );
 
 type BullJob = Parameters<
   ConstructorParameters<typeof Worker>[1] extends infer P
@@ -158,6 +190,7 @@ type Backend = {
 };
 
 const workerOptions = (concurrency: number) => ({
+  autorun: false,
   concurrency,
   lockDuration: LOCK_MS,
   stalledInterval: LOCK_MS,
