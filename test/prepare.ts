@@ -15,6 +15,7 @@ const PEERS: Readonly<Record<string, string>> = {
   storescu: 'dcmtk',
   dciodvfy: 'dicom3tools',
   java: 'default-jre-headless',
+  jing: 'jing',
   gdcmconv: 'libgdcm-tools',
   'redis-server': 'redis-server',
   chromium: 'chromium',

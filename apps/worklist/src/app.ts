@@ -93,9 +93,10 @@ function addApi(app: FastifyInstance, { database, events }: AppParts): void {
 function addPage(app: FastifyInstance, { database }: AppParts): void {
   const query = { states: [], accessionNumber: null, withinHours: PAGE_HOURS, limit: PAGE_ROWS, after: null };
   const send = (reply: FastifyReply, type: string, text: string) => reply.type(`${type}; charset=utf-8`).send(text);
-  app.get('/', async (_request, reply) =>
-    send(reply, 'text/html', renderPage((await listStudies(database, query)).studies)),
-  );
+  app.get('/', async (request, reply) => {
+    await audit(request, 'list-viewed', null);
+    return send(reply, 'text/html', renderPage((await listStudies(database, query)).studies));
+  });
   app.get('/page.css', async (_request, reply) => send(reply, 'text/css', PAGE_CSS));
   app.get('/page.js', async (_request, reply) => send(reply, 'text/javascript', PAGE_JS));
 }

@@ -72,6 +72,11 @@ export async function listAccounts(database: Database): Promise<Account[]> {
   return rows.map(toAccount);
 }
 
+export async function anyAccount(database: Database): Promise<boolean> {
+  const { rows } = await database.pool.query('SELECT EXISTS (SELECT 1 FROM account) AS any');
+  return rows[0].any;
+}
+
 /** Nobody with this name is signed in afterwards. @throws IchorError INPUT_UNUSABLE for an unknown name */
 export async function disableAccount(database: Database, name: string): Promise<void> {
   await change(database, name, 'UPDATE account SET disabled_at = now() WHERE name = $1 RETURNING account_id', []);

@@ -34,15 +34,17 @@ export type SignInPage = {
   readonly returnTo: string;
   readonly name: string;
   readonly problem: string | null;
+  /** Nobody can sign in yet: say how the first one is made. */
+  readonly empty: boolean;
   /** Null: single sign-on is not set up. */
   readonly oidc: { readonly problem: string | null } | null;
 };
 
-export function signInPage({ returnTo, name, problem, oidc }: SignInPage): string {
+export function signInPage({ returnTo, name, problem, empty, oidc }: SignInPage): string {
   const described = problem === null ? '' : ' aria-describedby="problem" aria-invalid="true"';
   return page(
     'Sign in',
-    `${alert(problem)}
+    `${alert(problem)}${empty ? FIRST_USER : ''}
 <form method="post" action="/sign-in">
 <input type="hidden" name="to" value="${escapeHtml(returnTo)}">
 <label for="name">User name</label>
@@ -54,6 +56,9 @@ export function signInPage({ returnTo, name, problem, oidc }: SignInPage): strin
 ${oidc === null ? '' : singleSignOn(oidc.problem, returnTo)}`,
   );
 }
+
+const FIRST_USER =
+  '<p class="notice">There is no user yet. On the machine of the worklist: <code>ichor user add NAME --role administrator</code></p>';
 
 function singleSignOn(problem: string | null, returnTo: string): string {
   if (problem === null)

@@ -43,8 +43,7 @@ async function sendDatagrams({ host, port }: SyslogCollector, messages: readonly
 
 function sendStream({ transport, host, port }: SyslogCollector, messages: readonly Buffer[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket: Socket =
-      transport === 'tls' ? connectTls({ host, port, servername: host }) : connectTcp({ host, port });
+    const socket: Socket = transport === 'tls' ? connectTls({ host, port }) : connectTcp({ host, port });
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
     socket.once('error', reject);
     socket.once('close', () => resolve());
