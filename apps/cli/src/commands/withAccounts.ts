@@ -11,10 +11,19 @@ export type Note = (act: Act, detail: string) => Promise<void>;
 export async function withAccounts(cli: Cli, work: (database: Database, note: Note) => Promise<void>): Promise<void> {
   const config = configOf(cli);
   const database = await openDatabase(config, createLog({ ...config, logLevel: 'error' }, 'accounts'));
-  const who = { actor: userInfo().username, actorKind: 'console', role: null, address: null } as const;
+  const who = { actor: operator(), actorKind: 'console', role: null, address: null } as const;
   const note: Note = (act, detail) =>
     writeAudit(database, { ...who, act, succeeded: true, studyInstanceUid: null, detail }, config.auditSyslog !== null);
   await work(database, note).finally(() => database.close());
+}
+
+/** In a container the user may have a number only. */
+function operator(): string {
+  try {
+    return userInfo().username;
+  } catch {
+    return `uid ${process.getuid?.() ?? 'unknown'}`;
+  }
 }
 
 /** @throws IchorError INPUT_UNUSABLE */
