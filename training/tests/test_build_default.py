@@ -11,8 +11,8 @@ from small_data import small_studies
 
 
 def test_the_build_of_the_default_bundle_runs_from_data_to_bundle(tmp_path):
-    small_studies(10, 14, source="CT-ICH 1.0.0").save(tmp_path / "ct-ich.npz")
-    small_studies(4, 14, seed=1).save(tmp_path / "phantoms.npz")
+    small_studies(10, 4, source="CT-ICH 1.0.0").save(tmp_path / "ct-ich.npz")
+    small_studies(4, 4, seed=1).save(tmp_path / "phantoms.npz")
     plan = {
         "backbone": "tiny_resnext", "seed": 1, "folds": [0],
         "pretrain": [{"steps": 2, "learning_rate": 0.001, "real": 0, "phantom": 4, "side": 96}],
