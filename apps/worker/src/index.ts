@@ -12,6 +12,14 @@ export { redeliver } from './delivery/redeliver.ts';
 export { noFeatureCache } from './featureCache.ts';
 export { verifyBundle } from './inference/bundle.ts';
 export { type Inference, startInference } from './inference/inference.ts';
+export {
+  listNotifications,
+  type NotificationQuery,
+  type NotificationState,
+  type NotificationView,
+  resendNotification,
+} from './notification/rows.ts';
+export { enqueueNotifications } from './notification/runNotification.ts';
 export { drawForPage } from './report/heatmapImage.ts';
 export { writeObjects } from './report/writeObjects.ts';
 export { findDicomFiles } from './volume/findDicomFiles.ts';

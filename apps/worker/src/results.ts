@@ -1,6 +1,15 @@
-/** Findings, flag and delivery rows: one transaction (DESIGN §1, rules 2 and 3). One statement per function. */
-import type { Database, DatabaseClient, DeliveryJob, Destination, TriageJob, TriageResult } from '@ichor/shared';
+/** Findings, flag, delivery and notification rows: one transaction (DESIGN §1, rules 2 and 3). One statement per function. */
+import type {
+  Database,
+  DatabaseClient,
+  DeliveryJob,
+  Destination,
+  NotificationLane,
+  TriageJob,
+  TriageResult,
+} from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
+import { insertNotifications } from './notification/rows.ts';
 import type { FormerReport } from './report/writeObjects.ts';
 
 /** An object on disk that must reach the destinations. `path` is relative to the folder of derived objects. */
@@ -65,6 +74,7 @@ export async function findResult(database: Database, result: TriageResult): Prom
 /**
  * Stores a result, the study's flag and the delivery rows together.
  * @param seen the study as claimed; if another revision came in between, nothing is stored and the job runs again
+ * @param lanes who is told of it
  * @returns the delivery jobs that are now due
  * @throws IchorError STUDY_CHANGED
  */
@@ -74,6 +84,7 @@ export async function saveResult(
   seen: ClaimedStudy,
   result: TriageResult,
   objects: readonly StoredObject[],
+  lanes: readonly NotificationLane[],
 ): Promise<DeliveryJob[]> {
   return database.transaction(async (client) => {
     const study = await lockStudy(client, job.studyInstanceUid);
@@ -82,15 +93,20 @@ export async function saveResult(
     const resultId = await insertResult(client, result, study.revision + 1);
     await insertObjects(client, resultId, objects);
     await insertDeliveries(client, resultId, objects);
-    await showResult(client, job, resultId);
+    await showResult(client, job, resultId, lanes);
     const destinations = new Set(objects.flatMap((object) => object.destinations));
     return [...destinations].map((destination) => ({ resultId, destination }));
   });
 }
 
 /** The study goes (back) to a result that it already has. */
-export async function keepResult(database: Database, job: TriageJob, resultId: number): Promise<void> {
-  await database.transaction((client) => showResult(client, job, resultId));
+export async function keepResult(
+  database: Database,
+  job: TriageJob,
+  resultId: number,
+  lanes: readonly NotificationLane[],
+): Promise<void> {
+  await database.transaction((client) => showResult(client, job, resultId, lanes));
 }
 
 async function lockStudy(client: DatabaseClient, studyInstanceUid: string) {
@@ -164,7 +180,13 @@ async function insertDeliveries(
   );
 }
 
-async function showResult(client: DatabaseClient, job: TriageJob, resultId: number): Promise<void> {
+async function showResult(
+  client: DatabaseClient,
+  job: TriageJob,
+  resultId: number,
+  lanes: readonly NotificationLane[],
+): Promise<void> {
+  await insertNotifications(client, job.studyInstanceUid, resultId, lanes);
   await client.query(
     `UPDATE study SET state = r.state, reason = r.reason, error_code = r.error_code, revision = r.revision, result_id = r.result_id,
                       resulted_at = CASE WHEN study.result_id = r.result_id THEN study.resulted_at ELSE now() END,

@@ -11,6 +11,8 @@ import { asIchorError, deliveryJobId, deliveryQueue, type IchorError, metrics } 
 import { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
 import { databaseFeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
+import { lanesOf } from './notification/lanes.ts';
+import { enqueueNotifications } from './notification/runNotification.ts';
 import { type DerivedObject, writeObjects } from './report/writeObjects.ts';
 import {
   type ClaimedStudy,
@@ -106,10 +108,10 @@ async function conclude(
 ): Promise<void> {
   const { database, log } = context;
   const known = await findResult(database, analysed.result);
-  if (known !== null) return keepResult(database, job, known);
+  if (known !== null) return keepResult(database, job, known, lanesOf(context.config));
   const derived = await writeObjects(analysed, context.config, claimed.report);
   const objects = await storeObjects(context.config, job.studyInstanceUid, derived);
-  const deliveries = await saveResult(database, job, claimed, analysed.result, objects);
+  const deliveries = await saveResult(database, job, claimed, analysed.result, objects, lanesOf(context.config));
   log.event('study.result', {
     studyInstanceUid: job.studyInstanceUid,
     state: analysed.result.state,
@@ -118,6 +120,7 @@ async function conclude(
   metrics.result(analysed.result.state);
   for (const delivery of deliveries)
     await context.queues.add(deliveryQueue(delivery.destination), delivery, { jobId: deliveryJobId(delivery) });
+  await enqueueNotifications(database, context.queues);
 }
 
 /** Writes derived objects durably, before any row names them. */

@@ -14,6 +14,7 @@ import {
 import { enqueueDue } from './delivery/redeliver.ts';
 import { runDelivery } from './delivery/runDelivery.ts';
 import { startInference } from './inference/inference.ts';
+import { startNotification } from './notification/runNotification.ts';
 import { triageStudy } from './triageStudy.ts';
 
 const RECONCILE_EVERY_MS = 15_000;
@@ -30,7 +31,7 @@ type Ground = {
 type Close = () => Promise<void>;
 
 /**
- * Starts triage and delivery as configured (ICHOR_WORKER_QUEUES).
+ * Starts triage, delivery and notification as configured (ICHOR_WORKER_QUEUES).
  * @throws IchorError BUNDLE_INVALID, CONFIG_INVALID, DATABASE_UNAVAILABLE, …
  */
 export async function startWorkerRole(config: Config, log: Log): Promise<{ close(): Promise<void> }> {
@@ -44,6 +45,7 @@ export async function startWorkerRole(config: Config, log: Log): Promise<{ close
   try {
     if (config.workerQueues.includes('triage')) closers.push(await startTriage(ground));
     if (config.workerQueues.includes('delivery')) closers.push(startDelivery(ground));
+    if (config.workerQueues.includes('notification')) closers.push(startNotification(ground));
     log.event('role.started', { queues: config.workerQueues });
     return { close };
   } catch (error) {

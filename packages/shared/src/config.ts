@@ -6,6 +6,7 @@ import { resolve } from 'node:path';
 import { z } from 'zod';
 import { type Destination, parseCallers, parseDestinations } from './aeTitles.ts';
 import { IchorError } from './errors.ts';
+import { type Hl7Destination, parseHl7Destinations, parseWebhooks, type Webhook } from './notificationSettings.ts';
 import { isLoopback, parseCollector, parseOidcRoles, type Role, type SyslogCollector } from './signInSettings.ts';
 
 const integer = (fallback: number, minimum: number, maximum: number) =>
@@ -131,7 +132,10 @@ export const SETTINGS = {
     schema: integer(300_000, 1_000, 3_600_000),
   },
   ICHOR_HEATMAPS: { about: 'write the Grad-CAM series: on or off', schema: choice(['on', 'off'], 'on') },
-  ICHOR_WORKER_QUEUES: { about: 'what this worker does: triage, delivery', schema: list('triage,delivery') },
+  ICHOR_WORKER_QUEUES: {
+    about: 'what this worker does: triage, delivery, notification',
+    schema: list('triage,delivery,notification'),
+  },
   ICHOR_DELIVERY_TTL_MS: {
     about: 'how long an unreachable destination is tried',
     schema: integer(86_400_000, 1_000, 2_592_000_000),
@@ -188,6 +192,28 @@ export const SETTINGS = {
     about: 'audit record repository for DICOM audit messages, udp|tcp|tls://host:port',
     schema: parsed(parseCollector),
   },
+  ICHOR_HL7_DESTINATIONS: {
+    about: 'HL7 v2 receivers of results (MLLP), host:port[?tls=on&ca=…&app=…&facility=…],…',
+    schema: parsed(parseHl7Destinations),
+  },
+  ICHOR_WEBHOOKS: {
+    about: 'addresses that get each result as signed JSON, https://…,…',
+    schema: parsed(parseWebhooks),
+  },
+  ICHOR_WEBHOOK_SECRET: {
+    about: 'key of Ichor-Signature, at least 16 characters',
+    schema: z.string().min(16, 'must have at least 16 characters').optional(),
+  },
+  ICHOR_MAIL_URL: {
+    about: 'mail server for positive studies, smtp[s]://[user:password@]host[:port]',
+    schema: url(['smtp', 'smtps']),
+  },
+  ICHOR_MAIL_FROM: { about: 'sender of mail', schema: z.string().optional() },
+  ICHOR_MAIL_TO: { about: 'who gets mail, address,…', schema: list('') },
+  ICHOR_NOTIFICATION_TIMEOUT_MS: {
+    about: 'an HL7 receiver, webhook or mail server must answer within this time',
+    schema: integer(15_000, 100, 120_000),
+  },
   ICHOR_LOG_LEVEL: {
     about: 'trace, debug, info, warn, error or silent',
     schema: choice(['trace', 'debug', 'info', 'warn', 'error', 'silent'], 'info'),
@@ -237,8 +263,16 @@ export type Config = {
   readonly sessionMaxMs: number;
   readonly oidc: OidcSettings | null;
   readonly auditSyslog: SyslogCollector | null;
+  readonly hl7Destinations: readonly Hl7Destination[];
+  readonly webhooks: readonly Webhook[];
+  readonly webhookSecret: string | null;
+  readonly mail: MailSettings | null;
+  readonly notificationTimeoutMs: number;
   readonly logLevel: 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'silent';
 };
+
+/** Mail for positive studies, one message per address of `to`. */
+export type MailSettings = { readonly url: string; readonly from: string; readonly to: readonly string[] };
 
 /** OpenID Connect; `roles` maps groups of `roleClaim` to roles. */
 export type OidcSettings = {
@@ -266,7 +300,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     else problems.push(...result.error.issues.map((issue) => `${name} ${issue.message}`));
   }
   problems.push(...unknownNames(env), ...tlsProblems(env), ...queueProblems(raw['ICHOR_WORKER_QUEUES']));
-  problems.push(...signInProblems(env), ...oidcProblems(env));
+  problems.push(...signInProblems(env), ...oidcProblems(env), ...notificationProblems(env));
   if (problems.length > 0) return { config: null, problems, warnings: [] };
   const config = toConfig(raw as Raw);
   return { config, problems, warnings: warningsOf(config) };
@@ -324,6 +358,14 @@ function toConfig(raw: Raw): Config {
     sessionMaxMs: raw.ICHOR_SESSION_MAX_MINUTES * 60_000,
     oidc: oidcOf(raw),
     auditSyslog: raw.ICHOR_AUDIT_SYSLOG,
+    hl7Destinations: raw.ICHOR_HL7_DESTINATIONS,
+    webhooks: raw.ICHOR_WEBHOOKS,
+    webhookSecret: raw.ICHOR_WEBHOOK_SECRET ?? null,
+    mail:
+      raw.ICHOR_MAIL_URL === undefined || raw.ICHOR_MAIL_FROM === undefined
+        ? null
+        : { url: raw.ICHOR_MAIL_URL, from: raw.ICHOR_MAIL_FROM, to: raw.ICHOR_MAIL_TO },
+    notificationTimeoutMs: raw.ICHOR_NOTIFICATION_TIMEOUT_MS,
     logLevel: raw.ICHOR_LOG_LEVEL,
   });
 }
@@ -380,8 +422,21 @@ function oidcProblems(env: Readonly<Record<string, string | undefined>>): string
 
 function queueProblems(queues: unknown): string[] {
   if (!Array.isArray(queues)) return [];
-  const unknown = queues.filter((queue) => queue !== 'triage' && queue !== 'delivery');
-  return unknown.length > 0 || queues.length === 0 ? ['ICHOR_WORKER_QUEUES must name triage, delivery or both'] : [];
+  const unknown = queues.filter((queue) => !['triage', 'delivery', 'notification'].includes(queue));
+  return unknown.length > 0 || queues.length === 0
+    ? ['ICHOR_WORKER_QUEUES must name triage, delivery, notification, or several of them']
+    : [];
+}
+
+function notificationProblems(env: Readonly<Record<string, string | undefined>>): string[] {
+  const problems: string[] = [];
+  if (env['ICHOR_WEBHOOKS'] && !env['ICHOR_WEBHOOK_SECRET'])
+    problems.push('ICHOR_WEBHOOKS needs ICHOR_WEBHOOK_SECRET: receivers check the signature with it');
+  const mail = ['ICHOR_MAIL_URL', 'ICHOR_MAIL_FROM', 'ICHOR_MAIL_TO'];
+  const missing = mail.filter((name) => !env[name]);
+  if (missing.length > 0 && missing.length < mail.length)
+    problems.push(`${mail.join(', ')} must be set together; ${missing.join(', ')} is missing`);
+  return problems;
 }
 
 function warningsOf(config: Config): string[] {
@@ -392,5 +447,10 @@ function warningsOf(config: Config): string[] {
     warnings.push('DICOM is not encrypted: set ICHOR_DICOM_TLS_KEY and ICHOR_DICOM_TLS_CERT');
   if (config.signIn && !isLoopback(config.bind) && !config.publicUrl?.startsWith('https:'))
     warnings.push('passwords travel unencrypted: put a TLS proxy before the worklist and set ICHOR_PUBLIC_URL');
+  for (const { name, host, tls } of config.hl7Destinations)
+    if (!tls && !isLoopback(host))
+      warnings.push(`HL7 messages to ${name} carry patient data unencrypted: add ?tls=on where the receiver can`);
+  if (config.mail !== null && config.publicUrl === null)
+    warnings.push('ICHOR_PUBLIC_URL is not set: mail has no link to the study');
   return warnings;
 }

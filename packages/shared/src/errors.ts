@@ -112,6 +112,24 @@ export const ERRORS = {
     message: '{destination} did not take {sopInstanceUid} within {ttlMs} ms: {reason}. Re-send with `ichor redeliver`.',
   },
 
+  NOTIFICATION_UNREACHABLE: {
+    retryable: true,
+    message: '{destination} cannot be reached: {reason}. Check its address, and that it runs.',
+  },
+  NOTIFICATION_UNANSWERED: {
+    retryable: true,
+    message: '{destination} gave no usable answer: {reason}. The same message is sent again.',
+  },
+  NOTIFICATION_DEFERRED: { retryable: true, message: '{destination} did not take the message for now: {reason}.' },
+  NOTIFICATION_REFUSED: {
+    retryable: false,
+    message: '{destination} refused the message: {reason}. Repair that, then `ichor notifications --resend ID`.',
+  },
+  NOTIFICATION_EXPIRED: {
+    retryable: false,
+    message: '{destination} took no message within {ttlMs} ms. Re-send with `ichor notifications --resend all`.',
+  },
+
   REQUEST_INVALID: { retryable: false, message: 'The request is not valid: {reason}. The API is described at /.' },
   ROUTE_UNKNOWN: { retryable: false, message: 'There is no {method} {path} here. The API is described at /.' },
   SIGN_IN_REQUIRED: {

@@ -13,6 +13,7 @@ export * from './incidents.ts';
 export * from './jobs.ts';
 export * from './log.ts';
 export * from './metrics.ts';
+export * from './notificationSettings.ts';
 export * from './queues.ts';
 export * from './reasons.ts';
 export * from './signInSettings.ts';

@@ -36,6 +36,11 @@ const deliveries = new Counter({
   help: 'Objects by destination and outcome',
   labelNames: ['destination', 'outcome'],
 });
+const notifications = new Counter({
+  name: 'ichor_notifications_total',
+  help: 'HL7 messages, webhooks and mail by outcome of an attempt',
+  labelNames: ['kind', 'outcome'],
+});
 
 export const metrics = {
   association: (outcome: 'accepted' | 'rejected' | 'aborted') => associations.inc({ outcome }),
@@ -47,6 +52,7 @@ export const metrics = {
   timeToFlag: (seconds: number) => flagSeconds.observe(seconds),
   delivery: (destination: string, outcome: 'stored' | 'committed' | 'postponed' | 'dead') =>
     deliveries.inc({ destination, outcome }),
+  notification: (kind: string, outcome: 'delivered' | 'postponed' | 'dead') => notifications.inc({ kind, outcome }),
 };
 
 /** The exposition format, and its content type. */

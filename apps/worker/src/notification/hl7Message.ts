@@ -1,0 +1,187 @@
+/**
+ * A result as an HL7 v2.5.1 message ORU^R01 (HL7 v2.5.1 chapters 2, 3, 4 and 7), without Z segments. Pure.
+ *
+ *   MSH, PID, OBR, NTE…, OBX (Study Instance UID), OBX (outcome), OBX × 2 for each finding (presence, score), OBX × 2 (algorithm)
+ *
+ * OBR-25 (table 0123) is P, preliminary; C for a correction of what this receiver was told before; I, no result available, for
+ * a study that was not analysed. There OBX-11 (table 0085) is X for every finding, so that values of a former revision are
+ * withdrawn. F, final, is never sent: a radiologist's report is what is final.
+ */
+import type { Code, FindingClass, Hl7Destination } from '@ichor/shared';
+import { CODES, FINDING_CLASSES, FINDING_CODES, FINDING_NAMES } from '@ichor/shared';
+import { LIMITATIONS } from '../report/measurementReport.ts';
+import type { Content } from './content.ts';
+
+export type Hl7Envelope = Pick<Hl7Destination, 'app' | 'facility'> & {
+  /** MSH-10, at most 20 characters. */
+  readonly controlId: string;
+  readonly createdAt: Date;
+  readonly correction: boolean;
+};
+
+/** Segments end with a carriage return; fields that are empty at the end of a segment are left out. */
+export function writeOru(content: Content, envelope: Hl7Envelope): string {
+  const segments = [header(envelope), patient(content), order(content, envelope), ...notes(content)];
+  return [...segments, ...observations(content, envelope)].map((segment) => `${segment}\r`).join('');
+}
+
+const DELIMITERS: Readonly<Record<string, string>> = {
+  '\\': '\\E\\',
+  '|': '\\F\\',
+  '^': '\\S\\',
+  '&': '\\T\\',
+  '~': '\\R\\',
+};
+
+/** Text as the value of a component (HL7 v2.5.1 §2.7): delimiters escaped, control characters as hexadecimal. */
+export const escaped = (text: string): string =>
+  text.replace(
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: they would break the framing
+    /[\\|^&~\x00-\x1f\x7f]/g,
+    (one) => DELIMITERS[one] ?? `\\X${one.charCodeAt(0).toString(16).toUpperCase().padStart(2, '0')}\\`,
+  );
+
+/** Joins fields; `fields[0]` is the name of the segment. */
+const segment = (...fields: readonly (string | number | null)[]): string =>
+  fields
+    .map((field) => field ?? '')
+    .join('|')
+    .replace(/\|+$/, '');
+const components = (...parts: readonly (string | null)[]): string =>
+  parts
+    .map((part) => escaped(part ?? ''))
+    .join('^')
+    .replace(/\^+$/, '');
+const blank = (count: number): string[] => Array<string>(count).fill('');
+/** DTM in UTC. */
+const time = (at: Date): string => `${at.toISOString().replace(/[-:T]|\..*$/g, '')}+0000`;
+
+function header({ app, facility, controlId, createdAt }: Hl7Envelope): string {
+  const message = [...blank(1), 'ORU^R01^ORU_R01', controlId, 'P', '2.5.1', ...blank(5), 'UNICODE UTF-8'];
+  return segment('MSH', '^~\\&', 'ICHOR', '', escaped(app), escaped(facility), time(createdAt), ...message);
+}
+
+function patient({ patient: { id, name } }: Content): string {
+  return segment('PID', 1, '', components(id), '', personName(name));
+}
+
+/**
+ * A DICOM person name (PS3.5 §6.2.1) as XPN: up to three groups, alphabetic, ideographic and phonetic, as repetitions; prefix and
+ * suffix change places. XPN-8 names the group where there are several.
+ */
+export function personName(name: string | null): string {
+  const groups = (name ?? '').split('=').slice(0, 3);
+  const several = groups.filter((group) => group.replaceAll('^', '') !== '').length > 1;
+  return groups
+    .map((group, index) => {
+      const [family = '', given = '', middle = '', prefix = '', suffix = ''] = group
+        .split('^')
+        .map((part) => part.trim());
+      const representation = several ? 'AIP'[index]! : '';
+      if (family + given + middle + prefix + suffix === '') return '';
+      return components(family, given, middle, suffix, prefix, '', '', representation);
+    })
+    .filter(Boolean)
+    .join('~');
+}
+
+const available = ({ study }: Content): boolean => study.findings !== null;
+
+function order(content: Content, { correction }: Hl7Envelope): string {
+  const { study, studyDate, resultAt } = content;
+  const accession = escaped(study.accessionNumber ?? '');
+  const observed = /^\d{8}$/.test(studyDate ?? '') ? studyDate : '';
+  const status = available(content) ? (correction ? 'C' : 'P') : 'I';
+  return segment(
+    ...['OBR', 1, '', accession, coded(CODES.ct), '', '', observed],
+    ...blank(10),
+    ...[accession, '', '', '', time(resultAt), '', 'CT', status],
+  );
+}
+
+function notes(content: Content): string[] {
+  const { reason, error } = content.study;
+  const why =
+    reason === null
+      ? error && `Analysis failed: ${error}.`
+      : [reason.sentence, reason.detail].filter(Boolean).join(' ');
+  return [why && `Not analysed. ${why}`, LIMITATIONS]
+    .filter((text): text is string => Boolean(text))
+    .map((text, index) => segment('NTE', index + 1, 'L', escaped(text)));
+}
+
+type Observation = {
+  readonly type: 'ST' | 'CWE' | 'NM';
+  readonly code: string;
+  readonly subId?: number;
+  readonly value: string;
+  readonly units?: string;
+  readonly range?: string;
+  readonly flag?: 'A' | 'N';
+  /** When it is not that of the message. */
+  readonly status?: 'O' | 'X';
+};
+
+function observations(content: Content, { correction }: Hl7Envelope): string[] {
+  const { study, resultAt } = content;
+  const status = correction ? 'C' : 'P';
+  const all: Observation[] = [
+    { type: 'ST', code: coded(DICOM_STUDY), value: escaped(study.studyInstanceUid), status: 'O' },
+    outcome(content),
+    ...IN_ORDER.flatMap((name, index) => finding(content, name, index + 1)),
+    { type: 'ST', code: coded(CODES.algorithmName), value: escaped(study.model?.name ?? '') },
+    { type: 'ST', code: coded(CODES.algorithmVersion), value: escaped(study.model?.version ?? '') },
+  ];
+  return all.map((one, index) =>
+    segment(
+      ...['OBX', index + 1, one.type, one.code, one.subId ?? '', one.value, one.units ?? '', one.range ?? ''],
+      ...[one.flag ?? '', '', '', one.status ?? status, '', '', time(resultAt)],
+    ),
+  );
+}
+
+/** PS3.16: what IHE's radiology profiles name the Study Instance UID with. */
+const DICOM_STUDY: Code = { value: '113014', scheme: 'DCM', meaning: 'DICOM Study', source: 'PS3.16' };
+const IN_ORDER: readonly FindingClass[] = ['any', ...FINDING_CLASSES.filter((name) => name !== 'any')];
+const OUTCOMES: Readonly<Record<string, string>> = {
+  flagged: 'Suspected intracranial hemorrhage',
+  clear: 'No intracranial hemorrhage suspected by the algorithm',
+  'not-analysed': 'Not analysed',
+  failed: 'Analysis failed',
+};
+
+/** Flagged, clear, or not analysed with the code of the reason; only a result is normal or abnormal. */
+function outcome({ study }: Content): Observation {
+  const why = study.reason === null ? study.error : study.reason.code;
+  const detail = why === null ? [] : [why, study.reason?.sentence ?? 'Analysis failed', '99ICHOR'];
+  return {
+    type: 'CWE',
+    code: components('ICH-TRIAGE', 'Intracranial hemorrhage triage', '99ICHOR'),
+    value: components(study.state, OUTCOMES[study.state] ?? '', '99ICHOR', ...detail),
+    ...(study.findings !== null && { flag: study.state === 'flagged' ? 'A' : 'N' }),
+  };
+}
+
+/** Presence and score; the score's range is what counts as absent. */
+function finding({ study }: Content, name: FindingClass, subId: number): Observation[] {
+  const local = `ICH-${name.toUpperCase()}`;
+  const presence = components(local, FINDING_NAMES[name], '99ICHOR', ...triplet(FINDING_CODES[name].finding));
+  const score = components(`${local}-SCORE`, `${FINDING_NAMES[name]}, score`, '99ICHOR', ...triplet(CODES.certainty));
+  const found = study.findings?.[name];
+  if (found === undefined)
+    return [
+      { type: 'CWE', code: presence, subId, value: '', status: 'X' },
+      { type: 'NM', code: score, subId, value: '', status: 'X' },
+    ];
+  const flag = found.present ? 'A' : 'N';
+  const range = `<${number(found.threshold)}`;
+  return [
+    { type: 'CWE', code: presence, subId, value: coded(found.present ? CODES.present : CODES.absent), flag },
+    { type: 'NM', code: score, subId, value: number(found.score), units: '1^no units^UCUM', range, flag },
+  ];
+}
+
+const triplet = ({ value, meaning, scheme }: Code): [string, string, string] => [value, meaning, scheme];
+const coded = (code: Code): string => components(...triplet(code));
+/** NM takes no exponent. */
+const number = (value: number): string => value.toFixed(4).replace(/\.?0+$/, '');

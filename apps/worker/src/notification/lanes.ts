@@ -1,0 +1,48 @@
+/** Which destinations the configuration names, and how one of them is told. */
+import type { Config, NotificationLane } from '@ichor/shared';
+import { IchorError } from '@ichor/shared';
+import type { Content } from './content.ts';
+import { writeOru } from './hl7Message.ts';
+import { sendMail, writeLetter } from './mail.ts';
+import { sendHl7 } from './mllpClient.ts';
+import type { Claimed } from './rows.ts';
+import { postWebhook } from './webhook.ts';
+
+export type NotificationSettings = Pick<
+  Config,
+  'hl7Destinations' | 'webhooks' | 'webhookSecret' | 'mail' | 'publicUrl' | 'notificationTimeoutMs'
+>;
+
+export function lanesOf(config: Pick<Config, 'hl7Destinations' | 'webhooks' | 'mail'>): NotificationLane[] {
+  return [
+    ...config.hl7Destinations.map(({ name }) => ({ kind: 'hl7' as const, destination: name })),
+    ...config.webhooks.map(({ name }) => ({ kind: 'webhook' as const, destination: name })),
+    ...(config.mail?.to ?? []).map((address) => ({ kind: 'mail' as const, destination: address })),
+  ];
+}
+
+/** Sends one notification. @throws IchorError NOTIFICATION_UNREACHABLE, …_UNANSWERED, …_DEFERRED, …_REFUSED */
+export async function send(
+  config: NotificationSettings,
+  { kind, destination }: NotificationLane,
+  { controlId, createdAt, correction }: Claimed,
+  content: Content,
+): Promise<void> {
+  const timeoutMs = config.notificationTimeoutMs;
+  if (kind === 'hl7') {
+    const receiver = config.hl7Destinations.find(({ name }) => name === destination) ?? gone(destination);
+    const message = writeOru(content, { ...receiver, controlId, createdAt, correction });
+    return sendHl7(receiver, message, controlId, timeoutMs);
+  }
+  if (kind === 'webhook') {
+    const webhook = config.webhooks.find(({ name }) => name === destination) ?? gone(destination);
+    const event = { eventId: controlId, type: 'study.result', study: content.study } as const;
+    return postWebhook(webhook, config.webhookSecret ?? gone(destination), event, timeoutMs);
+  }
+  const letter = writeLetter(content.study, config.publicUrl);
+  return sendMail(config.mail ?? gone(destination), destination, letter, controlId, timeoutMs);
+}
+
+function gone(destination: string): never {
+  throw new IchorError('NOTIFICATION_UNREACHABLE', { destination, reason: 'it is not configured any more' });
+}

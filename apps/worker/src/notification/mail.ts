@@ -1,0 +1,72 @@
+/** Mail for a positive study (sole importer of nodemailer): what was found and a link, nothing that names the patient. */
+import type { MailSettings, StudyView } from '@ichor/shared';
+import { FINDING_CLASSES, FINDING_NAMES, IchorError, reasonOf } from '@ichor/shared';
+import { createTransport } from 'nodemailer';
+import { LIMITATIONS } from '../report/measurementReport.ts';
+import { Refusal } from './refusal.ts';
+
+export type Letter = { readonly subject: string; readonly text: string };
+
+/** Finding classes, scores and the link only: no patient, no accession number, no date of the study. */
+export function writeLetter(study: StudyView, publicUrl: string | null): Letter {
+  const present = FINDING_CLASSES.filter((name) => study.findings?.[name].present);
+  const lines = present.map((name) => `- ${FINDING_NAMES[name]}: score ${study.findings![name].score.toFixed(2)}`);
+  const where =
+    publicUrl === null ? 'Open the worklist of Ichor to see it.' : `${publicUrl}/studies/${study.studyInstanceUid}`;
+  return {
+    subject: 'Ichor: suspected intracranial hemorrhage (not for diagnostic use)',
+    text: ['A head CT was flagged:', ...lines, '', where, '', `NOT FOR DIAGNOSTIC USE. ${LIMITATIONS}`, ''].join('\n'),
+  };
+}
+
+/**
+ * One message to one address. @param controlId becomes the Message-ID, the same on every attempt
+ * @throws IchorError NOTIFICATION_UNREACHABLE, NOTIFICATION_DEFERRED, NOTIFICATION_REFUSED, NOTIFICATION_UNANSWERED
+ */
+export async function sendMail(
+  { url, from }: MailSettings,
+  to: string,
+  { subject, text }: Letter,
+  controlId: string,
+  timeoutMs: number,
+): Promise<void> {
+  const timeouts = { connectionTimeout: timeoutMs, greetingTimeout: timeoutMs, socketTimeout: timeoutMs };
+  const server = new URL(url);
+  const transport = createTransport({
+    host: server.hostname,
+    port: Number(server.port) || (server.protocol === 'smtps:' ? 465 : 587),
+    secure: server.protocol === 'smtps:',
+    ...(server.username !== '' && {
+      auth: { user: decodeURIComponent(server.username), pass: decodeURIComponent(server.password) },
+    }),
+    ...timeouts,
+    disableFileAccess: true,
+    disableUrlAccess: true,
+  });
+  try {
+    await transport.sendMail({ from, to, subject, text, messageId: `<${controlId}@ichor>`, priority: 'high' });
+  } catch (error) {
+    throw errorOf(to, error as SmtpError);
+  } finally {
+    transport.close();
+  }
+}
+
+type SmtpError = Error & { readonly code?: string; readonly responseCode?: number };
+
+/** RFC 5321 §4.2.1: 4yz may be tried again, 5yz not. A server that lets nobody in is one that cannot be reached. */
+function errorOf(destination: string, error: SmtpError): IchorError {
+  const { code = '', responseCode } = error;
+  if (code === 'EENVELOPE' || code === 'EMESSAGE') {
+    const refused = responseCode === undefined || responseCode >= 500;
+    const facts = { destination, reason: `its mail server answered ${responseCode ?? 'that the address is invalid'}` };
+    return new Refusal(refused ? 'NOTIFICATION_REFUSED' : 'NOTIFICATION_DEFERRED', facts, { peerText: error.message });
+  }
+  return new IchorError(
+    'NOTIFICATION_UNREACHABLE',
+    { destination, reason: `${code} ${firstLine(error)}`.trim() },
+    error,
+  );
+}
+
+const firstLine = (error: Error): string => reasonOf(error).split('\n')[0]!;

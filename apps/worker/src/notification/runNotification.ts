@@ -1,0 +1,167 @@
+/**
+ * ★ Notification: rows of the outbox, one lane per destination, each with a queue and a consumer of its own.
+ *
+ *   pending → delivered   the receiver took it: ACK AA or CA, HTTP 2xx, mail accepted
+ *   pending → pending     not now (AE, 5xx, no answer): this row waits, the others of the lane go on;
+ *                         unreachable, or told to wait: the whole lane waits, for at most 30 s unless told otherwise
+ *   pending → dead        refused for good (AR, CR, other 4xx, SMTP 5yz), or its time to live is over;
+ *                         `ichor notifications --resend` makes it pending again
+ *
+ * A job only wakes its lane. What is sent next is decided by the rows: positive studies first, one study in order. A lane that
+ * works again after several faults tries at once what it refused meanwhile. A row that was sent and whose outcome could not be
+ * noted is sent again with the same control ID once its claim ran out.
+ */
+import type { Config, Database, Incidents, Log, NotificationJob, NotificationLane, Queues } from '@ichor/shared';
+import {
+  asIchorError,
+  IchorError,
+  metrics,
+  NotificationJob as NotificationJobSchema,
+  notificationJobId,
+  notificationQueue,
+  reasonOf,
+} from '@ichor/shared';
+import { readContent } from './content.ts';
+import { lanesOf, send } from './lanes.ts';
+import { Refusal } from './refusal.ts';
+import {
+  type Claimed,
+  claim,
+  clearFaults,
+  dueNotifications,
+  expire,
+  hurry,
+  markDead,
+  markDelivered,
+  noteFault,
+  pauseLane,
+  postpone,
+  waitMs,
+} from './rows.ts';
+
+export type NotificationContext = {
+  readonly config: Config;
+  readonly log: Log;
+  readonly database: Database;
+  readonly queues: Queues;
+  readonly incidents: Incidents;
+};
+
+const LOOK_EVERY_MS = 15_000;
+const LONGEST_PAUSE_MS = 900_000;
+const LONGEST_LANE_PAUSE_MS = 30_000;
+const SHORTEST_WAIT_MS = 200;
+/** After so many faults in a row the receiver was ill, not the message. */
+const ILL = 2;
+
+/** A queue and a consumer for each destination, and a look for rows that have no job. @returns what stops it */
+export function startNotification(context: NotificationContext): () => Promise<void> {
+  const consumers = lanesOf(context.config).map((lane) =>
+    context.queues.consume(notificationQueue(lane), (payload) =>
+      runNotification(context, lane, NotificationJobSchema.parse(payload)),
+    ),
+  );
+  let looking: Promise<void> = Promise.resolve();
+  const look = (): void => {
+    looking = expireOverdue(context)
+      .then(() => enqueueNotifications(context.database, context.queues))
+      .catch((error: unknown) => context.log.event('queue.lost', { reason: reasonOf(error) }));
+  };
+  look();
+  const timer = setInterval(look, LOOK_EVERY_MS);
+  return async () => {
+    clearInterval(timer);
+    await looking;
+    await Promise.all(consumers.map((consumer) => consumer.close()));
+  };
+}
+
+/** A job for every row that is due. @throws IchorError QUEUE_UNAVAILABLE, DATABASE_UNAVAILABLE */
+export async function enqueueNotifications(database: Database, queues: Queues): Promise<void> {
+  for (const due of await dueNotifications(database))
+    await queues.add(notificationQueue(due), { notificationId: due.notificationId }, { jobId: notificationJobId(due) });
+}
+
+/** Sends everything that is due on the lane. @returns when the row of the job is to be looked at again */
+export async function runNotification(
+  context: NotificationContext,
+  lane: NotificationLane,
+  job: NotificationJob,
+): Promise<{ readonly againInMs: number } | null> {
+  const claimMs = 2 * context.config.notificationTimeoutMs + 60_000;
+  for (;;) {
+    const claimed = await claim(context.database, lane, claimMs);
+    if (claimed === null) break;
+    await sendOne(context, lane, claimed);
+  }
+  const left = await waitMs(context.database, job);
+  return left === null ? null : { againInMs: Math.max(SHORTEST_WAIT_MS, Math.ceil(left)) };
+}
+
+async function sendOne(context: NotificationContext, lane: NotificationLane, claimed: Claimed): Promise<void> {
+  const content = await readContent(context.database, claimed.resultId);
+  const error = await send(context.config, lane, claimed, content).then(() => null, asIchorError);
+  if (error === null) await delivered(context, lane, claimed);
+  else if (error.retryable) await later(context, lane, claimed, error);
+  else await dead(context, lane, claimed, error);
+}
+
+async function delivered({ database, log }: NotificationContext, lane: NotificationLane, claimed: Claimed) {
+  await markDelivered(database, claimed);
+  if ((await clearFaults(database, lane)) >= ILL) await hurry(database, lane);
+  metrics.notification(lane.kind, 'delivered');
+  log.event('notification.delivered', facts(lane, claimed));
+}
+
+/** Pauses the lane when nothing can go there, else the row. */
+async function later(context: NotificationContext, lane: NotificationLane, claimed: Claimed, error: IchorError) {
+  const { config, database, log } = context;
+  const asked = error instanceof Refusal ? (error.detail.retryAfterMs ?? null) : null;
+  const whole = error.code === 'NOTIFICATION_UNREACHABLE' || asked !== null;
+  const rowPauseMs = whole ? 0 : pauseMs(config.deliveryBackoffMs, claimed.attempts, LONGEST_PAUSE_MS);
+  const faults = await noteFault(database, lane);
+  const laneMs = pauseMs(config.deliveryBackoffMs, faults - 1, LONGEST_LANE_PAUSE_MS);
+  if (whole) await pauseLane(database, lane, Math.min(LONGEST_PAUSE_MS, Math.max(asked ?? 0, laneMs)));
+  await postpone(database, claimed, told(error), rowPauseMs);
+  metrics.notification(lane.kind, 'postponed');
+  log.event('notification.postponed', { ...facts(lane, claimed), code: error.code });
+  await expireOverdue(context);
+}
+
+async function dead(
+  { database, log, incidents }: NotificationContext,
+  lane: NotificationLane,
+  claimed: Claimed,
+  error: IchorError,
+) {
+  await markDead(database, claimed, told(error));
+  metrics.notification(lane.kind, 'dead');
+  log.event('notification.dead', { ...facts(lane, claimed), code: error.code });
+  incidents.record({ code: error.code, message: error.message, studyInstanceUid: claimed.studyInstanceUid });
+}
+
+async function expireOverdue({ config, database, log, incidents }: NotificationContext): Promise<void> {
+  const ttlMs = config.deliveryTtlMs;
+  const note = `Given up after ${ttlMs} ms.`;
+  for (const { kind, destination, studyInstanceUid } of await expire(database, lanesOf(config), ttlMs, note)) {
+    const error = new IchorError('NOTIFICATION_EXPIRED', { destination, ttlMs });
+    metrics.notification(kind, 'dead');
+    log.event('notification.dead', { kind, destination, studyInstanceUid, code: error.code });
+    incidents.record({ code: error.code, message: error.message, studyInstanceUid });
+  }
+}
+
+const MOST_CHARACTERS = 300;
+/** The message, and what the receiver said, for the row only. */
+function told(error: IchorError): string {
+  const words = error instanceof Refusal ? error.detail.peerText : undefined;
+  return words ? `${error.message} Its words: ${words.replaceAll('\0', '').slice(0, MOST_CHARACTERS)}` : error.message;
+}
+const facts = ({ kind, destination }: NotificationLane, { studyInstanceUid, controlId }: Claimed) => ({
+  kind,
+  destination,
+  studyInstanceUid,
+  controlId,
+});
+const pauseMs = (firstMs: number, attempts: number, longestMs: number): number =>
+  Math.min(longestMs, firstMs * 2 ** Math.min(20, attempts));

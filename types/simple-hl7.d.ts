@@ -1,0 +1,15 @@
+/** What the tests use of simple-hl7 3.3, which has no types. */
+declare module 'simple-hl7' {
+  type Field = { toString(): string };
+  type Segment = { readonly name: string; readonly fields: readonly Field[] };
+  type Message = { readonly segments: readonly Segment[] };
+  type Request = { readonly msg: Message };
+  type Response = { end(): void };
+  type Application = {
+    use(handler: (request: Request, response: Response, next: () => void) => void): void;
+    start(port: number): void;
+    stop(): void;
+  };
+  const simpleHl7: { tcp(): Application; Parser: new () => { parse(text: string): Message } };
+  export default simpleHl7;
+}
