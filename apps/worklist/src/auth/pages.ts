@@ -159,5 +159,5 @@ a { color: var(--act); } :focus-visible { outline: 3px solid var(--act); outline
 dl { display: grid; grid-template-columns: auto 1fr; gap: .2rem 1rem; } dt { color: var(--soft); } dd { margin: 0; }
 .filter { display: flex; flex-wrap: wrap; gap: .6rem; align-items: end; } .filter label { margin: 0; align-self: center; } .filter input { width: auto; flex: 1 1 12rem; } .filter button { width: auto; margin: 0; }
 .scroll { overflow-x: auto; margin-top: 1rem; } table { border-collapse: collapse; width: 100%; font-size: .9rem; }
-th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid color-mix(in srgb, var(--edge) 40%, transparent); vertical-align: top; } .uid { word-break: break-all; }
+th, td { text-align: left; padding: .4rem .6rem; border-bottom: 1px solid color-mix(in srgb, var(--edge) 40%, transparent); vertical-align: top; } .uid { word-break: break-all; min-width: 14rem; } td:first-child { white-space: nowrap; }
 `;
