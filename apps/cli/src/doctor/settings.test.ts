@@ -16,9 +16,10 @@ test.each([
 });
 
 test('every setting has a row, with its value and where it comes from', () => {
-  const rows = settingRows({ ICHOR_DICOM_PORT: 'nonsense', ICHOR_DATABASE_URL: 'postgres://a:secret@b/c' }, null);
+  const env = { ICHOR_DATABASE_URL: 'postgres://a:hunter2@b/c', ICHOR_OIDC_CLIENT_SECRET: 'hunter2' };
+  const rows = settingRows({ ICHOR_DICOM_PORT: 'nonsense', ...env }, null);
   expect(rows.map(([name]) => name)).toEqual(Object.keys(SETTINGS));
   expect(rows).toContainEqual(['ICHOR_DICOM_PORT', 'nonsense', 'set', SETTINGS.ICHOR_DICOM_PORT.about]);
   expect(rows).toContainEqual(['ICHOR_AE_TITLE', 'ICHOR', 'default', SETTINGS.ICHOR_AE_TITLE.about]);
-  expect(JSON.stringify(rows)).not.toContain('secret');
+  expect(JSON.stringify(rows)).not.toContain('hunter2');
 });

@@ -28,7 +28,10 @@ function shownValue(name: SettingName, env: Env, config: Config | null): string 
 const isPath = (name: SettingName): boolean => name === 'ICHOR_DATA_DIR' || name === 'ICHOR_MODEL';
 const effectivePath = (name: SettingName, config: Config): string =>
   name === 'ICHOR_MODEL' ? config.modelDir : config.dataDir;
-const textOf = (value: unknown): string => (Array.isArray(value) ? value.join(',') : String(value ?? ''));
+const textOf = (value: unknown): string => {
+  if (value instanceof Map) return [...value].map((pair) => pair.join('=')).join(',');
+  return Array.isArray(value) ? value.join(',') : String(value ?? '');
+};
 
 /** `postgres://ichor:secret@host/db` → `postgres://ichor:***@host/db`; the same for passwords in a query. */
 export function maskSecrets(text: string): string {
