@@ -4,6 +4,7 @@ import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { addAccounts } from './accountCommands.ts';
 import type { EvaluateOptions } from './commands/evaluate.ts';
+import type { NotificationsOptions } from './commands/notifications.ts';
 import type { Cli } from './context.ts';
 import { EXIT, type ExitCode, exitCodeHelp } from './exitCodes.ts';
 import { paint } from './terminal.ts';
@@ -198,6 +199,18 @@ function addUpkeep(program: Command, cli: Cli, outcome: Outcome): void {
     .action(async (options: { study?: string; destination?: string; allDead?: boolean }) => {
       const { redeliverAgain } = await import('./commands/redeliver.ts');
       outcome.code = await redeliverAgain(cli, options);
+    });
+  program
+    .command('notifications')
+    .description('HL7 messages, webhooks and mail: what became of them, the newest first; or send again')
+    .option('--state <state>', 'pending, delivered or dead')
+    .option('--study <UID>', 'of one study only')
+    .option('--resend <ID|all>', 'send one again, or every one that was given up')
+    .option('--limit <n>', 'how many', wholeNumber, 50)
+    .option('--json', 'one JSON object per line')
+    .action(async (options: NotificationsOptions) => {
+      const { notifications } = await import('./commands/notifications.ts');
+      outcome.code = await notifications(cli, options);
     });
   program
     .command('incidents')
