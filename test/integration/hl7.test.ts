@@ -33,11 +33,11 @@ afterAll(async () => {
 });
 beforeEach(() => emptyNotifications(database));
 afterEach(async () => {
-  await notifier?.stop();
-  notifier = null;
   for (const receiver of receivers) await receiver.stop();
   receivers = [];
-});
+  await notifier?.stop();
+  notifier = null;
+}, 30_000);
 
 const settings = (...ports: number[]) => ({
   ICHOR_HL7_DESTINATIONS: ports.map((port) => `127.0.0.1:${port}?app=RIS&facility=HOSPITAL`).join(','),
