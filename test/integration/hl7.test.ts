@@ -4,8 +4,10 @@ import type { Database } from '@ichor/shared';
 import { openDatabase } from '@ichor/shared';
 import { listNotifications, resendNotification } from '@ichor/worker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import fc from 'fast-check';
 import { Server } from 'node-hl7-server';
 import simpleHl7 from 'simple-hl7';
+import { escaped, personName } from '../../apps/worker/src/notification/hl7Message.ts';
 import { type Hl7Receiver, startHl7Receiver } from '../support/hl7Receiver.ts';
 import { eventually, freePort } from '../support/ichor.ts';
 import {
@@ -93,7 +95,7 @@ describe('receivers of others', () => {
     const parsed: string[][] = [];
     const app = simpleHl7.tcp();
     app.use((request, _response, next) => {
-      parsed.push(request.msg.segments.map((one) => `${one.name} ${one.fields.map(String).join('|')}`));
+      parsed.push(request.msg.toString().split('\r').slice(1).filter(Boolean));
       next();
     });
     app.use((_request, response) => response.end());
@@ -108,15 +110,15 @@ describe('receivers of others', () => {
     expect(names.every((name) => !name.startsWith('Z'))).toBe(true);
     const observation = (segments: string[], code: string) =>
       segments.find((one) => one.includes(`|${code}^`))?.split('|');
-    expect(observation(flagged!, '113014')?.[4]).toBe('1.2.0');
+    expect(observation(flagged!, '113014')?.[5]).toBe('1.2.0');
     expect(observation(flagged!, 'ICH-SUBDURAL')?.slice(4)).toEqual(
       expect.arrayContaining(['52101004^Present^SCT', 'A', 'P']),
     );
-    expect(observation(flagged!, 'ICH-SUBDURAL-SCORE')?.slice(4, 8)).toEqual(['0.98', '1^no units^UCUM', '<0.5', 'A']);
+    expect(observation(flagged!, 'ICH-SUBDURAL-SCORE')?.slice(5, 9)).toEqual(['0.98', '1^no units^UCUM', '<0.5', 'A']);
     expect(observation(clear!, 'ICH-ANY')?.slice(4)).toEqual(
       expect.arrayContaining(['272519000^Absent^SCT', 'N', 'P']),
     );
-    expect(observation(notAnalysed!, 'ICH-ANY')?.slice(4)).toEqual([
+    expect(observation(notAnalysed!, 'ICH-ANY')?.slice(5)).toEqual([
       '',
       '',
       '',
@@ -266,3 +268,37 @@ test('what no receiver takes within the time to live is dead', async () => {
   await untilStates({ dead: 1 });
   expect((await listNotifications(database))[0]!.error).toContain('Given up after 1000 ms');
 }, 60_000);
+
+describe('escaping', () => {
+  /** Text that a person name or a reason may hold: delimiters, framing characters, other scripts. */
+  const text = fc.string({
+    unit: fc.oneof(
+      fc.constantFrom(...'|^&~\\\r\n\x0b\x1c'),
+      fc.string({ unit: 'grapheme', minLength: 1, maxLength: 1 }),
+    ),
+  });
+  const unescaped = (value: string): string =>
+    value.replace(/\\(?:X([0-9A-F]{2})|([EFSTR]))\\/g, (_all, hex, letter) =>
+      hex ? String.fromCharCode(Number.parseInt(hex, 16)) : { E: '\\', F: '|', S: '^', T: '&', R: '~' }[letter as 'E']!,
+    );
+
+  test('any text survives simple-hl7: one field, one component, the same text', () => {
+    fc.assert(
+      fc.property(text, (value) => {
+        const message = `MSH|^~\\&|ICHOR\rPID|1||P-1||${escaped(value)}^Given\r`;
+        const [header, patient, ...rest] = new simpleHl7.Parser().parse(message).toString().split('\r').filter(Boolean);
+        const fields = patient!.split('|');
+        expect([header!.slice(0, 3), fields.length, rest]).toEqual(['MSH', 6, []]);
+        expect(fields[5]!.split('^').map(unescaped)).toEqual([value, 'Given']);
+      }),
+    );
+  });
+
+  test('a name keeps its groups, with prefix and suffix where HL7 has them', () => {
+    expect(personName('O|Brien^Ann^M^Dr^Jr')).toBe('O\\F\\Brien^Ann^M^Jr^Dr');
+    expect(personName('Yamada^Tarou=山田^太郎=やまだ^たろう')).toBe(
+      'Yamada^Tarou^^^^^^A~山田^太郎^^^^^^I~やまだ^たろう^^^^^^P',
+    );
+    expect(personName(null)).toBe('');
+  });
+});
