@@ -4,7 +4,7 @@
  * and how to get it, and exits with 1: a test is never skipped in silence.
  */
 import { spawnSync } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 
 const ROOT = join(import.meta.dirname, '..');
@@ -27,6 +27,10 @@ const PEER_FILES: Readonly<Record<string, string>> = {
 };
 const REQUIREMENTS = join(ROOT, 'training', 'requirements.txt');
 
+/** The viewer that the reports are opened in: unpacked only, since its own dependencies are not needed to serve its build. */
+const VIEWER = '@ohif/app@3.13.2';
+const VIEWER_FOLDER = join(ROOT, 'test-output', 'peers', 'ohif');
+
 const missing = missingPackages();
 if (missing.length > 0) installPackages(missing);
 const stillMissing = missingPackages();
@@ -38,7 +42,10 @@ if (pythonOf() === null)
     'the Python packages of training/requirements.txt are missing',
     'python3 -m venv .venv && .venv/bin/pip install -r training/requirements.txt',
   );
-console.log('prepare: peers and Python packages are there');
+if (!existsSync(VIEWER_FOLDER)) fetchViewer();
+if (!existsSync(VIEWER_FOLDER))
+  fail(`the viewer ${VIEWER} is missing`, `npm pack ${VIEWER}, unpacked into ${VIEWER_FOLDER}`);
+console.log('prepare: peers, viewer and Python packages are there');
 
 function missingPackages(): string[] {
   const programs = Object.entries(PEERS).filter(
@@ -73,6 +80,20 @@ function installPython(): void {
   console.log('prepare: making .venv with training/requirements.txt');
   spawnSync('python3', ['-m', 'venv', join(ROOT, '.venv')], { stdio: 'inherit' });
   spawnSync(join(ROOT, '.venv', 'bin', 'pip'), ['install', '-q', '-r', REQUIREMENTS], { stdio: 'inherit' });
+}
+
+function fetchViewer(): void {
+  console.log(`prepare: fetching ${VIEWER}`);
+  const folder = join(ROOT, 'test-output', 'peers', 'download');
+  mkdirSync(folder, { recursive: true });
+  spawnSync('npm', ['pack', VIEWER, '--silent'], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
+  const archive = readdirSync(folder).find((name) => name.endsWith('.tgz'));
+  if (archive === undefined) return;
+  mkdirSync(VIEWER_FOLDER, { recursive: true });
+  const options = ['--strip-components=1', '--exclude=*.map', '-C', VIEWER_FOLDER];
+  const unpacked = spawnSync('tar', ['-xzf', join(folder, archive), ...options], { stdio: 'inherit' });
+  if (unpacked.status !== 0) rmSync(VIEWER_FOLDER, { recursive: true });
+  rmSync(folder, { recursive: true });
 }
 
 function fail(what: string, remedy: string): never {

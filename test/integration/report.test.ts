@@ -19,7 +19,9 @@ import { silentLog } from '../support/postgres.ts';
 import { requirePython } from '../support/python.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 
-const CONFIG = loadConfig({ ICHOR_DESTINATIONS: 'ONE@127.0.0.1:1,TWO@127.0.0.1:2?sr=comprehensive' });
+const CONFIG = loadConfig({
+  ICHOR_DESTINATIONS: 'ONE@127.0.0.1:1,TWO@127.0.0.1:2?sr=comprehensive,THREE@127.0.0.1:3?title=measurement',
+});
 const FORMER = {
   sopClassUid: '1.2.840.10008.5.1.4.1.1.88.34',
   sopInstanceUid: '1.2.3.1',
@@ -83,9 +85,9 @@ async function make(name: string, options: readonly string[], slices: number): P
 }
 
 describe.each(['with-a-bleed', 'without', 'not-analysed'])('the objects of a study %s', (name) => {
-  test('are two reports, of both types, and heat maps only of what was found', () => {
+  test('are three reports, of both types and both titles, and heat maps only of what was found', () => {
     const { reports, heatmaps, analysed } = studies.get(name)!;
-    expect(reports).toHaveLength(2);
+    expect(reports).toHaveLength(3);
     expect(heatmaps.length > 0).toBe(analysed.result.state === 'flagged');
   });
   test('pass dciodvfy, dsrdump and the PixelMed validator without an error', async () => {
@@ -98,6 +100,17 @@ describe.each(['with-a-bleed', 'without', 'not-analysed'])('the objects of a stu
       expect(stdout + stderr).toMatch(/Found Root Template TID_1500/);
       expect(stdout + stderr).not.toMatch(/Error:|illegal relationship/);
     }
+  });
+  test('have nothing but Presence that TID 1500 does not know, when titled as a measurement report', async () => {
+    const { stdout } = await promisify(execFile)('java', [...PIXELMED, studies.get(name)!.reports[2]!]);
+    const unknown = stdout.split('\n').filter((line) => line.includes('Content Item not in template'));
+    expect(stdout).toContain('126000');
+    expect(unknown.filter((line) => !line.includes('(705057003,SCT,"Presence")'))).toEqual([]);
+  });
+  test('agree with their source images about patient, study and frame of reference, as dcentvfy sees it', () => {
+    const { reports, heatmaps, sources } = studies.get(name)!;
+    const { stdout, stderr } = spawnSync('dcentvfy', [...sources, ...reports, ...heatmaps], { encoding: 'utf8' });
+    expect(stdout + stderr).toBe('');
   });
   test('are recognised as our own', async () => {
     const { reports, heatmaps } = studies.get(name)!;

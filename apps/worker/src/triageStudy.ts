@@ -13,7 +13,7 @@ import { databaseFeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
 import { lanesOf } from './notification/lanes.ts';
 import { enqueueNotifications } from './notification/runNotification.ts';
-import { type DerivedObject, writeObjects } from './report/writeObjects.ts';
+import { type DerivedObject, wants, writeObjects } from './report/writeObjects.ts';
 import {
   type ClaimedStudy,
   claimStudy,
@@ -133,7 +133,7 @@ async function storeObjects(
   await mkdir(folder, { recursive: true });
   for (const object of objects) await writeDurably(join(folder, `${object.sopInstanceUid}.dcm`), object.bytes);
   await syncFolder(folder);
-  return objects.map(({ kind, sopInstanceUid, seriesInstanceUid, sopClassUid, reportType }) => ({
+  return objects.map(({ kind, sopInstanceUid, seriesInstanceUid, sopClassUid, form }) => ({
     kind,
     sopInstanceUid,
     seriesInstanceUid,
@@ -141,7 +141,7 @@ async function storeObjects(
     path: join(studyInstanceUid, `${sopInstanceUid}.dcm`),
     destinations: destinationsFor(
       kind,
-      reportType === null ? config.destinations : config.destinations.filter((one) => one.sr === reportType),
+      config.destinations.filter((one) => wants(one, form)),
     ),
   }));
 }

@@ -10,6 +10,8 @@ export type Destination = {
   readonly port: number;
   /** SOP Class of the report: Comprehensive 3D SR (default) or Comprehensive SR. */
   readonly sr: 'comprehensive-3d' | 'comprehensive';
+  /** Document title of the report: `triage`, which viewers show as text, or `measurement` (126000, DCM), see ADR 0008. */
+  readonly title: 'triage' | 'measurement';
   readonly heatmaps: boolean;
   /** Ask for storage commitment when the destination offers it. */
   readonly commitment: boolean;
@@ -24,7 +26,7 @@ export function parseCallers(text: string): readonly Caller[] {
   });
 }
 
-/** `AET@host:port[?sr=comprehensive&heatmaps=off&commitment=off&tls=on],…` @throws Error with the part that is wrong */
+/** `AET@host:port[?sr=comprehensive&title=measurement&heatmaps=off&commitment=off&tls=on],…` @throws Error with the part that is wrong */
 export function parseDestinations(text: string): readonly Destination[] {
   const destinations = parts(text).map(parseDestination);
   const twice = destinations.find(
@@ -51,6 +53,7 @@ function parseDestination(part: string): Destination {
     host: match[2]!.replace(/^\[|\]$/g, ''),
     port,
     sr: option('sr', ['comprehensive-3d', 'comprehensive']),
+    title: option('title', ['triage', 'measurement']),
     heatmaps: option('heatmaps', ['on', 'off']) === 'on',
     commitment: option('commitment', ['on', 'off']) === 'on',
     tls: option('tls', ['off', 'on']) === 'on',

@@ -176,6 +176,10 @@ export const SETTINGS = {
     about: 'address of the worklist as browsers see it, https://host[:port] behind a TLS proxy',
     schema: origin,
   },
+  ICHOR_VIEWER_URL: {
+    about: 'address of the viewer with {studyInstanceUid}, {seriesInstanceUid} and {sopInstanceUid} (both of the report)',
+    schema: text.nullable().default(null),
+  },
   ICHOR_TRUSTED_PROXIES: { about: 'addresses or CIDR of proxies whose X-Forwarded-For counts', schema: list('') },
   ICHOR_SESSION_IDLE_MINUTES: {
     about: 'a person who does nothing this long is signed out',
@@ -258,6 +262,8 @@ export type Config = {
   readonly signIn: boolean;
   /** Origin that browsers see, without trailing slash. */
   readonly publicUrl: string | null;
+  /** Address template of the hospital's viewer. */
+  readonly viewerUrl: string | null;
   readonly trustedProxies: readonly string[];
   readonly sessionIdleMs: number;
   readonly sessionMaxMs: number;
@@ -353,6 +359,7 @@ function toConfig(raw: Raw): Config {
           },
     signIn: signInOf(raw.ICHOR_SIGN_IN, raw.ICHOR_BIND, raw.ICHOR_PUBLIC_URL, raw.ICHOR_OIDC_ISSUER),
     publicUrl: raw.ICHOR_PUBLIC_URL,
+    viewerUrl: raw.ICHOR_VIEWER_URL,
     trustedProxies: raw.ICHOR_TRUSTED_PROXIES,
     sessionIdleMs: raw.ICHOR_SESSION_IDLE_MINUTES * 60_000,
     sessionMaxMs: raw.ICHOR_SESSION_MAX_MINUTES * 60_000,

@@ -156,3 +156,23 @@ function write(text: string, x: number, y: number, height: number, colour: strin
     `<path d="${path}" fill="none" stroke="${paint}" stroke-width="${width.toFixed(2)}" stroke-linecap="round" stroke-linejoin="round"/>`;
   return stroke(height * 0.42, '#000000') + stroke(height * 0.15, colour);
 }
+
+/** PNG, 8-bit grey, of a slice in a window. @param window centre and width in Hounsfield units (PS3.3 C.11.2.1.2) */
+export async function slicePng(
+  { hu, rows, columns }: Pick<HeatmapInput, 'hu' | 'rows' | 'columns'>,
+  window: { readonly centre: number; readonly width: number },
+): Promise<Buffer> {
+  const low = window.centre - window.width / 2;
+  const bytes = Buffer.from(
+    Uint8Array.from(hu, (value) => Math.round((Math.min(1, Math.max(0, (value - low) / window.width)) || 0) * 255)),
+  );
+  return sharp(bytes, { raw: { width: columns, height: rows, channels: 1 } })
+    .png({ compressionLevel: 6 })
+    .toBuffer();
+}
+
+/** PNG of an RGB picture, `sidePixels` along the shorter side when given. */
+export async function rgbPng({ rgb, rows, columns }: RgbImage, sidePixels?: number): Promise<Buffer> {
+  const picture = sharp(rgb, { raw: { width: columns, height: rows, channels: 3 } });
+  return (sidePixels === undefined ? picture : picture.resize(sidePixels, sidePixels, { fit: 'cover' })).png().toBuffer();
+}

@@ -36,12 +36,14 @@ export type ReportInput = {
   readonly keySlices: readonly (ImageReference & { readonly finding: FindingClass })[];
 };
 
-export function measurementReport(input: ReportInput): ContentItem[] {
+/** @param summaryFirst whether the conclusion stands at the head too, as a person reads it; TID 1500 has it at the end only */
+export function measurementReport(input: ReportInput, summaryFirst: boolean): ContentItem[] {
   const { result, images } = input;
   return [
     code('HAS CONCEPT MOD', CODES.language, CODES.english),
     ...deviceObserver(result.model),
     code('HAS CONCEPT MOD', CODES.procedureReported, CODES.ct),
+    ...(summaryFirst ? summary(result) : []),
     container(CODES.imageLibrary, [
       container(
         CODES.imageLibraryGroup,
@@ -128,6 +130,10 @@ function overall(result: TriageResult): ContentItem[] {
     text('CONTAINS', CODES.comment, conclusion(result)),
     text('CONTAINS', CODES.comment, LIMITATIONS),
   ];
+}
+
+function summary(result: TriageResult): ContentItem[] {
+  return [text('CONTAINS', CODES.conclusion, conclusion(result)), text('CONTAINS', CODES.comment, LIMITATIONS)];
 }
 
 /** The result in a sentence that a radiologist reads first. */

@@ -1,5 +1,5 @@
 /** Content and evidence → Comprehensive (3D) SR instance (PS3.3 A.35.3, A.35.13). */
-import { CODES, deriveUid, type TriageResult } from '@ichor/shared';
+import { CODES, type Destination, deriveUid, type TriageResult } from '@ichor/shared';
 import { type ContentItem, coded, referencedInstances } from './contentItems.ts';
 import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
 import { measurementReport, type ReportInput } from './measurementReport.ts';
@@ -9,10 +9,12 @@ export const SR_CLASSES = {
   'comprehensive-3d': '1.2.840.10008.5.1.4.1.1.88.34',
   comprehensive: '1.2.840.10008.5.1.4.1.1.88.33',
 } as const;
-export type ReportType = keyof typeof SR_CLASSES;
+const TITLES = { triage: CODES.triageReport, measurement: CODES.imagingMeasurementReport } as const;
+/** What destinations may want differently. */
+export type ReportForm = Pick<Destination, 'sr' | 'title'>;
 
 export type ReportRequest = ReportInput & {
-  readonly reportType: ReportType;
+  readonly form: ReportForm;
   /** Series of each referenced instance. */
   readonly seriesOf: ReadonlyMap<string, string>;
   /** The report that this one supersedes. */
@@ -28,11 +30,11 @@ export type WrittenReport = {
 
 /** UIDs follow from study, input and model: writing a report twice makes the same instance. */
 export function writeReport(request: ReportRequest): WrittenReport {
-  const { result, identity, reportType, at } = request;
-  const content = measurementReport(request);
+  const { result, identity, form, at } = request;
+  const content = measurementReport(request, form.title === 'triage');
   const { date, time } = dicomDateTime(at);
-  const [sopClassUid, sopInstanceUid] = [SR_CLASSES[reportType], derived(result, 'SR', reportType)];
-  const seriesInstanceUid = derived(result, 'SR series', reportType);
+  const [sopClassUid, sopInstanceUid] = [SR_CLASSES[form.sr], derived(result, 'SR', form.sr, form.title)];
+  const seriesInstanceUid = derived(result, 'SR series', form.sr, form.title);
   const bytes = encodeInstance({
     ...commonAttributes(identity, result.model, at),
     SOPClassUID: sopClassUid,
@@ -54,7 +56,7 @@ export function writeReport(request: ReportRequest): WrittenReport {
     PerformedProcedureCodeSequence: [],
     CurrentRequestedProcedureEvidenceSequence: evidence(request, referencedInstances(content)),
     ValueType: 'CONTAINER',
-    ConceptNameCodeSequence: [coded(CODES.imagingMeasurementReport)],
+    ConceptNameCodeSequence: [coded(TITLES[form.title])],
     ContinuityOfContent: 'SEPARATE',
     ContentTemplateSequence: [{ MappingResource: 'DCMR', TemplateIdentifier: '1500' }],
     ContentSequence: content as ContentItem[],

@@ -3,7 +3,7 @@ import type { Config, FindingClass } from '@ichor/shared';
 import type { AnalysedStudy } from '../analyseStudy.ts';
 import type { ImageReference } from './contentItems.ts';
 import { SECONDARY_CAPTURE, writeHeatmap } from './secondaryCapture.ts';
-import { type ReportType, writeReport } from './structuredReport.ts';
+import { type ReportForm, writeReport } from './structuredReport.ts';
 
 export type DerivedObject = {
   readonly kind: 'SR' | 'SC';
@@ -11,7 +11,7 @@ export type DerivedObject = {
   readonly seriesInstanceUid: string;
   readonly sopClassUid: string;
   /** For reports: which destinations get it; null for heat maps. */
-  readonly reportType: ReportType | null;
+  readonly form: ReportForm | null;
   readonly bytes: Uint8Array;
 };
 /** The report that a new revision supersedes. */
@@ -34,22 +34,27 @@ export async function writeObjects(
 ): Promise<DerivedObject[]> {
   const { identity } = analysed;
   if (identity === null) return [];
-  const wanted: ReportType[] =
-    config.destinations.length === 0
-      ? ['comprehensive-3d']
-      : [...new Set(config.destinations.map((destination) => destination.sr))];
-  const reports = wanted.map((reportType) => reportObject({ ...analysed, identity }, reportType, former, at));
+  const reports = formsFor(config.destinations).map((form) =>
+    reportObject({ ...analysed, identity }, form, former, at),
+  );
   return config.heatmaps ? [...reports, ...(await heatmapObjects({ ...analysed, identity }, at))] : reports;
 }
 
+const DEFAULT_FORM: ReportForm = { sr: 'comprehensive-3d', title: 'triage' };
+
+/** Each form that a destination wants, once. */
+function formsFor(destinations: readonly ReportForm[]): ReportForm[] {
+  const wanted = destinations.length === 0 ? [DEFAULT_FORM] : destinations;
+  return [...new Map(wanted.map(({ sr, title }) => [`${sr} ${title}`, { sr, title }])).values()];
+}
+
+/** Whether a destination wants an object; heat maps have no form. */
+export const wants = (destination: ReportForm, form: ReportForm | null): boolean =>
+  form === null || (destination.sr === form.sr && destination.title === form.title);
+
 type Identified = AnalysedStudy & { readonly identity: NonNullable<AnalysedStudy['identity']> };
 
-function reportObject(
-  analysed: Identified,
-  reportType: ReportType,
-  former: FormerReport | null,
-  at: Date,
-): DerivedObject {
+function reportObject(analysed: Identified, form: ReportForm, former: FormerReport | null, at: Date): DerivedObject {
   const { result, identity, headers } = analysed;
   const images = imagesOf(analysed);
   const seriesOf = new Map(headers.map((header) => [header.sopInstanceUid, header.seriesInstanceUid]));
@@ -58,12 +63,12 @@ function reportObject(
     identity,
     images,
     keySlices: keySlicesOf(analysed),
-    reportType,
+    form,
     seriesOf,
     former,
     at,
   });
-  return { kind: 'SR', reportType, ...written };
+  return { kind: 'SR', form, ...written };
 }
 
 /** The analysed slices in spatial order, or the study's CT images when nothing was analysed. */
@@ -94,7 +99,7 @@ async function heatmapObjects({ analysis, stack, result, identity }: Identified,
   const objects: DerivedObject[] = [];
   for (const [index, keySlice] of analysis.keySliceImages.entries()) {
     const written = await writeHeatmap({ result, identity, stack, keySlice, instanceNumber: index + 1, at });
-    objects.push({ kind: 'SC', sopClassUid: SECONDARY_CAPTURE, reportType: null, ...written });
+    objects.push({ kind: 'SC', sopClassUid: SECONDARY_CAPTURE, form: null, ...written });
   }
   return objects;
 }

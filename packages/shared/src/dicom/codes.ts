@@ -2,7 +2,7 @@
  * Every coded concept that Ichor writes, in one table, so that a terminologist can change it in one place.
  *
  * `source` says where a code comes from: `PS3.16` for concepts named in the standard's templates and context groups,
- * `unverified` where sources disagree or nobody here could check.
+ * `unverified` where sources disagree or nobody here could check, `Ichor` for a code of our own.
  */
 import type { FindingClass } from '../study.ts';
 
@@ -10,7 +10,7 @@ export type Code = {
   readonly value: string;
   readonly scheme: string;
   readonly meaning: string;
-  readonly source: 'PS3.16' | 'unverified';
+  readonly source: 'PS3.16' | 'unverified' | 'Ichor';
 };
 
 const dcm = (value: string, meaning: string): Code => ({ value, scheme: 'DCM', meaning, source: 'PS3.16' });
@@ -24,6 +24,13 @@ const sct = (value: string, meaning: string, source: Code['source'] = 'PS3.16'):
 export const CODES = {
   // TID 1500 and its parts
   imagingMeasurementReport: dcm('126000', 'Imaging Measurement Report'),
+  /** CID 7021, Measurement Report Document Titles, is extensible; our own title, for viewers that show text (ADR 0008). */
+  triageReport: {
+    value: 'ICH-TRIAGE',
+    scheme: '99ICHOR',
+    meaning: 'Intracranial Hemorrhage Triage Report',
+    source: 'Ichor',
+  },
   language: dcm('121049', 'Language of Content Item and Descendants'),
   english: { value: 'en-US', scheme: 'RFC5646', meaning: 'English (United States)', source: 'PS3.16' },
   observerType: dcm('121005', 'Observer Type'),
@@ -55,6 +62,7 @@ export const CODES = {
   percent: { value: '%', scheme: 'UCUM', meaning: 'Percent', source: 'PS3.16' },
   sourceImage: sct('260753009', 'Source'),
   comment: dcm('121106', 'Comment'),
+  conclusion: dcm('121077', 'Conclusion'),
   processingEquipment: dcm('109102', 'Processing Equipment'),
   sourceForDerivation: dcm('121322', 'Source image for image processing operation'),
   /** CID 100 knows no plain CT of the head; the finding sites tell the region. */

@@ -1,0 +1,112 @@
+/** What a radiologist sees: the report's text and the heat maps in OHIF, read from the hospital's PACS. */
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { StudyView } from '@ichor/shared';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import sharp from 'sharp';
+import { openBrowser } from '../support/browser.ts';
+import {
+  COMPREHENSIVE_3D_SR,
+  expectCommitted,
+  type Hospital,
+  openHospital,
+  phantomThrough,
+  removePhantoms,
+  SECONDARY_CAPTURE,
+} from '../support/hospital.ts';
+import { eventually } from '../support/ichor.ts';
+import { startViewer, type Viewer } from '../support/ohif.ts';
+
+const SCREENSHOTS = join(import.meta.dirname, '..', '..', 'test-output', 'screenshots');
+const [WIDTH, HEIGHT] = [1600, 1000];
+const PATIENCE_MS = 90_000;
+
+let hospital: Hospital;
+let viewer: Viewer;
+let browser: Browser;
+let study: StudyView;
+beforeAll(async () => {
+  await mkdir(SCREENSHOTS, { recursive: true });
+  hospital = await openHospital([[]]);
+  viewer = await startViewer(hospital.orthanc.url);
+  browser = await openBrowser();
+  study = await phantomThrough(hospital, 'viewed', ['subdural', 'intraparenchymal']);
+  await expectCommitted(hospital, study.studyInstanceUid, [COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE]);
+});
+afterAll(async () => {
+  await browser?.close();
+  await viewer?.close();
+  await hospital?.stop();
+  await removePhantoms();
+});
+
+test('the report opens in OHIF, its conclusion, findings, scores, model and limits readable as text', async () => {
+  const { page, problems } = await open(COMPREHENSIVE_3D_SR);
+  await page.getByText('FLAGGED: suspicion of intracranial hemorrhage').first().waitFor({ timeout: PATIENCE_MS });
+  await page.screenshot({ path: join(SCREENSHOTS, 'ohif-report.png') });
+  const text = ((await page.locator('body').textContent()) ?? '').replaceAll(/\s+/g, ' ');
+  const { findings, model } = study;
+  for (const name of [
+    'Intracranial hemorrhage, any',
+    'Epidural',
+    'Intraparenchymal',
+    'Intraventricular',
+    'Subarachnoid',
+  ])
+    expect(text).toContain(name);
+  expect(text).toContain(`${Math.round(findings!.any.score * 1000) / 10} %`);
+  expect(text).toContain(`${model!.name} ${model!.version}`);
+  expect(text).toContain('Not a medical device; not for diagnostic use.');
+  expect(text).toContain('The absence of a flag is not a negative read');
+  expect(problems).toEqual([]);
+});
+
+test('the heat-map series opens in OHIF as pictures in colour', async () => {
+  const { page, problems } = await open(SECONDARY_CAPTURE);
+  const picture = page.locator('.cornerstone-canvas').first();
+  await picture.waitFor({ timeout: PATIENCE_MS });
+  const colours = await eventually('a coloured heat map', async () => {
+    const share = await colouredShare(await picture.screenshot());
+    return share > 0.01 ? share : null;
+  });
+  await page.screenshot({ path: join(SCREENSHOTS, 'ohif-heatmaps.png') });
+  expect(colours).toBeLessThan(0.9);
+  expect(problems).toEqual([]);
+});
+
+/** Share of pixels that are clearly no grey. */
+async function colouredShare(png: Buffer): Promise<number> {
+  const { data, info } = await sharp(png).removeAlpha().raw().toBuffer({ resolveWithObject: true });
+  let coloured = 0;
+  for (let at = 0; at < data.length; at += info.channels)
+    if (Math.max(data[at]!, data[at + 1]!, data[at + 2]!) - Math.min(data[at]!, data[at + 1]!, data[at + 2]!) > 60)
+      coloured++;
+  return coloured / (info.width * info.height);
+}
+
+/** The study in the viewer, the series of one SOP Class shown first. */
+async function open(sopClassUid: string): Promise<{ page: Page; problems: string[] }> {
+  const series = await seriesOf(sopClassUid);
+  const page = await browser.newPage({ viewport: { width: WIDTH, height: HEIGHT } });
+  const problems: string[] = [];
+  page.on('pageerror', (error) => problems.push(error.message));
+  await page.goto(
+    `${viewer.url}/viewer?StudyInstanceUIDs=${study.studyInstanceUid}&initialSeriesInstanceUID=${series}`,
+  );
+  await page.getByText('Skip all').click({ timeout: PATIENCE_MS });
+  await page.getByText('Confirm and hide').click();
+  return { page, problems };
+}
+
+async function seriesOf(sopClassUid: string): Promise<string> {
+  const found = await hospital.orthanc.post<{ ParentSeries: string }[]>('/tools/find', {
+    Level: 'Instance',
+    Query: { StudyInstanceUID: study.studyInstanceUid, SOPClassUID: sopClassUid },
+    Expand: true,
+  });
+  const series = await hospital.orthanc.get<{ MainDicomTags: { SeriesInstanceUID: string } }>(
+    `/series/${found[0]!.ParentSeries}`,
+  );
+  return series.MainDicomTags.SeriesInstanceUID;
+}
