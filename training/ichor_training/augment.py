@@ -57,7 +57,7 @@ def cut_out(hu: Tensor) -> Tensor:
     side = hu.shape[-1]
     for index in range(len(hu)):
         if torch.rand(1) < 0.3:
-            height, width = (int(v) for v in torch.randint(20, 70, (2,)))
+            height, width = (int(v) for v in torch.randint(20, min(70, side), (2,)))
             row, column = int(torch.randint(0, side - height, (1,))), int(torch.randint(0, side - width, (1,)))
             hu[index, row : row + height, column : column + width] = torch.randn(1) * 30
     return hu

@@ -71,7 +71,8 @@ def fine_tune(plan: dict, real: Studies, synthetic: Studies, pretrained: dict, p
     net = SliceNet(plan["backbone"])
     net.load_state_dict(pretrained)
     if not path.exists():
-        train_stage(net, stage_of(plan["fine_tune"]), real, synthetic, plan["seed"] + 100, name)
+        for number, stage in enumerate(plan["fine_tune"]):
+            train_stage(net, stage_of(stage), real, synthetic, plan["seed"] + 100 + number, f"{name} {number + 1}")
         torch.save(net.state_dict(), path)
     net.load_state_dict(torch.load(path))
     return net.eval()
@@ -80,12 +81,15 @@ def fine_tune(plan: dict, real: Studies, synthetic: Studies, pretrained: dict, p
 def fit_sequence(plan: dict, cnn: SliceNet, real: Studies, synthetic: Studies, path: Path, name: str) -> SequenceNet:
     """The sequence model sees augmented slices: on the plain ones the CNN that trained on them is over-confident."""
     selector, settings = plan["selector"], plan["sequence"]
-    net = SequenceNet(cnn.backbone.features, selector["count"])
     if not path.exists():
         torch.manual_seed(plan["seed"] + 200)
-        scans = scans_of(cnn, synthetic, augmented=True)
-        for _ in range(settings["augmented_copies"]):
-            scans = scans + scans_of(cnn, real, augmented=True)
+        copies = [scans_of(cnn, real, augmented=True) for _ in range(settings["augmented_copies"])]
+        scans = scans_of(cnn, synthetic.first(settings["phantom_studies"]), augmented=True)
+        for copy in copies:
+            scans = scans + copy
+        torch.manual_seed(plan["seed"] + 260)
+    net = SequenceNet(cnn.backbone.features, selector["count"])
+    if not path.exists():
         centre, projection = select(selector["kind"], selector["count"], np.concatenate(scans.features), cnn.head.weight.detach().numpy())
         net.centre.copy_(torch.from_numpy(centre))
         net.projection.copy_(torch.from_numpy(projection))

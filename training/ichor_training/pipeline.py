@@ -74,7 +74,7 @@ def training_scans(experiment: Experiment, cnn: SliceNet, data: Data, run: Path)
     for copy in range(copies):
         scans = scans + scans_on_disk(cnn, data.train, run / "features" / f"train-{copy}", True, seed + copy, augmentation)
     if data.phantoms is not None:
-        scans = scans + scans_on_disk(cnn, data.phantoms, run / "features" / "phantoms", True, seed + copies, augmentation)
+        scans = scans + scans_on_disk(cnn, data.phantoms.first(experiment.sequence.phantom_studies), run / "features" / "phantoms", True, seed + copies, augmentation)
     return scans
 
 

@@ -80,6 +80,10 @@ class Studies:
         hu = self.hu.where(chosen) if isinstance(self.hu, Rows) else self.hu[chosen]
         return Studies(hu, self.labels[chosen], self.study[chosen], self.patient[chosen], self.source)
 
+    def first(self, count: int | None) -> "Studies":
+        """The first so many studies; None: all."""
+        return self if count is None else self.where(np.isin(self.study, np.unique(self.study)[:count]))
+
     def ranges(self) -> list[np.ndarray]:
         """Slice indices of each study, studies in the order of their slices: joined again, they are the rows as they stand."""
         names, first, inverse = np.unique(self.study, return_index=True, return_inverse=True)

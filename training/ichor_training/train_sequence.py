@@ -21,6 +21,8 @@ class SequencePlan:
     learning_rate: float
     augmented_copies: int = 0
     """How many varied copies of the real slices are learned from; 0: the slices as they are."""
+    phantom_studies: int | None = None
+    """How many of the phantoms are learned from beside them; None: all."""
     batch: int = 8
     """Studies per step."""
     partial: bool = True

@@ -16,8 +16,8 @@ def test_the_build_of_the_default_bundle_runs_from_data_to_bundle(tmp_path):
     plan = {
         "backbone": "tiny_resnext", "seed": 1, "folds": [0],
         "pretrain": [{"steps": 2, "learning_rate": 0.001, "real": 0, "phantom": 4, "side": 96}],
-        "fine_tune": {"steps": 2, "learning_rate": 0.001, "real": 4, "phantom": 2},
-        "selector": {"kind": "pca", "count": 8}, "sequence": {"epochs": 1, "learning_rate": 0.001, "augmented_copies": 1},
+        "fine_tune": [{"steps": 2, "learning_rate": 0.001, "real": 4, "phantom": 2, "side": 96}],
+        "selector": {"kind": "pca", "count": 8}, "sequence": {"epochs": 1, "learning_rate": 0.001, "augmented_copies": 1, "phantom_studies": 3},
     }
     (tmp_path / "experiment.yaml").write_text(yaml.safe_dump(plan))
     networks = build(tmp_path / "experiment.yaml", Path("absent"), Path("absent"), tmp_path)
