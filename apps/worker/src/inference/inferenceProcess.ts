@@ -10,6 +10,8 @@ import { selfTest } from './selfTest.ts';
 
 process.title = 'ichor-inference';
 process.on('disconnect', () => process.exit(0));
+/** Ctrl-C in a terminal reaches every process of its group: the worker lets the analysis under way finish, and disconnects. */
+process.on('SIGINT', () => {});
 
 const say = (message: FromProcess): void => void process.send!(message);
 let tools: AnalysisTools | null = null;
