@@ -163,6 +163,31 @@ test('a receiver that answers AE for a while gets everything once, with the same
   expect(ris.arrived).toHaveLength(8);
 }, 60_000);
 
+test('after a while of AE the positive study is the first that is taken, also when it came last', async () => {
+  const ris = await receiver();
+  ris.behave(() => 'AE');
+  const { lanes, wake } = await start(settings(ris.port));
+  for (const index of [0, 1, 2]) await addNotifiedResult(database, lanes, { uid: `1.2.${index}`, state: 'clear' });
+  await wake();
+  await eventually('refusals', async () => ris.arrived.length >= 6, 10_000);
+  await addNotifiedResult(database, lanes, { uid: '1.2.9', state: 'flagged' });
+  await wake();
+  await eventually(
+    'its refusal',
+    async () => ris.arrived.some(({ studyInstanceUid }) => studyInstanceUid === '1.2.9'),
+    10_000,
+  );
+  await eventually('a pause in which nothing is under way', async () => {
+    const { rows } = await database.pool.query(
+      "SELECT min(attempts) > 1 AND min(greatest(next_attempt_at, claimed_until)) > now() + interval '200 ms' AS idle FROM notification",
+    );
+    return rows[0].idle;
+  });
+  ris.behave(() => 'AA');
+  await untilStates({ delivered: 4 });
+  expect(uids(ris)[0]).toBe('1.2.9');
+}, 60_000);
+
 test('a message that is always answered AE delays no other study', async () => {
   const ris = await receiver();
   ris.behave(({ studyInstanceUid }) => (studyInstanceUid === '1.2.0' ? 'AE' : 'AA'));

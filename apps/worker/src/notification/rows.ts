@@ -144,6 +144,18 @@ export async function hurry(database: Database, { kind, destination }: Notificat
   );
 }
 
+/** While a lane refuses everything, its first refused positive is tried before each refused row that is not: to go first when it works again. */
+export async function probeWithPositive(database: Database, { kind, destination }: NotificationLane): Promise<void> {
+  await database.pool.query(
+    `UPDATE notification n SET next_attempt_at = least(n.next_attempt_at, other.at)
+       FROM (SELECT min(next_attempt_at) AS at FROM notification
+              WHERE kind = $1 AND destination = $2 AND state = 'pending' AND NOT urgent AND attempts > 0 AND next_attempt_at > now()) AS other
+      WHERE n.notification_id = (SELECT min(notification_id) FROM notification
+              WHERE kind = $1 AND destination = $2 AND state = 'pending' AND urgent AND attempts > 0)`,
+    [kind, destination],
+  );
+}
+
 /** Milliseconds until a row may be tried, after those of its study that go before it; null when it is not pending. */
 export async function waitMs(database: Database, { notificationId }: NotificationJob): Promise<number | null> {
   const { rows } = await database.pool.query(

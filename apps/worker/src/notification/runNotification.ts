@@ -36,6 +36,7 @@ import {
   noteFault,
   pauseLane,
   postpone,
+  probeWithPositive,
   waitMs,
 } from './rows.ts';
 
@@ -123,6 +124,7 @@ async function later(context: NotificationContext, lane: NotificationLane, claim
   const laneMs = pauseMs(config.deliveryBackoffMs, faults - 1, LONGEST_LANE_PAUSE_MS);
   if (whole) await pauseLane(database, lane, Math.min(LONGEST_PAUSE_MS, Math.max(asked ?? 0, laneMs)));
   await postpone(database, claimed, told(error), rowPauseMs);
+  if (faults >= ILL) await probeWithPositive(database, lane);
   metrics.notification(lane.kind, 'postponed');
   log.event('notification.postponed', { ...facts(lane, claimed), code: error.code });
   await expireOverdue(context);
