@@ -20,7 +20,8 @@ export {
   resendNotification,
 } from './notification/rows.ts';
 export { enqueueNotifications } from './notification/runNotification.ts';
-export { drawForPage } from './report/heatmapImage.ts';
+export { drawForPage, rgbPng, slicePng } from './report/heatmapImage.ts';
 export { writeObjects } from './report/writeObjects.ts';
 export { findDicomFiles } from './volume/findDicomFiles.ts';
+export { loadSlice } from './volume/loadSlice.ts';
 export { startWorkerRole } from './worker.ts';

@@ -1,11 +1,11 @@
 /** The HTTP routes. Building the app is separate from listening, so that tests call it without a socket. */
 import type { Config, Database, Log, StudyView } from '@ichor/shared';
 import { asIchorError, type ErrorCode, IchorError, reasonOf, renderMetrics } from '@ichor/shared';
-import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
+import fastify, { type FastifyInstance } from 'fastify';
 import { addSignIn, audit, maySeePatients, type SignInConfig, withPatients } from './auth/signIn.ts';
 import type { EventStream } from './eventStream.ts';
 import { listIncidents } from './incidents.ts';
-import { PAGE_CSS, PAGE_HOURS, PAGE_JS, PAGE_ROWS, renderPage } from './page.ts';
+import { addPages, type PageParts } from './pageRoutes.ts';
 import { encodeCursor, parseIncidentQuery, parseStudyQuery } from './queries.ts';
 import { type Checks, readiness } from './readiness.ts';
 import { stateMetrics } from './stateMetrics.ts';
@@ -13,12 +13,12 @@ import { findStudy, listStudies } from './studies.ts';
 import { studyJsonSchema } from './studySchema.ts';
 
 export type AppParts = {
-  readonly config: Pick<Config, 'dataDir' | 'trustedProxies'> & SignInConfig;
+  readonly config: Pick<Config, 'dataDir' | 'trustedProxies' | 'viewerUrl'> & SignInConfig;
   readonly database: Database;
   readonly log: Log;
   readonly checks: Checks;
   readonly events: EventStream;
-};
+} & Pick<PageParts, 'resend'>;
 
 /** Errors of the table as HTTP statuses; every other one is 500, or 503 when another try may succeed. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -33,7 +33,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
 
 const HEADERS = {
   'content-security-policy':
-    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
   /** Not `no-referrer`: browsers would then hide the origin of our own forms, by which they are told from others'. */
   'referrer-policy': 'same-origin',
@@ -51,7 +51,7 @@ export function buildApp(parts: AppParts): FastifyInstance {
   addSignIn(app, parts);
   addHealth(app, parts);
   addApi(app, parts);
-  addPage(app, parts);
+  addPages(app, parts);
   return app;
 }
 
@@ -69,7 +69,10 @@ function addHealth(app: FastifyInstance, { checks, config, database }: AppParts)
 
 function addApi(app: FastifyInstance, { database, events }: AppParts): void {
   app.get('/api/studies', async (request) => {
-    const { studies, next } = await listStudies(database, parseStudyQuery(request.query));
+    const { studies, next } = await listStudies(database, {
+      ...parseStudyQuery(request.query),
+      searchPatients: maySeePatients(request),
+    });
     await audit(request, 'list-viewed', null);
     return { studies: await withPatients(request, studies), next: next === null ? null : encodeCursor(next) };
   });
@@ -88,17 +91,6 @@ function addApi(app: FastifyInstance, { database, events }: AppParts): void {
     reply.hijack();
     events.add(reply.raw, maySeePatients(request));
   });
-}
-
-function addPage(app: FastifyInstance, { database }: AppParts): void {
-  const query = { states: [], accessionNumber: null, withinHours: PAGE_HOURS, limit: PAGE_ROWS, after: null };
-  const send = (reply: FastifyReply, type: string, text: string) => reply.type(`${type}; charset=utf-8`).send(text);
-  app.get('/', async (request, reply) => {
-    await audit(request, 'list-viewed', null);
-    return send(reply, 'text/html', renderPage((await listStudies(database, query)).studies));
-  });
-  app.get('/page.css', async (_request, reply) => send(reply, 'text/css', PAGE_CSS));
-  app.get('/page.js', async (_request, reply) => send(reply, 'text/javascript', PAGE_JS));
 }
 
 function answerErrors(app: FastifyInstance, log: Log): void {

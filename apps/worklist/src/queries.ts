@@ -1,5 +1,5 @@
 /** Query strings of the API: text in, checked values out. */
-import { IchorError, STUDY_STATES } from '@ichor/shared';
+import { FINDING_CLASSES, IchorError, STUDY_STATES } from '@ichor/shared';
 import { z } from 'zod';
 import type { IncidentQuery } from './incidents.ts';
 import type { Position, StudyQuery } from './studies.ts';
@@ -33,6 +33,11 @@ const Studies = z.strictObject({
   state: states,
   limit,
   accessionNumber: text,
+  finding: z
+    .enum(FINDING_CLASSES, `finding must be one of ${FINDING_CLASSES.join(', ')}`)
+    .nullable()
+    .default(null),
+  search: z.string('must be given once').max(128).nullable().default(null),
   withinHours: z.coerce.number('withinHours must be a number').positive().max(1_000_000).nullable().default(null),
   cursor,
 });
@@ -43,7 +48,7 @@ const Incidents = z.strictObject({
   before: z.coerce.number('before must be an incidentId').int().positive().nullable().default(null),
 });
 
-/** `?state=flagged,failed&limit=100&accessionNumber=…&withinHours=24&cursor=…` @throws IchorError REQUEST_INVALID */
+/** `?state=flagged,failed&limit=100&accessionNumber=…&finding=subdural&search=…&withinHours=24&cursor=…` @throws IchorError REQUEST_INVALID */
 export function parseStudyQuery(query: unknown): StudyQuery {
   const { state, cursor: after, ...rest } = parse(Studies, query);
   return { ...rest, states: state, after };

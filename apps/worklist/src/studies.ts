@@ -2,7 +2,7 @@
  * Studies as the API shows them: one statement per function. Accession number and UIDs only; patient name and ID are
  * added by `auth/patients.ts` for those who may see them.
  */
-import type { Database, Findings, StudyState, StudyView } from '@ichor/shared';
+import type { Database, FindingClass, Findings, StudyState, StudyView } from '@ichor/shared';
 import { FINDING_CLASSES, IchorError } from '@ichor/shared';
 import type { QueryResultRow } from 'pg';
 
@@ -15,6 +15,11 @@ export type StudyQuery = {
   readonly accessionNumber: string | null;
   /** Only studies of which something arrived within so many hours. */
   readonly withinHours: number | null;
+  /** Only studies in which this is present. */
+  readonly finding?: FindingClass | null;
+  /** Part of an accession number or UID; of a patient's name or ID too for those who may see patients. */
+  readonly search?: string | null;
+  readonly searchPatients?: boolean;
   readonly limit: number;
   readonly after: Position | null;
 };
@@ -41,6 +46,9 @@ export async function listStudies(database: Database, query: StudyQuery): Promis
       WHERE (cardinality($1::text[]) = 0 OR s.state = ANY ($1))
         AND ($2::text IS NULL OR s.accession_number = $2)
         AND ($3::float8 IS NULL OR s.last_instance_at > now() - $3 * interval '1 hour')
+        AND ($9::text IS NULL OR (r.findings->$9->>'present')::boolean)
+        AND ($10::text IS NULL OR strpos(lower(concat_ws(' ', s.accession_number, s.study_instance_uid,
+                                  CASE WHEN $11::boolean THEN replace(concat_ws(' ', s.patient_name, s.patient_id), '^', ' ') END)), lower($10)) > 0)
         AND ($4::int IS NULL OR (${POSITION}) > ($4, $5::int, $6::timestamptz, $7::text))
       ORDER BY ${POSITION}
       LIMIT $8`,
@@ -50,6 +58,9 @@ export async function listStudies(database: Database, query: StudyQuery): Promis
       query.withinHours,
       ...(query.after ?? [null, null, null, null]),
       query.limit + 1,
+      query.finding ?? null,
+      query.search || null,
+      query.searchPatients ?? false,
     ],
   );
   const page = rows.slice(0, query.limit);

@@ -1,6 +1,7 @@
 /** ★ The worklist role: database and queue → readiness, API and page; changes → server-sent events. */
 import type { Config, Database, Log } from '@ichor/shared';
 import { IchorError, openDatabase, openQueues } from '@ichor/shared';
+import { redeliver } from '@ichor/worker';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { addPatients } from './auth/patients.ts';
@@ -25,7 +26,14 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     model: modelProbe(config.modelDir),
     disk: () => checkDisk(config.dataDir, config.diskFloorBytes),
   };
-  const app = buildApp({ config, database, log, checks, events });
+  const app = buildApp({
+    config,
+    database,
+    log,
+    checks,
+    events,
+    resend: (studyInstanceUid) => redeliver(database, queues, { studyInstanceUid, destination: null }),
+  });
   const close = async (): Promise<void> => {
     events.close();
     await app.close();

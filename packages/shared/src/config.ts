@@ -177,8 +177,13 @@ export const SETTINGS = {
     schema: origin,
   },
   ICHOR_VIEWER_URL: {
-    about: 'address of the viewer with {studyInstanceUid}, {seriesInstanceUid} and {sopInstanceUid} (both of the report)',
-    schema: text.nullable().default(null),
+    about:
+      'address of the viewer with {studyInstanceUid}, {seriesInstanceUid} and {sopInstanceUid} (both of the report)',
+    schema: z
+      .string()
+      .regex(/^https?:\/\//, 'must start with https:// or http://')
+      .nullable()
+      .default(null),
   },
   ICHOR_TRUSTED_PROXIES: { about: 'addresses or CIDR of proxies whose X-Forwarded-For counts', schema: list('') },
   ICHOR_SESSION_IDLE_MINUTES: {

@@ -174,5 +174,7 @@ export async function slicePng(
 /** PNG of an RGB picture, `sidePixels` along the shorter side when given. */
 export async function rgbPng({ rgb, rows, columns }: RgbImage, sidePixels?: number): Promise<Buffer> {
   const picture = sharp(rgb, { raw: { width: columns, height: rows, channels: 3 } });
-  return (sidePixels === undefined ? picture : picture.resize(sidePixels, sidePixels, { fit: 'cover' })).png().toBuffer();
+  return (sidePixels === undefined ? picture : picture.resize(sidePixels, sidePixels, { fit: 'cover' }))
+    .png()
+    .toBuffer();
 }

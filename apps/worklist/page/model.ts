@@ -1,0 +1,103 @@
+/** What the API gives, as far as the pages use it. */
+export const CLASSES = ['epidural', 'intraparenchymal', 'intraventricular', 'subarachnoid', 'subdural', 'any'] as const;
+export type FindingClass = (typeof CLASSES)[number];
+export type Finding = { readonly score: number; readonly threshold: number; readonly present: boolean };
+export type Study = {
+  readonly patient?: { readonly name: string | null; readonly id: string | null } | null;
+  readonly studyInstanceUid: string;
+  readonly accessionNumber: string | null;
+  readonly state: 'receiving' | 'queued' | 'analysing' | 'flagged' | 'clear' | 'not-analysed' | 'failed';
+  readonly reason: { readonly code: string; readonly sentence: string; readonly detail?: string | null } | null;
+  readonly error: string | null;
+  readonly revision: number;
+  readonly priority: number;
+  readonly receivedInstances: number;
+  readonly findings: Readonly<Record<FindingClass, Finding>> | null;
+  readonly keySlices: readonly { sopInstanceUid: string; frameNumber?: number; finding: FindingClass; score: number }[];
+  readonly series: readonly {
+    seriesInstanceUid: string;
+    description: string | null;
+    instances: number;
+    reason: { sentence: string; detail?: string | null } | null;
+  }[];
+  readonly model: { readonly name: string; readonly version: string; readonly sha256: string } | null;
+  readonly times: Readonly<
+    Record<'firstInstance' | 'lastInstance' | 'complete' | 'flagged' | 'delivered', string | null>
+  >;
+  readonly deliveries: readonly {
+    destination: string;
+    object: string;
+    state: string;
+    attempts: number;
+    error: string | null;
+  }[];
+};
+export type Detail = {
+  readonly slices: readonly {
+    sopInstanceUid: string;
+    frameNumber?: number;
+    probabilities: number[];
+    cnnProbabilities: number[];
+    heatmap: boolean;
+  }[];
+  readonly revisions: readonly {
+    revision: number;
+    state: string;
+    reason: string | null;
+    createdAt: string;
+    model: string;
+    score: number | null;
+  }[];
+  readonly report: readonly { depth: number; name: string; value: string }[];
+  readonly viewerUrl: string | null;
+  readonly feedback: readonly {
+    finding: FindingClass;
+    verdict: string;
+    comment: string;
+    readerName: string;
+    at: string;
+  }[];
+};
+
+export class Failed extends Error {}
+/** JSON of the API. @throws Failed with the server's own sentence */
+export async function api<T>(path: string, body?: unknown): Promise<T> {
+  const init =
+    body === undefined
+      ? {}
+      : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
+  const response = await fetch(path, init);
+  if (response.status === 401) location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);
+  const answer = await response.json();
+  if (!response.ok) throw new Failed(answer.message ?? `The server answered ${response.status}.`);
+  return answer;
+}
+
+const RANK: Record<string, number> = { flagged: 0, 'not-analysed': 1, failed: 1, clear: 3 };
+/** The order of the worklist, as the server sorts it. */
+export function before(a: Study, b: Study): number {
+  const key = (study: Study) => [RANK[study.state] ?? 2, study.priority] as const;
+  const [[rankA, priorityA], [rankB, priorityB]] = [key(a), key(b)];
+  return (
+    rankA - rankB ||
+    priorityA - priorityB ||
+    (a.times.firstInstance ?? '').localeCompare(b.times.firstInstance ?? '') ||
+    (a.studyInstanceUid < b.studyInstanceUid ? -1 : 1)
+  );
+}
+
+export const patientName = (study: Study): string =>
+  (study.patient?.name ?? '').replace(/\^+/g, ', ').replace(/, $/, '');
+export function reasonOf(study: Study): string {
+  if (study.reason) return [study.reason.sentence, study.reason.detail].filter(Boolean).join(' ');
+  return study.error ?? '';
+}
+export function elapsed(since: string | null, now: number): string {
+  if (since === null) return '';
+  const seconds = Math.max(0, Math.floor((now - Date.parse(since)) / 1000));
+  const two = (value: number): string => String(value).padStart(2, '0');
+  if (seconds < 3600) return `${Math.floor(seconds / 60)}:${two(seconds % 60)} min`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)} h ${two(Math.floor((seconds % 3600) / 60))} min`;
+  return `${Math.floor(seconds / 86_400)} days`;
+}
+export const clock = (time: string | null): string => (time === null ? '–' : new Date(time).toLocaleString());

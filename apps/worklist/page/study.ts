@@ -1,0 +1,153 @@
+/** One study: slices with scores and heat maps, findings and what readers say of them, report, deliveries, history. */
+import { html } from 'htm/preact';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { State } from './list.ts';
+import { api, CLASSES, clock, type Detail, type FindingClass, patientName, reasonOf, type Study } from './model.ts';
+import { Header, Lost, useLive } from './parts.ts';
+import { COLOURS, Legend, Lines } from './plot.ts';
+
+export function StudyPage({ uid }: { uid: string }) {
+  const [study, setStudy] = useState<Study | null>(null);
+  const [detail, setDetail] = useState<Detail | null>(null);
+  const [problem, setProblem] = useState<string | null>(null);
+  const load = async (): Promise<void> => {
+    try {
+      const [one, more] = await Promise.all([
+        api<Study>(`/api/studies/${uid}`),
+        api<Detail>(`/api/studies/${uid}/detail`),
+      ]);
+      setStudy(one);
+      setDetail(more);
+      setProblem(null);
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
+  useEffect(() => void load(), []);
+  const lostAt = useLive({
+    onStudy: (changed) => changed.studyInstanceUid === uid && void load(),
+    onResync: () => void load(),
+  });
+  const act = async (path: string, body: unknown): Promise<void> => {
+    try {
+      await api(`/api/studies/${uid}/${path}`, body);
+      await load();
+    } catch (error) {
+      setProblem((error as Error).message);
+    }
+  };
+  return html`<${Header} title=${study ? `Study ${study.accessionNumber ?? ''}` : 'Study'} /><${Lost} at=${lostAt} retry=${load} />
+    ${problem && html`<p class="lost" role="alert">${problem}</p>`}
+    <main class="study" tabindex="0">${
+      study &&
+      detail &&
+      html`
+      <section class="card span"><${Summary} study=${study} viewerUrl=${detail.viewerUrl} /></section>
+      ${detail.slices.length > 0 && html`<section class="card"><${Viewer} key=${study.revision} study=${study} slices=${detail.slices} /></section>`}
+      <section class="card"><${Findings} study=${study} feedback=${detail.feedback} act=${act} /></section>
+      <section class="card"><h2>Deliveries</h2><${Deliveries} study=${study} act=${act} /></section>
+      <section class="card"><h2>Series</h2><${Series} study=${study} /></section>
+      <section class="card"><h2>Report</h2><div class="report scroll" tabindex="0" role="region" aria-label="Text of the report">${detail.report.map((line) => html`<p style=${{ paddingLeft: `${line.depth * 14}px` }}>${line.name}${line.value && html`: <strong>${line.value}</strong>`}</p>`)}</div></section>
+      <section class="card"><h2>Times and revisions</h2><${History} study=${study} detail=${detail} /></section>`
+    }</main>`;
+}
+
+function Summary({ study, viewerUrl }: { study: Study; viewerUrl: string | null }) {
+  return html`<div class="tools"><${State} state=${study.state} /><strong>${patientName(study)}</strong><span>${study.patient?.id ?? ''}</span>
+    ${viewerUrl && html`<a id="viewer" href=${viewerUrl} target="_blank" rel="noreferrer">Open in the viewer</a>`}</div>
+    <p>${reasonOf(study)}</p><small>${study.studyInstanceUid}${study.model && ` · ${study.model.name} ${study.model.version}`}</small>`;
+}
+
+const WINDOWS = ['brain', 'subdural', 'soft-tissue', 'bone'];
+function Viewer({ study, slices }: { study: Study; slices: Detail['slices'] }) {
+  const key = [...study.keySlices].sort((a, b) => b.score - a.score)[0];
+  const [at, setAt] = useState(() =>
+    Math.max(
+      0,
+      slices.findIndex((slice) => slice.sopInstanceUid === key?.sopInstanceUid),
+    ),
+  );
+  const [shown, setWindow] = useState('brain');
+  const [heat, setHeat] = useState(true);
+  const [opacity, setOpacity] = useState(100);
+  const box = useRef<HTMLDivElement>(null);
+  const go = (step: number) => setAt((now) => Math.min(slices.length - 1, Math.max(0, now + step)));
+  useEffect(() => {
+    const onWheel = (event: WheelEvent) => {
+      event.preventDefault();
+      go(Math.sign(event.deltaY));
+    };
+    const onKey = (event: KeyboardEvent) => {
+      if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
+      const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
+      if (step !== undefined) go(step);
+      if (step !== undefined) event.preventDefault();
+      if (event.key === 'h') setHeat((on) => !on);
+    };
+    box.current!.addEventListener('wheel', onWheel, { passive: false });
+    addEventListener('keydown', onKey);
+    return () => removeEventListener('keydown', onKey);
+  }, []);
+  const slice = slices[at]!;
+  const base = `/api/studies/${study.studyInstanceUid}`;
+  const series = CLASSES.map((name, index) => ({
+    name,
+    colour: COLOURS[index]!,
+    values: slices.map((one) => one.probabilities[index] ?? 0),
+  }));
+  return html`<h2>Slice ${at + 1} of ${slices.length}</h2><div class="viewer" ref=${box}>
+      <img src=${`${base}/slices/${at + 1}.png?window=${shown}&r=${study.revision}`} alt=${`Slice ${at + 1}, ${shown} window`} />
+      ${heat && slice.heatmap && html`<img src=${`${base}/heatmaps/${at + 1}.png?r=${study.revision}`} alt="Heat map of the findings" style=${{ opacity: opacity / 100 }} />`}</div>
+    <div class="tools">${WINDOWS.map((name) => html`<button aria-pressed=${String(name === shown)} onClick=${() => setWindow(name)}>${name}</button>`)}
+      <button aria-pressed=${String(heat)} onClick=${() => setHeat(!heat)}>Heat map (h)</button>
+      <label>Opacity <input type="range" min="0" max="100" value=${opacity} onInput=${(event: Event) => setOpacity(Number((event.target as HTMLInputElement).value))} /></label></div>
+    ${heat && !slice.heatmap && html`<small>No heat map: this is not a key slice.</small>`}
+    <label>Slice <input type="range" min="1" max=${slices.length} value=${at + 1} aria-label="Slice" onInput=${(event: Event) => setAt(Number((event.target as HTMLInputElement).value) - 1)} /></label>
+    <h2>Score per slice</h2><${Lines} label="Score of every finding per slice, skull base to vertex" series=${series} chosen=${at} onChoose=${setAt} most=${1} line=${study.findings?.any.threshold ?? null} />
+    <${Legend} series=${series} />`;
+}
+
+function Findings({
+  study,
+  feedback,
+  act,
+}: {
+  study: Study;
+  feedback: Detail['feedback'];
+  act: (path: string, body: unknown) => Promise<void>;
+}) {
+  const [comments, setComments] = useState<Record<string, string>>({});
+  if (study.findings === null)
+    return html`<h2>Findings</h2><p>None: ${reasonOf(study) || 'the analysis is under way'}.</p>`;
+  const say = (finding: FindingClass, verdict: string) =>
+    act('feedback', { finding, verdict, comment: comments[finding] ?? '' });
+  return html`<h2>Findings</h2><div class="scroll" tabindex="0" role="region" aria-label="Findings"><table><thead><tr><th scope="col">Finding</th><th scope="col">Score</th><th scope="col">Your verdict</th></tr></thead><tbody>
+    ${[...CLASSES].reverse().map((name) => {
+      const finding = study.findings![name];
+      return html`<tr><th scope="row">${name}${finding.present && html` <span class="problem">present</span>`}</th><td>${finding.score.toFixed(2)}<br /><small>from ${finding.threshold.toFixed(2)}</small></td>
+      <td><div class="verdicts">${['agree', 'disagree', 'unsure'].map((verdict) => html`<button data-verdict=${`${name}-${verdict}`} onClick=${() => say(name, verdict)}>${verdict}</button>`)}
+      <input aria-label=${`Comment on ${name}`} placeholder="Comment" maxlength="2000" onInput=${(event: Event) => setComments({ ...comments, [name]: (event.target as HTMLInputElement).value })} /></div>
+      ${feedback.filter((one) => one.finding === name).map((one) => html`<div class="said"><strong>${one.readerName}</strong>: ${one.verdict}${one.comment && ` – ${one.comment}`} <small>${clock(one.at)}</small></div>`)}</td></tr>`;
+    })}</tbody></table></div>`;
+}
+
+function Deliveries({ study, act }: { study: Study; act: (path: string, body: unknown) => Promise<void> }) {
+  const dead = study.deliveries.filter(({ state }) => state === 'dead').length;
+  return html`${dead > 0 && html`<p><button onClick=${() => act('resend', {})}>Send ${dead} again</button></p>`}
+    <div class="scroll" tabindex="0" role="region" aria-label="Deliveries"><table><thead><tr><th scope="col">To</th><th scope="col">Object</th><th scope="col">State</th><th scope="col">Attempts</th></tr></thead><tbody>
+    ${study.deliveries.map((one) => html`<tr><td>${one.destination}</td><td>${one.object}</td><td>${one.state} ${one.error ?? ''}</td><td>${one.attempts}</td></tr>`)}</tbody></table></div>
+    ${study.deliveries.length === 0 && html`<p>Nothing has to be delivered.</p>`}`;
+}
+const Series = ({ study }: { study: Study }) =>
+  html`<ul>${study.series.map((one) => html`<li><strong>${one.description ?? one.seriesInstanceUid}</strong> (${one.instances}): ${one.reason === null ? 'analysed' : [one.reason.sentence, one.reason.detail].filter(Boolean).join(' ')}</li>`)}</ul>`;
+function History({ study, detail }: { study: Study; detail: Detail }) {
+  const times = [
+    ['First instance', 'firstInstance'],
+    ['Last instance', 'lastInstance'],
+    ['Complete', 'complete'],
+    ['Flagged', 'flagged'],
+    ['Delivered', 'delivered'],
+  ] as const;
+  return html`<dl>${times.map(([text, name]) => html`<dt>${text}</dt><dd>${clock(study.times[name])}</dd>`)}
+    ${detail.revisions.map((one) => html`<dt>Revision ${one.revision}</dt><dd>${one.state} ${one.score === null ? '' : one.score.toFixed(2)} · ${clock(one.createdAt)} · ${one.model} ${one.reason ?? ''}</dd>`)}</dl>`;
+}

@@ -1,0 +1,121 @@
+/** Slices and heat maps as pictures, from the spool and from the secondary captures that Ichor made. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { type Database, IchorError, readPart10, type SliceScore } from '@ichor/shared';
+import { loadSlice, rgbPng, slicePng } from '@ichor/worker';
+
+/** Centre and width in Hounsfield units. */
+export const WINDOWS = {
+  brain: { centre: 40, width: 80 },
+  subdural: { centre: 80, width: 200 },
+  'soft-tissue': { centre: 40, width: 380 },
+  bone: { centre: 600, width: 2800 },
+} as const;
+export type WindowName = keyof typeof WINDOWS;
+
+/** The analysed slices of the study's current result, from skull base to vertex. */
+export async function slicesOf(database: Database, studyInstanceUid: string): Promise<readonly SliceScore[]> {
+  const { rows } = await database.pool.query(
+    'SELECT r.slice_scores FROM study s LEFT JOIN result r USING (result_id) WHERE s.study_instance_uid = $1',
+    [studyInstanceUid],
+  );
+  if (rows[0] === undefined) throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid });
+  return rows[0].slice_scores ?? [];
+}
+
+/** PNG of the n-th analysed slice (from 1). @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
+export async function sliceImage(
+  { database, dataDir }: Source,
+  studyInstanceUid: string,
+  number: number,
+  window: WindowName,
+): Promise<Buffer> {
+  const slice = (await slicesOf(database, studyInstanceUid))[number - 1];
+  const path = slice === undefined ? null : await pathOf(database, studyInstanceUid, slice.sopInstanceUid);
+  if (slice === undefined || path === null) throw missing('slice', number);
+  const file = join(dataDir, 'spool', path);
+  const { dataset } = readPart10(await readFile(file), file);
+  const loaded = await loadSlice({
+    path: file,
+    rows: dataset.number('x00280010') ?? 0,
+    columns: dataset.number('x00280011') ?? 0,
+    frameNumber: slice.frameNumber ?? 1,
+    frames: dataset.number('x00280008') ?? 1,
+  });
+  return slicePng(loaded, WINDOWS[window]);
+}
+
+export type Source = { readonly database: Database; readonly dataDir: string };
+const missing = (what: string, number: number) =>
+  new IchorError('REQUEST_INVALID', { reason: `there is no ${what} ${number} of this study` });
+
+async function pathOf(database: Database, studyInstanceUid: string, sopInstanceUid: string): Promise<string | null> {
+  const { rows } = await database.pool.query(
+    'SELECT spool_path FROM instance WHERE study_instance_uid = $1 AND sop_instance_uid = $2 ORDER BY received_at DESC LIMIT 1',
+    [studyInstanceUid, sopInstanceUid],
+  );
+  return rows[0]?.spool_path ?? null;
+}
+
+/** `<SOP Instance UID> <frame>` of a slice → the picture with its heat map: files of the folder of derived objects. */
+export async function heatmapsOf(
+  { database, dataDir }: Source,
+  studyInstanceUid: string,
+): Promise<Map<string, string>> {
+  const { rows } = await database.pool.query(
+    `SELECT o.object_path FROM study s JOIN derived_object o USING (result_id)
+      WHERE s.study_instance_uid = $1 AND o.kind = 'SC'`,
+    [studyInstanceUid],
+  );
+  const found = await Promise.all(rows.map((row) => sourceOf(join(dataDir, 'objects', row.object_path))));
+  return new Map(found.filter((one) => one !== null));
+}
+
+/** A file is read once: an object never changes. */
+const sources = new Map<string, readonly [slice: string, path: string]>();
+async function sourceOf(path: string): Promise<readonly [string, string] | null> {
+  const known = sources.get(path);
+  if (known !== undefined) return known;
+  const bytes = await readFile(path).catch(() => null);
+  if (bytes === null) return null;
+  const [source] = readPart10(bytes, path).dataset.items('x00082112');
+  const found = [sliceKey(source?.text('x00081155') ?? '', source?.number('x00081160') ?? 1), path] as const;
+  if (sources.size > 10_000) sources.clear();
+  sources.set(path, found);
+  return found;
+}
+export const sliceKey = (sopInstanceUid: string, frameNumber = 1): string => `${sopInstanceUid} ${frameNumber}`;
+
+/** PNG of the n-th analysed slice with its heat map, as the PACS gets it. @param sidePixels makes it a square thumbnail */
+export async function heatmapImage(
+  source: Source,
+  studyInstanceUid: string,
+  number: number,
+  sidePixels?: number,
+): Promise<Buffer> {
+  const slice = (await slicesOf(source.database, studyInstanceUid))[number - 1];
+  const heatmaps = await heatmapsOf(source, studyInstanceUid);
+  const path = slice === undefined ? undefined : heatmaps.get(sliceKey(slice.sopInstanceUid, slice.frameNumber));
+  if (path === undefined) throw missing('heat map of slice', number);
+  return secondaryCapture(path, sidePixels);
+}
+
+async function secondaryCapture(path: string, sidePixels?: number): Promise<Buffer> {
+  const { dataset } = readPart10(await readFile(path), path);
+  const pixels = dataset.pixelData();
+  const [rows, columns] = [dataset.number('x00280010') ?? 0, dataset.number('x00280011') ?? 0];
+  if (pixels?.kind !== 'native') throw new IchorError('REQUEST_INVALID', { reason: 'the heat map is not readable' });
+  return rgbPng({ rgb: Buffer.from(pixels.bytes.subarray(0, rows * columns * 3)), rows, columns }, sidePixels);
+}
+
+/** The slice a thumbnail shows: the key slice with the highest score. PNG, null when the study has none. */
+export async function thumbnail(source: Source, studyInstanceUid: string): Promise<Buffer | null> {
+  const { rows } = await source.database.pool.query(
+    `SELECT (SELECT k FROM jsonb_array_elements(r.key_slices) k ORDER BY k->>'finding' = 'any', (k->>'score')::float8 DESC LIMIT 1) AS key
+       FROM study s JOIN result r USING (result_id) WHERE s.study_instance_uid = $1`,
+    [studyInstanceUid],
+  );
+  const key = rows[0]?.key;
+  const path = key && (await heatmapsOf(source, studyInstanceUid)).get(sliceKey(key.sopInstanceUid, key.frameNumber));
+  return path ? secondaryCapture(path, 96) : null;
+}
