@@ -1,0 +1,149 @@
+/** The pages as a reading room meets them: in Chromium, live, in both themes, with feedback and after a restart. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { createLog, type Database, loadConfig, openDatabase } from '@ichor/shared';
+import { startWorklistRole } from '@ichor/worklist';
+import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import type { Browser, Page } from 'playwright-core';
+import { openBrowser } from '../support/browser.ts';
+import { freePort, ROOT } from '../support/ichor.ts';
+import { startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
+import { addDelivery, addResult, addStudy, emptyTables } from '../support/worklistRows.ts';
+
+const log = createLog({ logLevel: 'silent' }, 'test');
+let postgres: TestPostgres;
+let folder: WorkFolder;
+let database: Database;
+let browser: Browser;
+let axe: string;
+let config: ReturnType<typeof loadConfig>;
+let role: Awaited<ReturnType<typeof startWorklistRole>>;
+let url: string;
+beforeAll(async () => {
+  [postgres, folder] = [await startPostgres(), await openWorkFolder('page')];
+  const port = await freePort();
+  url = `http://127.0.0.1:${port}`;
+  config = loadConfig({
+    ICHOR_DATABASE_URL: postgres.url,
+    ICHOR_DATA_DIR: folder.path,
+    ICHOR_HTTP_PORT: String(port),
+    ICHOR_LOG_LEVEL: 'silent',
+  });
+  database = await openDatabase(config, log);
+  role = await startWorklistRole(config, log);
+  browser = await openBrowser();
+  axe = await readFile(join(ROOT, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
+});
+afterAll(async () => {
+  await browser?.close();
+  await role?.close();
+  await database?.close();
+  await postgres?.stop();
+  await folder?.remove();
+});
+beforeEach(() => emptyTables(database));
+
+type Violation = { readonly id: string; readonly nodes: readonly { readonly html: string }[] };
+async function violations(page: Page): Promise<string[]> {
+  const found = (await page.evaluate(
+    `${axe}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((result) => result.violations)`,
+  )) as Violation[];
+  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
+}
+
+async function openPage(path: string, colorScheme: 'dark' | 'light' = 'dark'): Promise<Page> {
+  const context = await browser.newContext({ colorScheme, viewport: { width: 1280, height: 800 } });
+  const page = await context.newPage();
+  await page.goto(url + path);
+  return page;
+}
+const firstRow = (text: string) => `.rows li:first-child:has-text("${text}")`;
+
+test('a study that becomes positive while the page is open moves to the top without a reload', async () => {
+  for (const name of ['A', 'B'] as const)
+    await addStudy(database, { uid: name === 'A' ? '1.2.1' : '1.2.2', state: 'clear', accessionNumber: `ACC-${name}` });
+  const page = await openPage('/');
+  await page.waitForSelector('.rows li');
+  await page.evaluate('window.sameDocument = true');
+  await addStudy(database, { uid: '1.2.3', state: 'receiving', accessionNumber: 'ACC-NEW' });
+  await addResult(database, '1.2.3', 'flagged');
+  await page.waitForSelector(firstRow('ACC-NEW'));
+  expect(await page.textContent('.rows li:first-child')).toContain('Positive');
+  expect(await page.evaluate('window.sameDocument')).toBe(true);
+  await page.context().close();
+});
+
+test('feedback is stored, shown, and the latest of a reader counts', async () => {
+  await addStudy(database, { uid: '1.2.3', state: 'receiving', accessionNumber: 'ACC-1' });
+  await addResult(database, '1.2.3', 'flagged');
+  const [page, other] = [await openPage('/studies/1.2.3'), await openPage('/studies/1.2.3')];
+  await other.waitForSelector('[data-verdict=subdural-agree]');
+  await page.fill('[aria-label="Comment on subdural"]', 'motion');
+  await page.click('[data-verdict=subdural-disagree]');
+  await other.waitForSelector('.said:has-text("disagree – motion")');
+  await page.click('[data-verdict=subdural-agree]');
+  await other.waitForSelector('.said:has-text("Demo: agree")');
+  expect(await other.locator('.said').count()).toBe(1);
+  const { rows } = await database.pool.query('SELECT verdict, reader FROM feedback ORDER BY feedback_id');
+  expect(rows).toEqual([
+    { verdict: 'disagree', reader: 'demo' },
+    { verdict: 'agree', reader: 'demo' },
+  ]);
+  for (const one of [page, other]) await one.context().close();
+});
+
+test.each(['dark', 'light'] as const)('axe finds nothing on any page in the %s theme', async (theme) => {
+  await addStudy(database, { uid: '1.2.3', state: 'receiving', accessionNumber: 'ACC-1' });
+  const resultId = await addResult(database, '1.2.3', 'flagged');
+  const delivery = { kind: 'SR', uid: '2.25.1', destination: 'PACS', state: 'dead', attempts: 9 } as const;
+  await addDelivery(database, resultId, delivery);
+  await addStudy(database, { uid: '1.2.4', state: 'not-analysed' });
+  await addStudy(database, { uid: '1.2.5', state: 'clear' });
+  for (const [path, ready] of [
+    ['/', '.rows li'],
+    ['/studies/1.2.3', '.verdicts'],
+    ['/figures', '.card'],
+  ] as const) {
+    const page = await openPage(path, theme);
+    await page.waitForSelector(ready);
+    expect(await page.textContent('.notice')).toContain('Not for diagnostic use');
+    expect(await violations(page)).toEqual([]);
+    await page.context().close();
+  }
+});
+
+test('says that the connection is lost, and shows what came in between after the server is back', async () => {
+  await addStudy(database, { uid: '1.2.1', state: 'clear', accessionNumber: 'ACC-A' });
+  const page = await openPage('/');
+  await page.waitForSelector('.rows li');
+  await role.close();
+  await page.waitForSelector('[role=alert]:has-text("Connection lost")');
+  await addStudy(database, { uid: '1.2.2', state: 'failed', accessionNumber: 'ACC-B' });
+  role = await startWorklistRole(config, log);
+  await page.waitForSelector(firstRow('ACC-B'));
+  expect(await page.locator('.lost').count()).toBe(0);
+  await page.context().close();
+});
+
+test('10,000 studies: few rows in the document, and the end is reached by scrolling', async () => {
+  await database.pool.query(
+    `INSERT INTO study (study_instance_uid, state, priority, accession_number)
+     SELECT '1.2.' || n, 'clear', 3, 'ACC-' || n FROM generate_series(1, 10000) n`,
+  );
+  const page = await openPage('/');
+  await page.waitForSelector('.rows li');
+  const paintMs = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime");
+  console.log(`10,000 studies: first paint after ${Math.round(Number(paintMs))} ms`);
+  expect(await page.locator('.rows li').count()).toBeLessThan(60);
+  for (let loaded = 0; loaded < 1000; )
+    loaded = Number(
+      await page.evaluate(
+        "(() => { const box = document.querySelector('.scroller'); box.scrollTop = box.scrollHeight; return parseInt(document.querySelector('.count').textContent) })()",
+      ),
+    );
+  expect(await page.locator('.rows li').count()).toBeLessThan(60);
+  await page.fill('#search', 'ACC-9999');
+  await page.waitForSelector(firstRow('ACC-9999'));
+  await page.context().close();
+});
