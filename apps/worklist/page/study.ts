@@ -97,11 +97,17 @@ function Viewer({ study, slices }: { study: Study; slices: Detail['slices'] }) {
   }));
   return html`<h2>Slice ${at + 1} of ${slices.length}</h2><div class="viewer" ref=${box}>
       <img src=${`${base}/slices/${at + 1}.png?window=${shown}&r=${study.revision}`} alt=${`Slice ${at + 1}, ${shown} window`} />
-      ${heat && slice.heatmap && html`<img src=${`${base}/heatmaps/${at + 1}.png?r=${study.revision}`} alt="Heat map of the findings" style=${{ opacity: opacity / 100 }} />`}</div>
-    <div class="tools">${WINDOWS.map((name) => html`<button aria-pressed=${String(name === shown)} onClick=${() => setWindow(name)}>${name}</button>`)}
+      ${heat && shown === 'brain' && slice.heatmap && html`<img src=${`${base}/heatmaps/${at + 1}.png?r=${study.revision}`} alt="Heat map of the findings" style=${{ opacity: opacity / 100 }} />`}</div>
+    <div class="tools">${WINDOWS.map(
+      (name) =>
+        html`<button aria-pressed=${String(name === shown)} onClick=${() => {
+          setWindow(name);
+          setHeat(name === 'brain');
+        }}>${name}</button>`,
+    )}
       <button aria-pressed=${String(heat)} onClick=${() => setHeat(!heat)}>Heat map (h)</button>
       <label>Opacity <input type="range" min="0" max="100" value=${opacity} onInput=${(event: Event) => setOpacity(Number((event.target as HTMLInputElement).value))} /></label></div>
-    ${heat && !slice.heatmap && html`<small>No heat map: this is not a key slice.</small>`}
+    ${(!slice.heatmap || shown !== 'brain') && html`<small>Heat maps exist for key slices, in the brain window.</small>`}
     <label>Slice <input type="range" min="1" max=${slices.length} value=${at + 1} aria-label="Slice" onInput=${(event: Event) => setAt(Number((event.target as HTMLInputElement).value) - 1)} /></label>
     <h2>Score per slice</h2><${Lines} label="Score of every finding per slice, skull base to vertex" series=${series} chosen=${at} onChoose=${setAt} most=${1} line=${study.findings?.any.threshold ?? null} />
     <${Legend} series=${series} />`;
