@@ -17,10 +17,8 @@ import { findSession } from './sessions.ts';
 import { addSignInRoutes } from './signInRoutes.ts';
 import { findToken } from './tokens.ts';
 
-export type { Role } from '@ichor/shared';
 export { allow, audit, type SignInConfig, type SignInParts } from './access.ts';
-export type { Act } from './auditTrail.ts';
-export { maySeePatients, type User } from './identity.ts';
+export { maySeePatients } from './identity.ts';
 export { withPatients } from './patients.ts';
 
 /** What strangers reach: the way in, and what a monitor asks (no patient data). */
