@@ -121,7 +121,7 @@ def add_build(add) -> None:
     build.add_argument("--negative", type=Path, default=SHARED / "head-ct-ge", help="a real series without hemorrhage, for the same check")
     build.add_argument("--runs", type=Path, default=TRAINING / "runs" / "default")
     build.add_argument("--out", type=Path, default=ROOT / "models" / "default")
-    build.add_argument("--version", default="0.1.0")
+    build.add_argument("--version", default="0.2.0")
     build.set_defaults(action=commands.build_bundle)
 
 
