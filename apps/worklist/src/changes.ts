@@ -21,12 +21,12 @@ const CHANNEL = 'ichor_changes';
 const GATHER_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
 
-/** Calls `onChanges` after changes, until closed. Survives the loss of the database. */
+/** Calls `onChanges` after changes, until closed. Survives the loss of the database. `started`: the first attempt to listen is over. */
 export function watchChanges(
   database: Database,
   log: Log,
   onChanges: (changes: Changes) => void,
-): { close(): Promise<void> } {
+): { readonly started: Promise<void>; close(): Promise<void> } {
   let client: Awaited<ReturnType<Database['connect']>> | null = null;
   let closed = false;
   let pauseMs = 1_000;
@@ -76,6 +76,7 @@ export function watchChanges(
   const listening = listen(false);
 
   return {
+    started: listening,
     async close() {
       closed = true;
       clearTimeout(retryTimer);

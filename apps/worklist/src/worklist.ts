@@ -42,6 +42,8 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     await database.close();
   };
   try {
+    /** A page that opens now must not miss a change. */
+    await changes.started;
     const port = await listen(app, config);
     log.event('worklist.listening', { address: config.bind, port });
     return { port, close };
