@@ -26,7 +26,7 @@ export type AnalysisOptions = {
 
 /** Larger batches gain nothing and cost memory. */
 const BATCH = 4;
-/** Up to so many slices, what the CNN said is kept for the heat maps; of a larger stack the key slices run once more. */
+/** Up to so many slices, pixels and what the CNN said are kept for the heat maps; of a larger stack the key slices run once more. */
 const MOST_KEPT = 128;
 const CLASSES = FINDING_CLASSES.length;
 
@@ -36,14 +36,14 @@ export async function analyseStack(
   options: AnalysisOptions,
   tools: AnalysisTools,
 ): Promise<Analysis> {
-  const { slices, outputs } = await extractFeatures(stack, options, tools);
+  const { slices, seen } = await extractFeatures(stack, options, tools);
   const features = joined(slices.map((slice) => slice.features));
   const logits = joined(slices.map((slice) => slice.logits));
   const sequenceLogits = await tools.graphs.sequence(features, logits, slices.length);
   const probabilities = probabilitiesOf(sequenceLogits, tools.manifest.calibration.temperature);
   const findings = decideFindings(probabilities, tools.thresholds);
   const choices = chooseKeySlices(probabilities, findings, options.maxKeySlices);
-  const { images, influence } = await explain(stack, { features, logits, outputs }, choices, tools);
+  const { images, influence } = await explain(stack, { features, logits, seen }, choices, tools);
   return {
     model: tools.identity,
     slices,
@@ -59,7 +59,7 @@ type Extracted = {
   /** In the order of the stack. */
   readonly slices: SliceFeatures[];
   /** By index of the slice: those that ran just now, if they are not too many. */
-  readonly outputs: Map<number, SliceOutput>;
+  readonly seen: Map<number, SeenSlice>;
 };
 
 async function extractFeatures(
@@ -67,7 +67,7 @@ async function extractFeatures(
   { cached }: AnalysisOptions,
   tools: AnalysisTools,
 ): Promise<Extracted> {
-  const extracted: Extracted = { slices: new Array(stack.slices.length), outputs: new Map() };
+  const extracted: Extracted = { slices: new Array(stack.slices.length), seen: new Map() };
   let batch: BatchSlice[] = [];
   for (const [index, slice] of stack.slices.entries()) {
     const { hu } = await tools.load(slice);
@@ -86,12 +86,14 @@ async function extractFeatures(
   return extracted;
 }
 
+/** A slice in its stored orientation, and what the CNN said of it. */
+type SeenSlice = { readonly hu: Int16Array; readonly output: SliceOutput };
 type BatchSlice = { readonly index: number; readonly hu: Int16Array; readonly pixelDigest: string };
 
 async function runBatch(
   batch: readonly BatchSlice[],
   stack: SliceStack,
-  { slices, outputs }: Extracted,
+  { slices, seen }: Extracted,
   tools: AnalysisTools,
 ): Promise<void> {
   if (batch.length === 0) return;
@@ -100,11 +102,16 @@ async function runBatch(
     stack,
     tools.graphs,
   );
-  for (const [place, { index, pixelDigest }] of batch.entries()) {
+  for (const [place, { index, pixelDigest, hu }] of batch.entries()) {
     const output = said[place]!;
     slices[index] = { pixelDigest, features: output.features.slice(), logits: output.logits.slice() };
-    if (stack.slices.length <= MOST_KEPT) outputs.set(index, output);
+    if (stack.slices.length <= MOST_KEPT) seen.set(index, { hu, output });
   }
+}
+
+async function see(stack: SliceStack, sliceIndex: number, tools: AnalysisTools): Promise<SeenSlice> {
+  const { hu } = await tools.load(stack.slices[sliceIndex]!);
+  return { hu, output: (await runCnn([hu], stack, tools.graphs))[0]! };
 }
 
 /** @param stored slices in their stored orientation */
@@ -127,7 +134,7 @@ type Outputs = {
   readonly features: Float32Array;
   /** [S, 6] */
   readonly logits: Float32Array;
-  readonly outputs: ReadonlyMap<number, SliceOutput>;
+  readonly seen: ReadonlyMap<number, SeenSlice>;
 };
 
 /** Heat maps of the key slices, and how much every slice drove each present finding. */
@@ -143,19 +150,18 @@ async function explain(
   const featureCount = weights.length / choices.length;
   const images: KeySliceImage[] = [];
   for (const sliceIndex of [...new Set(choices.map((choice) => choice.sliceIndex))].sort((one, other) => one - other)) {
-    const { hu } = await tools.load(stack.slices[sliceIndex]!);
-    const seen = outputs.outputs.get(sliceIndex) ?? (await runCnn([hu], stack, tools.graphs))[0]!;
+    const { hu, output } = outputs.seen.get(sliceIndex) ?? (await see(stack, sliceIndex, tools));
     const maps = choices.flatMap((choice, target): ClassMap[] => {
       if (choice.sliceIndex !== sliceIndex) return [];
       const own = weights.subarray(target * featureCount, (target + 1) * featureCount);
-      const places = seen.mapRows * seen.mapColumns;
+      const places = output.mapRows * output.mapColumns;
       const map =
         tools.manifest.gradCam === 'sequence'
-          ? weightedMap(own, seen.activations)
-          : seen.cams
+          ? weightedMap(own, output.activations)
+          : output.cams
               .slice(choice.classIndex * places, (choice.classIndex + 1) * places)
               .map((value) => Math.max(0, value));
-      const stored = toStored({ data: map, rows: seen.mapRows, columns: seen.mapColumns }, stack.toRadiological);
+      const stored = toStored({ data: map, rows: output.mapRows, columns: output.mapColumns }, stack.toRadiological);
       return [
         {
           classIndex: choice.classIndex,
