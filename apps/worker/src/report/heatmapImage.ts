@@ -79,12 +79,15 @@ const shownSize = (input: HeatmapInput) => ({
 });
 
 async function grey({ hu, rows, columns }: HeatmapInput, height: number, width: number): Promise<Buffer> {
-  const bytes = Buffer.from(
-    Uint8Array.from(hu, (value) =>
-      Math.round((Math.min(WINDOW.high, Math.max(WINDOW.low, value)) / (WINDOW.high - WINDOW.low)) * 255),
-    ),
-  );
-  return resized(bytes, rows, columns, height, width);
+  return resized(windowed(hu, WINDOW.low, WINDOW.high), rows, columns, height, width);
+}
+
+/** 0 to 255. */
+function windowed(hu: Int16Array, low: number, high: number): Buffer {
+  const bytes = Buffer.allocUnsafe(hu.length);
+  for (let index = 0; index < hu.length; index++)
+    bytes[index] = Math.round((Math.min(high, Math.max(low, hu[index]!)) - low) * (255 / (high - low)));
+  return bytes;
 }
 
 async function smoothMap({ map, mapRows, mapColumns }: HeatmapInput, height: number, width: number): Promise<Buffer> {
@@ -101,10 +104,15 @@ async function resized(bytes: Buffer, rows: number, columns: number, height: num
     .toBuffer();
 }
 
-function blend(out: Buffer, index: number, base: number, heat: number): void {
+/** Colour and opacity of every value that the map can have, 0 to 255. */
+const TINTS = Array.from({ length: 256 }, (_, heat) => {
   const strength = (heat / 255 - VISIBLE_FROM) / (1 - VISIBLE_FROM);
   const opacity = strength <= 0 ? 0 : STRONGEST * Math.min(1, strength * 1.6);
-  const colour = colourOf(Math.max(0, strength));
+  return { opacity, colour: colourOf(Math.max(0, strength)) };
+});
+
+function blend(out: Buffer, index: number, base: number, heat: number): void {
+  const { opacity, colour } = TINTS[heat]!;
   for (let channel = 0; channel < 3; channel++)
     out[index * 3 + channel] = Math.round(base * (1 - opacity) + colour[channel]! * opacity);
 }
@@ -163,10 +171,7 @@ export async function slicePng(
   window: { readonly centre: number; readonly width: number },
 ): Promise<Buffer> {
   const low = window.centre - window.width / 2;
-  const bytes = Buffer.from(
-    Uint8Array.from(hu, (value) => Math.round((Math.min(1, Math.max(0, (value - low) / window.width)) || 0) * 255)),
-  );
-  return sharp(bytes, { raw: { width: columns, height: rows, channels: 1 } })
+  return sharp(windowed(hu, low, low + window.width), { raw: { width: columns, height: rows, channels: 1 } })
     .png({ compressionLevel: 6 })
     .toBuffer();
 }
