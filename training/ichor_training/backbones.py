@@ -3,6 +3,7 @@ from __future__ import annotations
 
 from typing import Callable
 
+import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
@@ -59,8 +60,26 @@ BACKBONES: dict[str, Callable[[], nn.Module]] = {
 }
 
 
+class Ensemble(nn.Module):
+    """Backbones beside one another, their activations joined by channel: with one linear head on all of them, the logits are the
+    sum of what each backbone says, so that features, class activation maps and gradients mean what they mean for a single one.
+    """
+
+    def __init__(self, members: list[nn.Module]) -> None:
+        super().__init__()
+        self.members = nn.ModuleList(members)
+        self.features = sum(member.features for member in members)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return torch.cat([member(x) for member in self.members], 1)
+
+
 def make_backbone(name: str) -> nn.Module:
-    """A module with an attribute `features`, the number of its output channels. @raises ValueError for an unknown name"""
+    """A module with an attribute `features`, the number of its output channels. `a+b` is an ensemble of both.
+    @raises ValueError for an unknown name
+    """
+    if "+" in name:
+        return Ensemble([make_backbone(member) for member in name.split("+")])
     if name not in BACKBONES:
         raise ValueError(f"backbone {name!r} is none of {', '.join(BACKBONES)}")
     return BACKBONES[name]()
