@@ -57,6 +57,7 @@ function fakeTools() {
         });
       },
       sequence: async (_features, logits) => logits,
+      distance: async (features) => features.at(-1)!,
       async gradient(_features, _logits, slices, targets) {
         asked.targets += targets.length;
         return {
@@ -99,6 +100,25 @@ test('the model sees turned slices in their turned shape, and maps come back as 
   expect(new Set(asked.shapes)).toEqual(new Set([`${COLUMNS} × ${ROWS}`]));
   const map = keySliceImages[0]!.maps[0]!;
   expect([map.mapRows, map.mapColumns, ...map.map]).toEqual([ROWS, COLUMNS, 0, 8, 16, 4, 12, 20]);
+});
+
+test('a study farther from what the model knows than the bundle accepts is refused with both numbers', async () => {
+  const { tools } = fakeTools();
+  const limited = (threshold: number): AnalysisTools => ({
+    ...tools,
+    manifest: { ...tools.manifest, outOfDomain: { threshold, source: 'this test' } },
+  });
+  expect((await analyseStack(stackOf(UPRIGHT), options(), limited(9))).findings.any.present).toBe(true);
+  await expect(analyseStack(stackOf(UPRIGHT), options(), limited(8.9))).rejects.toMatchObject({
+    reason: { code: 'out-of-domain', detail: expect.stringMatching(/distance 9\.00 .*at most 8\.90/) },
+  });
+  const undefinedDistance = {
+    ...limited(9),
+    graphs: { ...tools.graphs, distance: async () => Number.NaN },
+  };
+  await expect(analyseStack(stackOf(UPRIGHT), options(), undefinedDistance)).rejects.toMatchObject({
+    reason: { code: 'out-of-domain' },
+  });
 });
 
 test('heat maps and influence are there for what is present, and nothing is explained where nothing is', async () => {

@@ -2,6 +2,7 @@
 import { createHash } from 'node:crypto';
 import { FINDING_CLASSES, type KeySlice, type ModelIdentity, type SliceScore } from '@ichor/shared';
 import { featureKey } from '../featureKey.ts';
+import { NotAnalysable } from '../notAnalysable.ts';
 import type { Analysis, ClassMap, KeySliceImage, Slice, SliceFeatures, SliceStack } from '../types.ts';
 import type { LoadedSlice } from '../volume/loadSlice.ts';
 import type { Manifest } from './bundle.ts';
@@ -30,7 +31,7 @@ const BATCH = 4;
 const MOST_KEPT = 128;
 const CLASSES = FINDING_CLASSES.length;
 
-/** @throws NotAnalysable when a slice cannot be decoded */
+/** @throws NotAnalysable when a slice cannot be decoded, or the study is unlike those the model knows */
 export async function analyseStack(
   stack: SliceStack,
   options: AnalysisOptions,
@@ -39,6 +40,7 @@ export async function analyseStack(
   const { slices, seen } = await extractFeatures(stack, options, tools);
   const features = joined(slices.map((slice) => slice.features));
   const logits = joined(slices.map((slice) => slice.logits));
+  await refuseOutOfDomain(features, slices.length, tools);
   const sequenceLogits = await tools.graphs.sequence(features, logits, slices.length);
   const probabilities = probabilitiesOf(sequenceLogits, tools.manifest.calibration.temperature);
   const findings = decideFindings(probabilities, tools.thresholds);
@@ -53,6 +55,17 @@ export async function analyseStack(
     keySliceImages: images,
     influence,
   };
+}
+
+/** @throws NotAnalysable naming distance and threshold */
+async function refuseOutOfDomain(features: Float32Array, slices: number, tools: AnalysisTools): Promise<void> {
+  const threshold = tools.manifest.outOfDomain?.threshold;
+  const distance = await tools.graphs.distance(features, slices);
+  if (threshold === undefined || distance === null || distance <= threshold) return;
+  throw new NotAnalysable(
+    'out-of-domain',
+    `distance ${distance.toFixed(2)} from the studies it knows, where at most ${threshold.toFixed(2)} is accepted`,
+  );
 }
 
 type Extracted = {

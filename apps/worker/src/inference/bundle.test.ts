@@ -1,6 +1,10 @@
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { FINDING_CLASSES } from '@ichor/shared';
 import { expect, test } from '@jest/globals';
-import { type Manifest, thresholdsOf } from './bundle.ts';
+import { Manifest, thresholdsOf } from './bundle.ts';
+
+const DEFAULT_BUNDLE = join(import.meta.dirname, '../../../../models/default');
 
 const set = (value: number) => Object.fromEntries(FINDING_CLASSES.map((name) => [name, value]));
 const manifest = {
@@ -22,3 +26,17 @@ test.each([['nosuch'], ['balanced', 'high-sensitivity'], ['any=0'], ['any=1'], [
     expect(() => thresholdsOf(manifest, given)).toThrow(expect.objectContaining({ code: 'CONFIG_INVALID' }));
   },
 );
+
+test('a manifest has an out-of-domain threshold and its graph, or neither', async () => {
+  const stored = JSON.parse(await readFile(join(DEFAULT_BUNDLE, 'manifest.json'), 'utf8'));
+  const { domain: _graph, ...files } = stored.files;
+  const outOfDomain = { threshold: 1.5, source: 'this test' };
+  const domain = { ...files.cnn, path: 'domain.onnx' };
+  const accepted = (changed: object): boolean => Manifest.safeParse({ ...stored, ...changed }).success;
+  expect(accepted({ files, outOfDomain: null })).toBe(true);
+  expect(accepted({ files, outOfDomain: undefined })).toBe(true);
+  expect(accepted({ files: { ...files, domain }, outOfDomain })).toBe(true);
+  expect(accepted({ files, outOfDomain })).toBe(false);
+  expect(accepted({ files: { ...files, domain }, outOfDomain: null })).toBe(false);
+  expect(accepted({ files: { ...files, domain }, outOfDomain: { ...outOfDomain, threshold: 0 } })).toBe(false);
+});

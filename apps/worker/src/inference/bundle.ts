@@ -24,37 +24,52 @@ const PerClass = z.object(
 );
 
 /** `manifest.json`. What a person reads (training, metrics, limits) is kept, what a program uses is checked. */
-export const Manifest = z.object({
-  schema: z.literal('ichor-bundle/1'),
-  name: z.string().min(1),
-  version: z.string().min(1),
-  variant: z.string(),
-  classes: z.tuple(FINDING_CLASSES.map((name) => z.literal(name)) as never) as unknown as z.ZodType<
-    readonly FindingClass[]
-  >,
-  files: z.object({ cnn: Graph, sequence: Graph, sequenceGrad: Graph, golden: File, modelCard: File }),
-  preprocessing: z.object({
-    windows: z.array(z.object({ name: z.string(), centerHu: z.number(), widthHu: z.number().positive() })).min(1),
-    resize: z.object({
-      rows: z.number().int(),
-      columns: z.number().int(),
-      method: z.literal('bilinear'),
-      halfPixelCentres: z.literal(true),
-      antialias: z.literal(false),
+export const Manifest = z
+  .object({
+    schema: z.literal('ichor-bundle/1'),
+    name: z.string().min(1),
+    version: z.string().min(1),
+    variant: z.string(),
+    classes: z.tuple(FINDING_CLASSES.map((name) => z.literal(name)) as never) as unknown as z.ZodType<
+      readonly FindingClass[]
+    >,
+    /** `domain`, features [S, F] → distance [1], is there when `outOfDomain` is. */
+    files: z.object({
+      cnn: Graph,
+      sequence: Graph,
+      sequenceGrad: Graph,
+      domain: Graph.optional(),
+      golden: File,
+      modelCard: File,
     }),
-    normalisation: z.object({ mean: z.array(z.number()), standardDeviation: z.array(z.number().positive()) }),
-  }),
-  selector: z.object({ kind: z.string(), count: z.number().int().min(0) }),
-  gradCam: z.enum(['sequence', 'cnn']),
-  calibration: z.object({ temperature: z.array(z.number().positive()).length(FINDING_CLASSES.length) }),
-  thresholds: z
-    .object({ default: z.string(), sets: z.record(z.string(), PerClass), source: z.string() })
-    .refine(({ default: name, sets }) => name in sets, 'thresholds.default names no set'),
-  training: z.array(z.object({ name: z.string(), licence: z.string(), attribution: z.string() }).loose()),
-  metrics: z.record(z.string(), z.unknown()),
-  intendedUse: z.string(),
-  limits: z.array(z.string()),
-});
+    preprocessing: z.object({
+      windows: z.array(z.object({ name: z.string(), centerHu: z.number(), widthHu: z.number().positive() })).min(1),
+      resize: z.object({
+        rows: z.number().int(),
+        columns: z.number().int(),
+        method: z.literal('bilinear'),
+        halfPixelCentres: z.literal(true),
+        antialias: z.literal(false),
+      }),
+      normalisation: z.object({ mean: z.array(z.number()), standardDeviation: z.array(z.number().positive()) }),
+    }),
+    selector: z.object({ kind: z.string(), count: z.number().int().min(0) }),
+    gradCam: z.enum(['sequence', 'cnn']),
+    calibration: z.object({ temperature: z.array(z.number().positive()).length(FINDING_CLASSES.length) }),
+    thresholds: z
+      .object({ default: z.string(), sets: z.record(z.string(), PerClass), source: z.string() })
+      .refine(({ default: name, sets }) => name in sets, 'thresholds.default names no set'),
+    /** Farther from what the model knows than this a study is not analysed; null: the bundle cannot tell. */
+    outOfDomain: z.object({ threshold: z.number().positive(), source: z.string() }).loose().nullish(),
+    training: z.array(z.object({ name: z.string(), licence: z.string(), attribution: z.string() }).loose()),
+    metrics: z.record(z.string(), z.unknown()),
+    intendedUse: z.string(),
+    limits: z.array(z.string()),
+  })
+  .refine(
+    ({ files, outOfDomain }) => (files.domain === undefined) === (outOfDomain == null),
+    'outOfDomain and files.domain belong together',
+  );
 export type Manifest = z.infer<typeof Manifest>;
 
 export type Bundle = { readonly dir: string; readonly manifest: Manifest; readonly identity: ModelIdentity };
@@ -63,7 +78,7 @@ export type Bundle = { readonly dir: string; readonly manifest: Manifest; readon
 export async function verifyBundle(dir: string): Promise<{ manifest: Manifest | null; problems: string[] }> {
   try {
     const { manifest } = await readManifest(dir);
-    const problems = await Promise.all(Object.values(manifest.files).map((file) => fileProblem(dir, file)));
+    const problems = await Promise.all(filesOf(manifest).map((file) => fileProblem(dir, file)));
     return { manifest, problems: problems.filter((problem) => problem !== null) };
   } catch (error) {
     return { manifest: null, problems: [reasonOf(error)] };
@@ -98,6 +113,8 @@ async function readManifest(dir: string): Promise<{ manifest: Manifest; bytes: B
     );
   return { manifest: parsed.data, bytes };
 }
+
+const filesOf = ({ files }: Manifest) => Object.values(files).filter((file) => file !== undefined);
 
 async function fileProblem(dir: string, file: z.infer<typeof File>): Promise<string | null> {
   const bytes = await readFile(join(dir, file.path)).catch(() => null);

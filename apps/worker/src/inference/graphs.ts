@@ -11,6 +11,8 @@ export type Graphs = {
   cnn(hu: Int16Array, count: number, rows: number, columns: number): Promise<SliceOutput[]>;
   /** features [S, F], logits [S, 6] → logits [S, 6] */
   sequence(features: Float32Array, logits: Float32Array, slices: number): Promise<Float32Array>;
+  /** features [S, F] → how far the study is from what the model knows; null: the bundle cannot tell. */
+  distance(features: Float32Array, slices: number): Promise<number | null>;
   /** → weights [T, F] and influence [S, T] */
   gradient(
     features: Float32Array,
@@ -40,11 +42,17 @@ export async function openGraphs(
   options: SessionOptions,
   onMissing: (provider: string, reason: string) => void,
 ): Promise<Graphs> {
-  const [cnn, sequence, gradient] = await Promise.all(
-    [manifest.files.cnn, manifest.files.sequence, manifest.files.sequenceGrad].map((file) =>
-      openGraph(join(dir, file.path), options, onMissing).catch((error: unknown) => {
-        throw new IchorError('BUNDLE_INVALID', { path: dir, reason: `${file.path} does not load: ${reasonOf(error)}` });
-      }),
+  const { files } = manifest;
+  const [cnn, sequence, gradient, domain] = await Promise.all(
+    [files.cnn, files.sequence, files.sequenceGrad, files.domain].map((file) =>
+      file === undefined
+        ? null
+        : openGraph(join(dir, file.path), options, onMissing).catch((error: unknown) => {
+            throw new IchorError('BUNDLE_INVALID', {
+              path: dir,
+              reason: `${file.path} does not load: ${reasonOf(error)}`,
+            });
+          }),
     ),
   );
   return {
@@ -68,6 +76,11 @@ export async function openGraphs(
     async sequence(features, logits, slices) {
       const out = await sequence!.run(inputs(features, logits, slices), ['sequence_logits']);
       return out['sequence_logits']!.data;
+    },
+    async distance(features, slices) {
+      if (domain === null) return null;
+      const out = await domain!.run({ features: inputs(features, new Float32Array(0), slices).features }, ['distance']);
+      return out['distance']!.data[0]!;
     },
     async gradient(features, logits, slices, targets) {
       const int64 = (pick: (target: Target) => number) => ({

@@ -14,6 +14,8 @@ type Golden = {
     readonly targetClass: readonly number[];
     readonly weights: Stored;
   };
+  /** Of the sequence's features; in bundles that have a domain. */
+  readonly domain?: { readonly distance: Stored };
   readonly toleranceAbsolute: number;
 };
 
@@ -39,6 +41,12 @@ export async function selfTest({ dir, manifest }: Bundle, graphs: Graphs): Promi
   const { features, logits, sequenceLogits } = golden.sequence;
   const slices = features.shape[0]!;
   check('sequence logits', await graphs.sequence(floats(features), floats(logits), slices), sequenceLogits);
+  const distance = await graphs.distance(floats(features), slices);
+  if (distance !== null) {
+    if (golden.domain === undefined)
+      throw new IchorError('BUNDLE_INVALID', { path: dir, reason: 'it has a domain graph and no golden value for it' });
+    check('domain distance', Float32Array.of(distance), golden.domain.distance);
+  }
   const targets = golden.sequenceGrad.targetSlice.map((sliceIndex, index) => ({
     sliceIndex,
     classIndex: golden.sequenceGrad.targetClass[index]!,
