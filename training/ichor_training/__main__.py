@@ -34,6 +34,7 @@ def parser() -> argparse.ArgumentParser:
     add_folds(add)
     add_table2(add)
     add_build(add)
+    add_domain(add)
     return top
 
 
@@ -123,6 +124,29 @@ def add_build(add) -> None:
     build.add_argument("--out", type=Path, default=ROOT / "models" / "default")
     build.add_argument("--version", default="0.2.0")
     build.set_defaults(action=commands.build_bundle)
+
+
+def add_domain(add) -> None:
+    one = add("add-domain", help="give a finished bundle its out-of-domain detector, and measure it")
+    add_folds_of_bundle(one)
+    one.add_argument("--unseen", nargs="*", default=[], metavar="NAME=DIR", help="DICOM series of no training, to count who is refused; the name is for the table")
+    one.add_argument("--run", type=Path, help="where each fold's distances are kept (default: the folder domain beside the networks)")
+    one.set_defaults(action=commands.add_domain)
+
+
+def add_folds_of_bundle(one: argparse.ArgumentParser) -> None:
+    """A finished bundle, its networks, those of its folds, and their data."""
+    default = TRAINING / "runs" / "default"
+    one.add_argument("bundle", type=Path)
+    one.add_argument("--backbone", default="slim_resnext")
+    one.add_argument("--cnn", type=Path, default=default / "final-cnn.pt", help="weights of the bundle's CNN (default: %(default)s)")
+    one.add_argument("--sequence", type=Path, default=default / "final-sequence.pt", help="of its sequence model (default: %(default)s)")
+    one.add_argument("--fold-cnn", default=str(default / "fold-{}-cnn.pt"), help="of the folds' CNNs; {} stands for the fold (default: %(default)s)")
+    one.add_argument("--fold-sequence", default=str(default / "fold-{}-sequence.pt"), help="of the folds' sequence models (default: %(default)s)")
+    one.add_argument("--folds", type=int, default=5)
+    one.add_argument("--seed", type=int, default=20260, help="of the split (default: %(default)s)")
+    one.add_argument("--data", type=Path, default=default / "ct-ich.npz", help="(default: %(default)s)")
+    one.add_argument("--phantoms", type=Path, default=default / "phantoms.npz", help="(default: %(default)s)")
 
 
 if __name__ == "__main__":

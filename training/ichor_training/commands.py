@@ -21,6 +21,9 @@ from .table2 import export_row, read_rows, rsna_studies, run_row, smoke_phantoms
 
 __all__ = ["ExportRefused"]
 
+PHANTOMS_FOR_DOMAIN = 140
+"""More would only cost memory."""
+
 
 def import_ct_ich(arguments: Namespace) -> None:
     told(ct_ich.import_ct_ich(arguments.folder), arguments.out).save(arguments.out)
@@ -143,3 +146,22 @@ def build_bundle(arguments: Namespace) -> None:
     if arguments.unseen_phantoms is not None:
         report["sanity"] = sanity(cnn, sequence, report, arguments.unseen_phantoms, arguments.negative)
     write_bundle(arguments.out, arguments.version, cnn, sequence, report)
+
+
+def add_domain(arguments: Namespace) -> None:
+    from . import domain_bundle, domain_check
+
+    real, phantoms = Studies.load(arguments.data), Studies.load(arguments.phantoms).first(PHANTOMS_FOR_DOMAIN)
+    network = lambda path: load_networks(arguments.backbone, Path(path), None)[0]
+    folder = arguments.run or arguments.cnn.parent / "domain"
+    measured = [
+        domain_check.kept_fold(
+            folder / f"fold-{fold}.json",
+            lambda: domain_check.measure_fold(network(arguments.fold_cnn.format(fold)), real, phantoms, arguments.folds, fold, arguments.seed),
+        )
+        for fold in range(arguments.folds)
+    ]
+    cnn = network(arguments.cnn)
+    domain = domain_check.fit(cnn, real, phantoms, arguments.seed)
+    unseen = {name: Path(folder) for name, _, folder in (one.partition("=") for one in arguments.unseen)}
+    print(domain_bundle.section(domain_bundle.add_domain(arguments.bundle, domain, domain_check.judged(measured), cnn, unseen)))

@@ -73,6 +73,12 @@ def tensor(values: np.ndarray) -> dict:
     return {"shape": list(values.shape), kind: base64.b64encode(np.ascontiguousarray(data).tobytes()).decode()}
 
 
+def values_of(stored: dict) -> np.ndarray:
+    """What `tensor` stored."""
+    kind = "int16Base64" if "int16Base64" in stored else "float32Base64"
+    return np.frombuffer(base64.b64decode(stored[kind]), "<i2" if kind == "int16Base64" else "<f4").reshape(stored["shape"])
+
+
 def session(path: Path) -> onnxruntime.InferenceSession:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = torch.get_num_threads()
