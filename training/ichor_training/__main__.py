@@ -35,6 +35,7 @@ def parser() -> argparse.ArgumentParser:
     add_table2(add)
     add_build(add)
     add_domain(add)
+    add_aberrant(add)
     return top
 
 
@@ -132,6 +133,15 @@ def add_domain(add) -> None:
     one.add_argument("--unseen", nargs="*", default=[], metavar="NAME=DIR", help="DICOM series of no training, to count who is refused; the name is for the table")
     one.add_argument("--run", type=Path, help="where each fold's distances are kept (default: the folder domain beside the networks)")
     one.set_defaults(action=commands.add_domain)
+
+
+def add_aberrant(add) -> None:
+    one = add("aberrant", help="what one aberrant slice does to a study without hemorrhage: figure, and a section of the bundle's model card")
+    add_folds_of_bundle(one)
+    one.add_argument("--unseen-phantoms", type=Path, required=True, help="phantoms without a bleed that were not trained on: DICOM, as `ichor phantom` writes them")
+    one.add_argument("--run", type=Path, help="where each fold's scores are kept (default: the folder aberrant beside the networks)")
+    one.add_argument("--figure", type=Path, default=ROOT / "docs" / "aberrant-slice.svg")
+    one.set_defaults(action=commands.aberrant)
 
 
 def add_folds_of_bundle(one: argparse.ArgumentParser) -> None:

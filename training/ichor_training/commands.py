@@ -21,7 +21,7 @@ from .table2 import export_row, read_rows, rsna_studies, run_row, smoke_phantoms
 
 __all__ = ["ExportRefused"]
 
-PHANTOMS_FOR_DOMAIN = 140
+PHANTOMS_FOR_DOMAIN = 120
 """More would only cost memory."""
 
 
@@ -165,3 +165,26 @@ def add_domain(arguments: Namespace) -> None:
     domain = domain_check.fit(cnn, real, phantoms, arguments.seed)
     unseen = {name: Path(folder) for name, _, folder in (one.partition("=") for one in arguments.unseen)}
     print(domain_bundle.section(domain_bundle.add_domain(arguments.bundle, domain, domain_check.judged(measured), cnn, unseen)))
+
+
+def aberrant(arguments: Namespace) -> None:
+    from . import aberrant_figure
+    from .aberrant import judged, kept_fold, measure_fold
+    from .bundle_sections import read_manifest, set_section, write_manifest
+
+    real, phantoms = Studies.load(arguments.data), dicom_folders.import_phantoms(arguments.unseen_phantoms)
+
+    def measure(fold: int) -> dict[str, list]:
+        networks = load_networks(arguments.backbone, Path(arguments.fold_cnn.format(fold)), Path(arguments.fold_sequence.format(fold)))
+        every = np.unique(phantoms.study)
+        return measure_fold(*networks, real.where(held_out(real, arguments.folds, fold, arguments.seed)), phantoms.where(np.isin(phantoms.study, every[fold :: arguments.folds])))
+
+    folder = arguments.run or arguments.cnn.parent / "aberrant"
+    measured = [kept_fold(folder / f"fold-{fold}.json", lambda: measure(fold)) for fold in range(arguments.folds)]
+    manifest = read_manifest(arguments.bundle)
+    threshold = manifest["thresholds"]["sets"]["balanced"]["any"]
+    manifest["metrics"]["aberrantSlice"] = judged(measured, manifest["calibration"]["temperature"][-1], threshold)
+    set_section(arguments.bundle, aberrant_figure.TITLE, aberrant_figure.section(manifest["metrics"]["aberrantSlice"]))
+    write_manifest(arguments.bundle, manifest)
+    arguments.figure.write_text(aberrant_figure.svg(manifest["metrics"]["aberrantSlice"]))
+    print(aberrant_figure.section(manifest["metrics"]["aberrantSlice"]), f"\n{arguments.figure}")

@@ -16,9 +16,9 @@ from .outliers import KINDS
 from .studies import Studies, held_out
 from .train_cnn import run
 
-COPIES = 2
-"""Varied copies of the real studies that the domain is fitted to: on the plain ones a network that trained on them is too sure."""
-PHANTOMS_FITTED, PHANTOMS_HELD = 80, 12
+PHANTOMS_FITTED, PHANTOMS_HELD = 60, 12
+FIT_STRIDE = 2
+"""Every second slice tells how a study looks."""
 OUTLIER_HEADS, OUTLIER_STRIDE = 2, 3
 """Per fold and source so many heads are spoilt; of each every third slice tells enough."""
 REFUSED_AT_MOST = 0.01
@@ -27,15 +27,14 @@ MARGIN = 1.15
 
 
 def fit(cnn: SliceNet, real: Studies, phantoms: Studies, seed: int) -> Domain:
-    """The domain of a network, from what it was trained on."""
+    """The domain of a network, from what it was trained on, varied: on the plain slices a network that trained on them is too sure."""
     torch.manual_seed(seed)
-    copies = [study for _ in range(COPIES) for study in features_of(cnn, real, augmented=True)]
-    return fit_domain([copies, features_of(cnn, phantoms.first(PHANTOMS_FITTED), augmented=True)], seed)
+    return fit_domain([features_of(cnn, one, FIT_STRIDE, augmented=True) for one in (real, phantoms.first(PHANTOMS_FITTED))], seed)
 
 
-def features_of(cnn: SliceNet, studies: Studies, augmented: bool = False) -> list[np.ndarray]:
+def features_of(cnn: SliceNet, studies: Studies, stride: int = 1, augmented: bool = False) -> list[np.ndarray]:
     """Per study [S, F]."""
-    return [run(cnn, studies.hu[rows], augmented)[0] for rows in studies.ranges()]
+    return [run(cnn, studies.hu[rows[::stride]], augmented)[0] for rows in studies.ranges()]
 
 
 @dataclass(frozen=True)
