@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from .explain import export_explain
 from .golden import difference_from_golden, golden_file, golden_outputs, head_like, joint_gradient, largest_probability_difference
 from .graphs import export_cnn, export_gradient, export_sequence
 from .manifest import manifest
@@ -59,10 +60,11 @@ def write_graphs(out: Path, cnn: SliceNet, sequence: SequenceNet | CnnAlone, pre
     export_cnn(cnn, out / "cnn.onnx")
     export_sequence(cnn, sequence, out / "sequence.onnx")
     export_gradient(cnn, sequence, out / "sequence_grad.onnx")
+    export_explain(cnn, out / "explain.onnx")
     if precision.quantised:
         quantise(out / "cnn.onnx", calibration)
     if precision.weights == "fp16":
-        for name in ("cnn.onnx", "sequence.onnx", "sequence_grad.onnx"):
+        for name in ("cnn.onnx", "sequence.onnx", "sequence_grad.onnx", "explain.onnx"):
             store_weights_as_fp16(out / name)
 
 

@@ -8,10 +8,13 @@ import numpy as np
 import onnxruntime
 import torch
 
+from .explain import maps_by_autograd
 from .models import CnnAlone, SequenceNet, SliceNet
 
 SLICES, CLASSES_AT = [1, 3], [5, 0]
 """The targets of the gradient."""
+EXPLAINED = 1
+"""The slice whose maps are golden values: its inner activations under the gradients of the targets."""
 
 
 def head_like() -> np.ndarray:
@@ -35,7 +38,9 @@ def golden_outputs(cnn: SliceNet, sequence: SequenceNet | CnnAlone) -> dict[str,
     gradients = [joint_gradient(cnn, sequence, scan, t, c) for t, c in zip(SLICES, CLASSES_AT)]
     influences = [influence(sequence, scan, scan_logits, t, c) for t, c in zip(SLICES, CLASSES_AT)]
     tensors = {"features": features, "logits": logits, "cams": cams, "scan": scan, "scanLogits": scan_logits, "sequenceLogits": sequence(scan, scan_logits)}
-    return {"hu": hu, "weights": np.stack(gradients), "influence": np.stack(influences, 1)} | {name: one.numpy() for name, one in tensors.items()}
+    weights = np.stack(gradients)
+    tensors["maps"] = maps_by_autograd(cnn, torch.from_numpy(hu[EXPLAINED:]), torch.from_numpy(weights))
+    return {"hu": hu, "weights": weights, "influence": np.stack(influences, 1)} | {name: one.numpy() for name, one in tensors.items()}
 
 
 @torch.enable_grad()
@@ -63,6 +68,7 @@ def golden_file(outputs: dict[str, np.ndarray], tolerance: float) -> dict:
         "cnn": part(hu="hu", features="features", logits="logits", cams="cams"),
         "sequence": part(features="scan", logits="scanLogits", sequenceLogits="sequenceLogits"),
         "sequenceGrad": {"targetSlice": SLICES, "targetClass": CLASSES_AT} | part(weights="weights", influence="influence"),
+        "explain": {"slice": EXPLAINED} | part(maps="maps"),
         "toleranceAbsolute": tolerance,
     }
 
@@ -86,14 +92,19 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def difference_from_golden(folder: Path, outputs: dict[str, np.ndarray]) -> float:
-    """The largest difference of any output of the three graphs, relative to that output's largest value where it exceeds 1: the worker's measure."""
+    """The largest difference of any output of the graphs, relative to that output's largest value where it exceeds 1: the worker's measure.
+
+    Maps have no size of their own: they are compared relative to their largest value always.
+    """
     scan = {"features": outputs["scan"], "logits": outputs["scanLogits"]}
     targets = {"target_slice": np.array(SLICES), "target_class": np.array(CLASSES_AT)}
-    cnn = session(folder / "cnn.onnx").run(["features", "logits", "cams"], {"hu": outputs["hu"]})
+    *cnn, inner = session(folder / "cnn.onnx").run(["features", "logits", "cams", "inner"], {"hu": outputs["hu"]})
     joint = session(folder / "sequence.onnx").run(["sequence_logits"], scan)
     gradient = session(folder / "sequence_grad.onnx").run(["weights", "influence"], scan | targets)
-    names = ["features", "logits", "cams", "sequenceLogits", "weights", "influence"]
-    return max(float(np.abs(ours - outputs[name]).max() / max(1.0, np.abs(outputs[name]).max())) for name, ours in zip(names, [*cnn, *joint, *gradient]))
+    maps = session(folder / "explain.onnx").run(["maps"], {"inner": inner[EXPLAINED:], "weights": outputs["weights"]})
+    least = dict.fromkeys(["features", "logits", "cams", "sequenceLogits", "weights", "influence"], 1.0) | {"maps": 1e-9}
+    differ = lambda name, ours: float(np.abs(ours - outputs[name]).max() / max(least[name], np.abs(outputs[name]).max()))
+    return max(differ(name, ours) for name, ours in zip(least, [*cnn, *joint, *gradient, *maps]))
 
 
 @torch.no_grad()

@@ -9,17 +9,18 @@ import torch
 from onnx import TensorProto, helper, numpy_helper
 
 from . import CLASSES
+from .explain import WithInner
 from .models import CnnAlone, SequenceNet, SliceNet
 from .sequence_gradient import IR_VERSION, OPSET, sequence_gradient, value
 
-CNN_OUTPUTS = ["features", "logits", "cams", "activations"]
+CNN_OUTPUTS = ["features", "logits", "cams", "activations", "inner"]
 
 
 def export_cnn(cnn: SliceNet, path: Path) -> None:
     axes = {"hu": {0: "N", 1: "H", 2: "W"}} | {name: {0: "N"} for name in CNN_OUTPUTS}
-    axes |= {name: {0: "N", 2: "h", 3: "w"} for name in ("cams", "activations")}
+    axes |= {name: {0: "N", 2: "h", 3: "w"} for name in ("cams", "activations", "inner")}
     example = torch.zeros(2, 96, 80, dtype=torch.int16)
-    torch.onnx.export(cnn, (example,), str(path), input_names=["hu"], output_names=CNN_OUTPUTS, dynamic_axes=axes, opset_version=OPSET, dynamo=False)
+    torch.onnx.export(WithInner(cnn), (example,), str(path), input_names=["hu"], output_names=CNN_OUTPUTS, dynamic_axes=axes, opset_version=OPSET, dynamo=False)
 
 
 def export_sequence(cnn: SliceNet, sequence: SequenceNet | CnnAlone, path: Path) -> None:

@@ -49,6 +49,7 @@ def manifest(out: Path, version: str, report: dict) -> dict:
             "cnn": graph_file(out / "cnn.onnx"),
             "sequence": graph_file(out / "sequence.onnx"),
             "sequenceGrad": graph_file(out / "sequence_grad.onnx"),
+            "explain": graph_file(out / "explain.onnx"),
             "golden": plain_file(out / "golden.json"),
             "modelCard": plain_file(out / "MODEL_CARD.md"),
         },

@@ -7,8 +7,9 @@ units computed by numpy, windows and resize follow the manifest, the CNN's graph
 sequence model is torch's own LSTM, and gradients come from autograd.
 
 Prints JSON: {"slices": [{"sopInstanceUid", "huSha256", "cnnProbabilities", "probabilities"}, …] from skull base to vertex,
-"maps": [{"sopInstanceUid", "class", "rows", "columns", "values"}, …]}. A map is the joint Grad-CAM (Selvaraju et al. 2017,
-eq. 1 and 2) of the sequence logit, times h·w: ReLU(Σ_k Σ_place dy/dA_k(place) · A_k), in the stored orientation.
+"maps": [{"sopInstanceUid", "class", "rows", "columns", "values"}, …]}. A map is the joint Grad-CAM of the sequence logit in the
+stored orientation: ReLU(Σ_k dy/dA_k ⊙ A_k) of the inner activations where the bundle explains them; else (Selvaraju et al. 2017,
+eq. 1 and 2), times h·w, ReLU(Σ_k Σ_place dy/dA_k(place) · A_k) of the last activations.
 """
 from __future__ import annotations
 
@@ -91,7 +92,7 @@ def channels(hu: np.ndarray, preprocessing: dict) -> Tensor:
 
 
 class Cnn:
-    """The convolutional part of cnn.onnx and its head, walked with torch: everything from the first convolution on."""
+    """The convolutional part of cnn.onnx and its head, walked with torch: everything after preprocessing."""
 
     def __init__(self, path: Path) -> None:
         graph = onnx.load(path).graph
@@ -99,15 +100,18 @@ class Cnn:
         for node in graph.node:
             if node.op_type == "Constant":
                 self.weights[node.output[0]] = torch.from_numpy(np.array(numpy_helper.to_array(node.attribute[0].t)))
-        names = [node.op_type for node in graph.node]
-        self.nodes = [node for node in list(graph.node)[names.index("Conv") :] if node.op_type != "Constant"]
-        self.first = self.nodes[0].input[0]
+        self.nodes = [node for node in graph.node if node.op_type != "Constant"]
+        self.first = next(node for node in self.nodes if node.op_type in ("Conv", "Pad")).input[0]
+        joined = [list(node.input) for node in self.nodes if node.op_type == "Concat" and node.output[0] == "inner"]
+        named = any("inner" in node.output for node in self.nodes)
+        self.inner = joined[0] if joined else ["inner"] if named else None
+        """The tensors that `inner` consists of; None: the bundle explains the last activations."""
 
     def run(self, known: dict[str, Tensor]) -> dict[str, Tensor]:
-        """@param known the first convolution's input, or `activations`; whatever needs something unknown is left out"""
+        """@param known the first convolution's input, or activations; whatever needs something unknown is left out"""
         values = self.weights | known
         for node in self.nodes:
-            if node.output[0] not in values and all(name in values for name in node.input if name):
+            if node.output[0] not in values and all(name in values for name in node.input if name) and node.op_type != "Resize":
                 values[node.output[0]] = operation(node, [values[name] if name else None for name in node.input])
         return values
 
@@ -117,6 +121,9 @@ def operation(node: onnx.NodeProto, inputs: list) -> Tensor:
     given = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
     return {
         "Conv": lambda x, w, b=None: F.conv2d(x, w, b, given["strides"], symmetric(given), given["dilations"], given["group"]),
+        "Pad": lambda x, pads, value=None: F.pad(x, [int(pads[at]) for at in (3, 7, 2, 6)]),
+        "Concat": lambda *parts: torch.cat(parts, given["axis"]),
+        "Identity": lambda x: x,
         "Relu": lambda x: F.relu(x),
         "Clip": lambda x, low, high: x.clamp(low, high),
         "MaxPool": lambda x: F.max_pool2d(x, given["kernel_shape"], given["strides"], symmetric(given)),
@@ -124,8 +131,20 @@ def operation(node: onnx.NodeProto, inputs: list) -> Tensor:
         "ReduceMean": lambda x: x.mean(tuple(given["axes"]), bool(given.get("keepdims", 1))),
         "GlobalAveragePool": lambda x: x.mean((2, 3), True),
         "Flatten": lambda x: x.flatten(given.get("axis", 1)),
+        "ConstantOfShape": lambda shape: torch.zeros([int(one) for one in shape], dtype=torch.int64),
+        "Reshape": lambda x, shape: x.reshape([int(one) for one in shape]),
+        "Slice": lambda x, *limits: sliced(x, *limits),
+        "Transpose": lambda x: x.permute(given["perm"]),
+        "Cast": lambda x: x.to(torch.int64),
         "Gemm": lambda x, w, b: F.linear(x, w if given.get("transB") else w.T, b),
     }[node.op_type](*inputs)
+
+
+def sliced(x: Tensor, starts: Tensor, ends: Tensor, axes: Tensor, steps: Tensor) -> Tensor:
+    """Along one axis; the exported paddings turn a list about with a step of −1."""
+    length, axis = x.shape[int(axes[0])], int(axes[0])
+    places = list(range(length))[slice(int(starts[0]), max(int(ends[0]), -length - 1), int(steps[0]))]
+    return x.index_select(axis, torch.tensor(places))
 
 
 def symmetric(given: dict) -> list[int]:
@@ -165,14 +184,16 @@ class Sequence:
 
 
 def joint_grad_cam(cnn: Cnn, sequence: Sequence, outputs: list[dict[str, Tensor]], slice_index: int, class_index: int) -> np.ndarray:
-    """[h, w]: gradients flow from one sequence logit back into the last activations of its slice."""
-    activations = outputs[slice_index]["activations"].detach().clone().requires_grad_(True)
-    own = cnn.run({"activations": activations})
+    """[h, w]: gradients flow from one sequence logit back into the activations of its slice."""
+    names = cnn.inner or ["activations"]
+    activations = [outputs[slice_index][name].detach().clone().requires_grad_(True) for name in names]
+    own = cnn.run(dict(zip(names, activations)))
     rows = [own if index == slice_index else one for index, one in enumerate(outputs)]
     logits = sequence.run(torch.cat([one["features"] for one in rows]), torch.cat([one["logits"] for one in rows]))
-    (gradient,) = torch.autograd.grad(logits[slice_index, class_index], activations)
-    weights = gradient.sum((2, 3), keepdim=True)
-    return F.relu((weights * activations).sum(1))[0].detach().numpy()
+    gradients = torch.autograd.grad(logits[slice_index, class_index], activations)
+    if cnn.inner is None:
+        gradients = [one.sum((2, 3), keepdim=True) for one in gradients]
+    return F.relu(sum((one * seen).sum(1) for one, seen in zip(gradients, activations)))[0].detach().numpy()
 
 
 def triage(bundle: Path, folder: Path, targets: list[tuple[str, str]]) -> dict:
@@ -185,7 +206,7 @@ def triage(bundle: Path, folder: Path, targets: list[tuple[str, str]]) -> dict:
     with torch.no_grad():
         for hu in images:
             ran = cnn.run({cnn.first: channels(radiological(hu, orientation), manifest["preprocessing"])})
-            outputs.append({name: ran[name] for name in ("activations", "features", "logits")})
+            outputs.append({name: ran[name] for name in (*(cnn.inner or ["activations"]), "features", "logits")})
         logits = torch.cat([one["logits"] for one in outputs])
         joint = sequence.run(torch.cat([one["features"] for one in outputs]), logits)
     probabilities = torch.sigmoid(joint / torch.tensor(manifest["calibration"]["temperature"]))

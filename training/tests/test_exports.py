@@ -14,6 +14,7 @@ from ichor_training.backbones import BACKBONES
 from ichor_training.experiment import experiment_of
 from ichor_training.experiment_export import export_experiment
 from ichor_training.export import ExportRefused
+from ichor_training.explain import WithInner
 from ichor_training.golden import head_like, influence, joint_gradient, session
 from ichor_training.graphs import CNN_OUTPUTS, export_cnn, export_gradient, export_sequence
 from ichor_training.models import CnnAlone, SequenceNet, SliceNet
@@ -58,7 +59,7 @@ def test_every_backbone_gives_8_by_8_maps_and_its_graph_agrees_with_pytorch(back
     hu = head_like()
     ours = session(tmp_path / "cnn.onnx").run(CNN_OUTPUTS, {"hu": hu})
     with torch.no_grad():
-        expected = [one.numpy() for one in cnn(torch.from_numpy(hu))]
+        expected = [one.numpy() for one in WithInner(cnn)(torch.from_numpy(hu))]
     assert ours[2].shape == (2, 6, 8, 8) and ours[3].shape == (2, cnn.backbone.features, 8, 8)
     for one, other in zip(ours, expected):
         assert np.abs(one - other).max() <= 1e-4 * max(1.0, np.abs(other).max())

@@ -4,6 +4,7 @@ import { featureKey } from '../featureKey.ts';
 import type { SliceFeatures, SliceStack } from '../types.ts';
 import { type AnalysisTools, analyseStack } from './analyseStack.ts';
 import type { Manifest } from './bundle.ts';
+import { lastLayerMaps } from './gradCam.ts';
 
 const [ROWS, COLUMNS, SLICES, FEATURES] = [2, 3, 10, 4];
 
@@ -50,13 +51,13 @@ function fakeTools() {
             features: new Float32Array(FEATURES).fill(first),
             logits: Float32Array.of(-20, -20, -20, -20, -20, first - 5),
             activations: Float32Array.from({ length: FEATURES * size }, (_value, index) => index % size),
-            cams: new Float32Array(6 * size),
             mapRows: rows,
             mapColumns: columns,
           };
         });
       },
       sequence: async (_features, logits) => logits,
+      maps: async ({ features, activations }, weights) => lastLayerMaps(weights, features.length, activations),
       distance: async (features) => features.at(-1)!,
       async gradient(_features, _logits, slices, targets) {
         asked.targets += targets.length;

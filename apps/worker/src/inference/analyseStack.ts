@@ -7,7 +7,6 @@ import type { Analysis, ClassMap, KeySliceImage, Slice, SliceFeatures, SliceStac
 import type { LoadedSlice } from '../volume/loadSlice.ts';
 import type { Manifest } from './bundle.ts';
 import { chooseKeySlices, decideFindings, type KeySliceChoice, probabilitiesOf } from './findings.ts';
-import { weightedMap } from './gradCam.ts';
 import type { Graphs, SliceOutput } from './graphs.ts';
 import { toRadiological, toStored } from './orientation.ts';
 
@@ -164,26 +163,16 @@ async function explain(
   const images: KeySliceImage[] = [];
   for (const sliceIndex of [...new Set(choices.map((choice) => choice.sliceIndex))].sort((one, other) => one - other)) {
     const { hu, output } = outputs.seen.get(sliceIndex) ?? (await see(stack, sliceIndex, tools));
-    const maps = choices.flatMap((choice, target): ClassMap[] => {
-      if (choice.sliceIndex !== sliceIndex) return [];
-      const own = weights.subarray(target * featureCount, (target + 1) * featureCount);
-      const places = output.mapRows * output.mapColumns;
-      const map =
-        tools.manifest.gradCam === 'sequence'
-          ? weightedMap(own, output.activations)
-          : output.cams
-              .slice(choice.classIndex * places, (choice.classIndex + 1) * places)
-              .map((value) => Math.max(0, value));
-      const stored = toStored({ data: map, rows: output.mapRows, columns: output.mapColumns }, stack.toRadiological);
-      return [
-        {
-          classIndex: choice.classIndex,
-          probability: choice.probability,
-          map: stored.data,
-          mapRows: stored.rows,
-          mapColumns: stored.columns,
-        },
-      ];
+    const targets = choices.flatMap((choice, target) => (choice.sliceIndex === sliceIndex ? [{ choice, target }] : []));
+    const own = joined(
+      targets.map(({ target }) => weights.subarray(target * featureCount, (target + 1) * featureCount)),
+    );
+    const drawn = await tools.graphs.maps(output, own, targets.length);
+    const { mapRows: rows, mapColumns: columns } = output;
+    const maps = targets.map(({ choice: { classIndex, probability } }, index): ClassMap => {
+      const data = drawn.slice(index * rows * columns, (index + 1) * rows * columns);
+      const map = toStored({ data, rows, columns }, stack.toRadiological);
+      return { classIndex, probability, map: map.data, mapRows: map.rows, mapColumns: map.columns };
     });
     images.push({ sliceIndex, hu, maps });
   }

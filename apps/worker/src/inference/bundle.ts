@@ -33,11 +33,13 @@ export const Manifest = z
     classes: z.tuple(FINDING_CLASSES.map((name) => z.literal(name)) as never) as unknown as z.ZodType<
       readonly FindingClass[]
     >,
+    /** `explain`, inner activations [1, C, h, w] and weights [T, F] → maps [T, h, w]; without it maps are those of the last layer. */
     /** `domain`, features [S, F] → distance [1], is there when `outOfDomain` is. */
     files: z.object({
       cnn: Graph,
       sequence: Graph,
       sequenceGrad: Graph,
+      explain: Graph.optional(),
       domain: Graph.optional(),
       golden: File,
       modelCard: File,

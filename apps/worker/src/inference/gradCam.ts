@@ -1,12 +1,13 @@
-/** Class maps from weights and activations: ReLU(Σₖ wₖ Aₖ) (Selvaraju et al. 2017, eq. 2). Pure. */
+/** Maps of the last layer from weights and activations: ReLU(Σₖ wₖ Aₖ) (Selvaraju et al. 2017, eq. 2). Pure. */
 
-/** @param weights [F] @param activations [F, places] @returns [places] */
-export function weightedMap(weights: Float32Array, activations: Float32Array): Float32Array {
-  const places = activations.length / weights.length;
-  const map = new Float32Array(places);
-  for (let feature = 0; feature < weights.length; feature++) {
-    const weight = weights[feature]!;
-    for (let place = 0; place < places; place++) map[place]! += weight * activations[feature * places + place]!;
+/** @param weights [T, F] @param features F @param activations [F, places] @returns [T, places] */
+export function lastLayerMaps(weights: Float32Array, features: number, activations: Float32Array): Float32Array {
+  const places = activations.length / features;
+  const maps = new Float32Array((weights.length / features) * places);
+  for (const [index, weight] of weights.entries()) {
+    const first = Math.floor(index / features) * places;
+    const from = (index % features) * places;
+    for (let place = 0; place < places; place++) maps[first + place]! += weight * activations[from + place]!;
   }
-  return map.map((value) => Math.max(0, value));
+  return maps.map((value) => Math.max(0, value));
 }

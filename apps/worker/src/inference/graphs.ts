@@ -2,6 +2,7 @@
 import { join } from 'node:path';
 import { FINDING_CLASSES, IchorError, reasonOf } from '@ichor/shared';
 import type { Bundle } from './bundle.ts';
+import { lastLayerMaps } from './gradCam.ts';
 import { openGraph, type SessionOptions } from './session.ts';
 
 const CLASSES = FINDING_CLASSES.length;
@@ -13,6 +14,11 @@ export type Graphs = {
   sequence(features: Float32Array, logits: Float32Array, slices: number): Promise<Float32Array>;
   /** features [S, F] → how far the study is from what the model knows; null: the bundle cannot tell. */
   distance(features: Float32Array, slices: number): Promise<number | null>;
+  /**
+   * Heat maps of one slice, one per target: where the decision comes from whose gradient by the slice's features is given.
+   * @param weights [T, F] @returns [T, mapRows, mapColumns]
+   */
+  maps(output: SliceOutput, weights: Float32Array, targets: number): Promise<Float32Array>;
   /** → weights [T, F] and influence [S, T] */
   gradient(
     features: Float32Array,
@@ -27,10 +33,9 @@ export type SliceOutput = {
   readonly features: Float32Array;
   /** [6] */
   readonly logits: Float32Array;
-  /** The last activations, [F, h, w]. */
+  /** What heat maps are made from: the activations of the inner layer that the bundle explains, or the last ones. */
   readonly activations: Float32Array;
-  /** The class maps, [6, h, w]. */
-  readonly cams: Float32Array;
+  /** Of the activations: [F, h, w], or [C, h, w] where the bundle explains an inner layer. */
   readonly mapRows: number;
   readonly mapColumns: number;
 };
@@ -43,8 +48,8 @@ export async function openGraphs(
   onMissing: (provider: string, reason: string) => void,
 ): Promise<Graphs> {
   const { files } = manifest;
-  const [cnn, sequence, gradient, domain] = await Promise.all(
-    [files.cnn, files.sequence, files.sequenceGrad, files.domain].map((file) =>
+  const [cnn, sequence, gradient, explain, domain] = await Promise.all(
+    [files.cnn, files.sequence, files.sequenceGrad, files.explain, files.domain].map((file) =>
       file === undefined
         ? null
         : openGraph(join(dir, file.path), options, onMissing).catch((error: unknown) => {
@@ -57,9 +62,10 @@ export async function openGraphs(
   );
   return {
     async cnn(hu, count, rows, columns) {
-      const names = ['features', 'logits', 'activations', 'cams'] as const;
+      const explained = explain === null ? 'activations' : 'inner';
+      const names = ['features', 'logits', explained] as const;
       const out = await cnn!.run({ hu: { data: hu, shape: [count, rows, columns] } }, names);
-      const [, , mapRows = 0, mapColumns = 0] = out['activations']!.shape;
+      const [, , mapRows = 0, mapColumns = 0] = out[explained]!.shape;
       const part = (name: (typeof names)[number], index: number): Float32Array => {
         const length = out[name]!.data.length / count;
         return out[name]!.data.subarray(index * length, (index + 1) * length);
@@ -67,8 +73,7 @@ export async function openGraphs(
       return Array.from({ length: count }, (_, index) => ({
         features: part('features', index),
         logits: part('logits', index),
-        activations: part('activations', index),
-        cams: part('cams', index),
+        activations: part(explained, index),
         mapRows,
         mapColumns,
       }));
@@ -76,6 +81,18 @@ export async function openGraphs(
     async sequence(features, logits, slices) {
       const out = await sequence!.run(inputs(features, logits, slices), ['sequence_logits']);
       return out['sequence_logits']!.data;
+    },
+    async maps({ features, activations, mapRows, mapColumns }, weights, targets) {
+      if (explain === null) return lastLayerMaps(weights, features.length, activations);
+      const channels = activations.length / (mapRows * mapColumns);
+      const out = await explain!.run(
+        {
+          inner: { data: activations, shape: [1, channels, mapRows, mapColumns] },
+          weights: { data: weights, shape: [targets, features.length] },
+        },
+        ['maps'],
+      );
+      return out['maps']!.data;
     },
     async distance(features, slices) {
       if (domain === null) return null;

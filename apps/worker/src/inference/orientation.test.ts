@@ -1,6 +1,6 @@
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { weightedMap } from './gradCam.ts';
+import { lastLayerMaps } from './gradCam.ts';
 import { toRadiological, toStored } from './orientation.ts';
 
 const grids = fc.tuple(fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 9 })).map(([rows, columns]) => ({
@@ -43,6 +43,6 @@ test('nothing is copied where nothing turns', () => {
 
 test('a class map is the weighted sum of the activations, its negative part left out', () => {
   const activations = Float32Array.from([1, 2, 3, -1, 1, 0]);
-  expect([...weightedMap(Float32Array.from([2, -3]), activations)]).toEqual([5, 1, 6]);
-  expect([...weightedMap(Float32Array.from([-1, 0]), activations)]).toEqual([0, 0, 0]);
+  expect([...lastLayerMaps(Float32Array.from([2, -3]), 2, activations)]).toEqual([5, 1, 6]);
+  expect([...lastLayerMaps(Float32Array.from([-1, 0, 1, 1]), 2, activations)]).toEqual([0, 0, 0, 0, 3, 3]);
 });

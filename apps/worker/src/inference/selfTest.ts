@@ -14,6 +14,8 @@ type Golden = {
     readonly targetClass: readonly number[];
     readonly weights: Stored;
   };
+  /** Maps of one slice of `cnn` under the weights of `sequenceGrad`; in bundles that explain an inner layer. */
+  readonly explain?: { readonly slice: number; readonly maps: Stored };
   /** Of the sequence's features; in bundles that have a domain. */
   readonly domain?: { readonly distance: Stored };
   readonly toleranceAbsolute: number;
@@ -22,9 +24,9 @@ type Golden = {
 /** @throws IchorError BUNDLE_INVALID naming the output that differs most */
 export async function selfTest({ dir, manifest }: Bundle, graphs: Graphs): Promise<void> {
   const golden = JSON.parse(await readFile(join(dir, manifest.files.golden.path), 'utf8')) as Golden;
-  const check = (name: string, ours: Float32Array, theirs: Stored): void => {
+  const check = (name: string, ours: Float32Array, theirs: Stored, least = 1): void => {
     const expected = floats(theirs);
-    const scale = Math.max(1, ...expected.map(Math.abs));
+    const scale = Math.max(least, ...expected.map(Math.abs));
     const worst = expected.reduce(
       (most, value, index) => Math.max(most, Math.abs(value - (ours[index] ?? Number.NaN))),
       0,
@@ -53,6 +55,14 @@ export async function selfTest({ dir, manifest }: Bundle, graphs: Graphs): Promi
   }));
   const { weights } = await graphs.gradient(floats(features), floats(logits), slices, targets);
   check('gradient weights', weights, golden.sequenceGrad.weights);
+  if (manifest.files.explain === undefined) return;
+  if (golden.explain === undefined)
+    throw new IchorError('BUNDLE_INVALID', {
+      path: dir,
+      reason: 'it has an explaining graph and no golden value for it',
+    });
+  const maps = await graphs.maps(cnn[golden.explain.slice]!, floats(golden.sequenceGrad.weights), targets.length);
+  check('heat maps', maps, golden.explain.maps, Number.MIN_VALUE);
 }
 
 const bytesOf = (base64: string): ArrayBuffer => new Uint8Array(Buffer.from(base64, 'base64')).buffer;

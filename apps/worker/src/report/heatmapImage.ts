@@ -1,8 +1,10 @@
 /**
  * The heat map as a picture (sole importer of sharp): the slice in the brain window, the region that drove the score laid over
- * it, and around it what the reader needs to know. The map has 8 × 8 cells: it is drawn as a soft region, never as a contour.
+ * it, and in the corners what the reader needs to know. The map has few cells (16 × 16): it is drawn as a soft region, never as a contour.
+ * Every step, with its numbers: docs/conformance.md §3.1.
  */
 import sharp from 'sharp';
+import { enlarge } from './enlarge.ts';
 import { textPath, textWidth } from './strokeFont.ts';
 
 export type HeatmapInput = {
@@ -14,10 +16,11 @@ export type HeatmapInput = {
   readonly map: Float32Array;
   readonly mapRows: number;
   readonly mapColumns: number;
-  /** E.g. "Subdural hemorrhage 98.2 %". */
+  /** E.g. "Subdural 98.2 %"; the first one is what the map shows. */
   readonly findings: readonly string[];
   /** E.g. "Slice 14 of 35, z 61.0 mm". */
   readonly place: string;
+  /** E.g. "ichor-slim-resnext 0.2.0". */
   readonly model: string;
 };
 export type RgbImage = { readonly rgb: Buffer; readonly rows: number; readonly columns: number };
@@ -36,8 +39,8 @@ const COLOURS: readonly (readonly [number, number, number])[] = [
 /** RGB [rows, columns, 3] with the source's matrix, at least 512 across when it is smaller. */
 export async function drawHeatmap(input: HeatmapInput): Promise<RgbImage> {
   const { rows, columns } = shownSize(input);
-  const base = await grey(input, rows, columns);
-  const heat = await smoothMap(input, rows, columns);
+  const base = grey(input, rows, columns);
+  const heat = smoothMap(input, rows, columns);
   const blended = Buffer.alloc(rows * columns * 3);
   for (let index = 0; index < rows * columns; index++) blend(blended, index, base[index]!, heat[index]!);
   const rgb = await sharp(blended, { raw: { width: columns, height: rows, channels: 3 } })
@@ -55,14 +58,15 @@ export async function drawForPage(
 ): Promise<{ readonly slice: Buffer; readonly heatmap: Buffer }> {
   const scale = sidePixels / Math.min(input.rows, input.columns);
   const [rows, columns] = [Math.round(input.rows * scale), Math.round(input.columns * scale)];
-  const plain = await grey(input, rows, columns);
+  const plain = windowed(input.hu, WINDOW.low, WINDOW.high);
   const { rgb, rows: height, columns: width } = await drawHeatmap(input);
   return {
-    slice: await sharp(plain, { raw: { width: columns, height: rows, channels: 1 } })
+    slice: await sharp(plain, { raw: { width: input.columns, height: input.rows, channels: 1 } })
+      .resize(columns, rows, { fit: 'fill' })
       .jpeg(JPEG)
       .toBuffer(),
     heatmap: await sharp(rgb, { raw: { width, height, channels: 3 } })
-      .resize(columns, rows)
+      .resize(columns, rows, { fit: 'fill' })
       .jpeg(JPEG)
       .toBuffer(),
   };
@@ -78,8 +82,11 @@ const shownSize = (input: HeatmapInput) => ({
   columns: input.columns * magnification(input),
 });
 
-async function grey({ hu, rows, columns }: HeatmapInput, height: number, width: number): Promise<Buffer> {
-  return resized(windowed(hu, WINDOW.low, WINDOW.high), rows, columns, height, width);
+/** 0 to 255, [height, width]. */
+function grey({ hu, rows, columns }: HeatmapInput, height: number, width: number): Uint8ClampedArray | Buffer {
+  const bytes = windowed(hu, WINDOW.low, WINDOW.high);
+  if (rows === height && columns === width) return bytes;
+  return Uint8ClampedArray.from(enlarge(bytes, rows, columns, height, width));
 }
 
 /** 0 to 255. */
@@ -90,18 +97,11 @@ function windowed(hu: Int16Array, low: number, high: number): Buffer {
   return bytes;
 }
 
-async function smoothMap({ map, mapRows, mapColumns }: HeatmapInput, height: number, width: number): Promise<Buffer> {
-  const most = Math.max(...map) || 1;
-  const bytes = Buffer.from(Uint8Array.from(map, (value) => Math.round((value / most) * 255)));
-  return resized(bytes, mapRows, mapColumns, height, width);
-}
-
-async function resized(bytes: Buffer, rows: number, columns: number, height: number, width: number): Promise<Buffer> {
-  return sharp(bytes, { raw: { width: columns, height: rows, channels: 1 } })
-    .resize(width, height, { fit: 'fill', kernel: 'cubic' })
-    .extractChannel(0)
-    .raw()
-    .toBuffer();
+/** 0 to 255 of the map's maximum, [height, width]. */
+function smoothMap({ map, mapRows, mapColumns }: HeatmapInput, height: number, width: number): Uint8ClampedArray {
+  const scale = 255 / (Math.max(...map) || 1);
+  const heat = enlarge(map, mapRows, mapColumns, height, width);
+  return Uint8ClampedArray.from(heat, (value) => value * scale);
 }
 
 /** Colour and opacity of every value that the map can have, 0 to 255. */
@@ -127,33 +127,38 @@ function colourOf(strength: number): [number, number, number] {
   ];
 }
 
-/** Texts and colour bar as SVG; letters are paths, so no font is needed. */
+/** Texts and colour bar as SVG, in the corners and along the right edge; letters are paths, so no font is needed. */
 function overlay({ findings, place, model }: HeatmapInput, height: number, width: number): string {
   const unit = Math.min(width, height) / 512;
-  const [margin, line] = [10 * unit, 17 * unit];
-  const top = findings
-    .slice(0, 6)
-    .map((finding, index) =>
-      write(finding, margin, margin + 11 * unit + index * line, 11 * unit, index === 0 ? '#ffd60a' : '#ffffff'),
-    );
+  const margin = 10 * unit;
+  const atRight = (text: string, y: number): string =>
+    write(text, width - margin - textWidth(text, 8 * unit), y, 8 * unit, '#dddddd');
   const warning = 'NOT FOR DIAGNOSTIC USE';
-  const bottom = [
-    write(warning, (width - textWidth(warning, 12 * unit)) / 2, height - margin - 34 * unit, 12 * unit, '#ff6b6b'),
-    write(place, margin, height - margin - 17 * unit, 8 * unit, '#dddddd'),
-    write(`${model} - RESEARCH ONLY`, margin, height - margin, 8 * unit, '#dddddd'),
+  const texts = [
+    ...findings.slice(0, 7).map((finding, index) => findingLine(finding, index, unit)),
+    atRight('ICHOR - RESEARCH ONLY', 20 * unit),
+    write(place, margin, height - 29 * unit, 8 * unit, '#dddddd'),
+    atRight(model, height - 29 * unit),
+    write(warning, (width - textWidth(warning, 11 * unit)) / 2, height - margin, 11 * unit, '#ff6b6b'),
   ];
-  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${colourBar(width, height, unit)}${[...top, ...bottom].join('')}</svg>`;
+  return `<svg xmlns="http://www.w3.org/2000/svg" width="${width}" height="${height}">${colourBar(width, height, unit)}${texts.join('')}</svg>`;
 }
 
+/** The class that the map shows stands first, larger and in the map's own colour. */
+function findingLine(finding: string, index: number, unit: number): string {
+  if (index === 0) return write(`MAP: ${finding}`, 10 * unit, 20 * unit, 10 * unit, '#ffd60a');
+  return write(finding, 10 * unit, (23 + index * 14) * unit, 8 * unit, '#ffffff');
+}
+
+/** Over the whole range in which a tint is laid: from the weakest that is shown to the map's maximum. */
 function colourBar(width: number, height: number, unit: number): string {
-  const [x, y, w, h] = [width - 24 * unit, height * 0.3, 10 * unit, height * 0.4];
+  const [x, y, w, h] = [width - 22 * unit, height * 0.3, 10 * unit, height * 0.4];
   const stops = COLOURS.map(
     ([r, g, b], index) => `<stop offset="${index / (COLOURS.length - 1)}" stop-color="rgb(${r},${g},${b})"/>`,
   ).join('');
-  const labels = [
-    write('HIGH', x - 22 * unit, y - 6 * unit, 7 * unit, '#ffffff'),
-    write('LOW', x - 14 * unit, y + h + 13 * unit, 7 * unit, '#ffffff'),
-  ].join('');
+  const label = (text: string, baseline: number): string =>
+    write(text, width - 10 * unit - textWidth(text, 7 * unit), baseline, 7 * unit, '#ffffff');
+  const labels = label('MAX', y - 6 * unit) + label(`${VISIBLE_FROM * 100} %`, y + h + 13 * unit);
   return `<defs><linearGradient id="heat" x1="0" y1="1" x2="0" y2="0">${stops}</linearGradient></defs><rect x="${x}" y="${y}" width="${w}" height="${h}" fill="url(#heat)" stroke="#ffffff" stroke-width="${unit}"/>${labels}`;
 }
 
