@@ -1,8 +1,9 @@
 /**
- * `npm run bench [receive|triage|latency]`: ratios against a peer or a floor measured in the same run.
+ * `npm run bench [receive|triage|latency|phantoms]`: ratios against a peer or a floor measured in the same run.
  * The machines are shared and noisy: quote ratios and medians.
  */
 import { measureLatency } from './latency.ts';
+import { printPhantoms } from './phantoms.ts';
 import { printReceive } from './receive.ts';
 import { printTriage } from './triage.ts';
 
@@ -11,14 +12,17 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   triage: printTriage,
   latency: printLatency,
 };
+/** Only when asked for: they judge a bundle, and take minutes. */
+const JUDGEMENTS: Readonly<Record<string, () => Promise<void>>> = { phantoms: printPhantoms };
 
 const chosen = process.argv.slice(2);
-const unknown = chosen.filter((name) => SECTIONS[name] === undefined);
+const known = { ...SECTIONS, ...JUDGEMENTS };
+const unknown = chosen.filter((name) => known[name] === undefined);
 if (unknown.length > 0) {
-  console.error(`bench: no section ${unknown.join(', ')}; there are ${Object.keys(SECTIONS).join(', ')}`);
+  console.error(`bench: no section ${unknown.join(', ')}; there are ${Object.keys(known).join(', ')}`);
   process.exit(2);
 }
-for (const name of chosen.length > 0 ? chosen : Object.keys(SECTIONS)) await SECTIONS[name]!();
+for (const name of chosen.length > 0 ? chosen : Object.keys(SECTIONS)) await known[name]!();
 
 async function printLatency(): Promise<void> {
   const rows = await measureLatency();
