@@ -1,12 +1,22 @@
 /** A heat map as Secondary Capture instance (PS3.3 A.8.1), placed where its source slice lies so that viewers link scrolling. */
-import { CODES, deriveUid, FINDING_CLASSES, FINDING_NAMES, type TriageResult } from '@ichor/shared';
-import type { KeySliceImage, SliceStack, SourceIdentity } from '../types.ts';
+import { CODES, deriveUid, FINDING_CLASSES, FINDING_NAMES, type FindingClass, type TriageResult } from '@ichor/shared';
+import type { ClassMap, KeySliceImage, Slice, SliceStack, SourceIdentity } from '../types.ts';
 import { coded } from './contentItems.ts';
 import { drawHeatmap, magnification } from './heatmapImage.ts';
 import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
 import { percent } from './measurementReport.ts';
 
 export const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
+
+/** Corners are small. */
+const SHORT_NAMES: Readonly<Record<FindingClass, string>> = {
+  any: 'Any hemorrhage',
+  epidural: 'Epidural',
+  intraparenchymal: 'Intraparenchymal',
+  intraventricular: 'Intraventricular',
+  subarachnoid: 'Subarachnoid',
+  subdural: 'Subdural',
+};
 
 export type HeatmapRequest = {
   readonly result: TriageResult;
@@ -18,16 +28,20 @@ export type HeatmapRequest = {
   readonly at: Date;
 };
 
-/** The map shown is that of the slice's strongest class; the others are named with their scores. */
+/** The map shown is that of the slice's strongest subtype; the other classes are named with their scores. */
 export async function writeHeatmap(
   request: HeatmapRequest,
 ): Promise<{ sopInstanceUid: string; seriesInstanceUid: string; bytes: Uint8Array }> {
   const { result, identity, stack, keySlice, at } = request;
   const slice = stack.slices[keySlice.sliceIndex]!;
   const strongest = shownMap(keySlice);
-  const names = [...keySlice.maps]
-    .sort((one, other) => other.probability - one.probability)
-    .map(({ classIndex, probability }) => `${FINDING_NAMES[FINDING_CLASSES[classIndex]!]} ${percent(probability)} %`);
+  const shownFirst = [
+    strongest,
+    ...keySlice.maps.filter((map) => map !== strongest).sort((one, other) => other.probability - one.probability),
+  ];
+  const scored = ({ classIndex, probability }: ClassMap, names: Readonly<Record<FindingClass, string>>): string =>
+    `${names[FINDING_CLASSES[classIndex]!]} ${percent(probability)} %`;
+  const names = shownFirst.map((map) => scored(map, SHORT_NAMES));
   const { rgb, rows, columns } = await drawHeatmap({
     hu: keySlice.hu,
     rows: slice.rows,
@@ -39,7 +53,7 @@ export async function writeHeatmap(
       ? names
       : [...names, 'No region here: neighbouring slices drove the score'],
     place: `Slice ${keySlice.sliceIndex + 1} of ${stack.slices.length}, z ${slice.positionMm[2].toFixed(1)} mm`,
-    model: `Ichor ${result.model.name} ${result.model.version}`,
+    model: `${result.model.name} ${result.model.version}`,
   });
   const scale = magnification(slice);
   const { date, time } = dicomDateTime(at);
@@ -65,8 +79,7 @@ export async function writeHeatmap(
       InstanceNumber: request.instanceNumber,
       ContentDate: date,
       ContentTime: time,
-      DerivationDescription:
-        'Grad-CAM of the sequence model over the brain window (centre 40, width 80). Not for diagnostic use.',
+      DerivationDescription: `Grad-CAM of the sequence model for ${FINDING_NAMES[FINDING_CLASSES[strongest.classIndex]!]} over the brain window (centre 40, width 80). Not for diagnostic use.`,
       SourceImageSequence: [
         {
           ReferencedSOPClassUID: slice.sopClassUid,
@@ -75,12 +88,15 @@ export async function writeHeatmap(
           PurposeOfReferenceCodeSequence: [coded(CODES.sourceForDerivation)],
         },
       ],
-      ImageComments: names.join('; ').slice(0, 1024),
+      ImageComments: shownFirst
+        .map((map) => scored(map, FINDING_NAMES))
+        .join('; ')
+        .slice(0, 1024),
       PatientOrientation: [],
       ...(stack.frameOfReferenceUid === null
         ? {}
         : { FrameOfReferenceUID: stack.frameOfReferenceUid, PositionReferenceIndicator: '' }),
-      ImagePositionPatient: slice.positionMm.map(decimal),
+      ImagePositionPatient: drawnPosition(slice, scale).map(decimal),
       ImageOrientationPatient: slice.orientation.map(decimal),
       PixelSpacing: slice.pixelSpacingMm.map((mm) => decimal(mm / scale)),
       BodyPartExamined: identity.bodyPartExamined ?? 'HEAD',
@@ -104,6 +120,17 @@ export async function writeHeatmap(
 function shownMap({ maps }: KeySliceImage): KeySliceImage['maps'][number] {
   const subtypes = maps.filter(({ classIndex }) => FINDING_CLASSES[classIndex] !== 'any');
   return [...(subtypes.length > 0 ? subtypes : maps)].sort((one, other) => other.probability - one.probability)[0]!;
+}
+
+/** The centre of the first drawn pixel: of an enlarged picture it lies nearer to the corner than the source's. mm */
+function drawnPosition(
+  { positionMm, orientation, pixelSpacingMm: [betweenRows, betweenColumns] }: Slice,
+  scale: number,
+) {
+  const share = (1 / scale - 1) / 2;
+  return positionMm.map(
+    (mm, axis) => mm + share * (orientation[axis]! * betweenColumns + orientation[axis + 3]! * betweenRows),
+  );
 }
 
 const decimal = (value: number): number => Math.round(value * 1e7) / 1e7;

@@ -90,7 +90,7 @@ async function drawSlice(
       mapColumns,
       findings: [`Any hemorrhage ${(100 * probability).toFixed(1)} %`],
       place: `Slice ${sliceIndex + 1} of ${slices.length}, z ${positionMm[2].toFixed(1)} mm`,
-      model: `Ichor ${result.model.name} ${result.model.version}`,
+      model: `${result.model.name} ${result.model.version}`,
     },
     SIDE_PIXELS,
   );
