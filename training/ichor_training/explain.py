@@ -2,6 +2,8 @@
 
 `maps` [T, h, w] = ReLU(Σ_c A_c ⊙ ∂/∂A_c Σ_k weights_k mean(activations_k)), A the inner activations of one slice: Grad-CAM with the
 gradient kept at its place instead of averaged (HiResCAM; Draelos, Carin, arXiv 2011.08891). On the last layer this is Grad-CAM itself.
+A strided convolution's cells do not lie where an even division of the image would put them: with the usual paddings cell i of a ResNet sees
+around pixel 16 i, not 16 i + 7.5. The maps are resampled to the even division (`aligned`); otherwise they lie half a cell away.
 The backward graph is derived from the exported forward graph, operation by operation, so that every backbone made of these can have it.
 """
 from __future__ import annotations
@@ -37,6 +39,31 @@ def halves(backbone: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
     return backbone.layers[:count].eval(), backbone.layers[count:].eval()
 
 
+def shift(early: nn.Sequential) -> float:
+    """How far, in cells, the centre of an evenly divided cell lies behind what that cell of the layer sees. Shortcuts see the same."""
+    centre, jump = 0.0, 1
+    for name, module in early.named_modules():
+        if "shortcut" in name:
+            continue
+        first = lambda one: one[0] if isinstance(one, tuple) else one
+        if isinstance(module, nn.ZeroPad2d):
+            centre -= module.padding[0] * jump
+        elif isinstance(module, (nn.Conv2d, nn.MaxPool2d)):
+            centre += ((first(module.kernel_size) - 1) / 2 - first(module.padding)) * jump
+            jump *= first(module.stride)
+    return ((jump - 1) / 2 - centre) / jump
+
+
+def aligned(cells: int, by: float) -> np.ndarray:
+    """float32 [cells, cells]: interpolates between cells, a map's rows or columns moved by so many cells; the border cell stands beyond it."""
+    matrix = np.zeros((cells, cells), np.float32)
+    for cell in range(cells):
+        at = min(max(cell + by, 0), cells - 1)
+        low = min(int(at), cells - 2)
+        matrix[cell, low : low + 2] = 1 - (at - low), at - low
+    return matrix
+
+
 class WithInner(nn.Module):
     """A SliceNet that also gives its inner activations, those of an ensemble's members joined by channel.
 
@@ -65,11 +92,12 @@ def maps_by_autograd(cnn: SliceNet, hu: Tensor, weights: Tensor) -> Tensor:
         channels, parts = cnn.preprocessing(hu), [halves(member) for member in members(cnn.backbone)]
         inner = [early(channels) for early, _ in parts]
     inner = [one.requires_grad_(True) for one in inner]
+    places = [torch.from_numpy(aligned(SIDE // STRIDE, shift(early))) for early, _ in parts]
     features = torch.cat([late(one) for (_, late), one in zip(parts, inner)], 1).mean((2, 3))
     maps = []
     for target in weights:
         gradients = torch.autograd.grad((features[0] * target).sum(), inner, retain_graph=True)
-        maps.append(sum((gradient * one).sum(1)[0] for gradient, one in zip(gradients, inner)).relu())
+        maps.append(sum(at @ (gradient * one).sum(1)[0] @ at.T for gradient, one, at in zip(gradients, inner, places)).relu())
     return torch.stack(maps).detach()
 
 
@@ -83,10 +111,11 @@ def export_explain(cnn: SliceNet, path: Path) -> None:
     for what, sizes, axis in (("inner", inner, 1), ("weights", features, 1)):
         constants.append(numpy_helper.from_array(np.array(sizes, np.int64), f"{what}_sizes"))
         split(what, sizes, axis, [f"{what}_{index}" for index in range(len(sizes))])
-    for index, (_, late) in enumerate(parts):
+    for index, (early, late) in enumerate(parts):
         back = Backward(exported(late, inner[index], side), f"m{index}_", f"inner_{index}")
         gradient = back.run(f"weights_{index}")
-        products.append(back.reduced("ReduceSum", back.op("Mul", gradient, f"inner_{index}"), [1], keepdims=0))
+        product, at = back.reduced("ReduceSum", back.op("Mul", gradient, f"inner_{index}"), [1], keepdims=0), aligned(side, shift(early))
+        products.append(back.op("MatMul", back.op("MatMul", back.constant(at), product), back.constant(at.T)))
         nodes += back.nodes
         constants += back.constants
     nodes += [helper.make_node("Sum", products, ["signed"]), helper.make_node("Relu", ["signed"], ["maps"])]

@@ -7,6 +7,8 @@ from pathlib import Path
 import onnx
 
 from . import CLASSES
+from .backbones import make_backbone
+from .explain import STRIDE, halves, members, shift
 from .models import MEAN, SIDE, STANDARD_DEVIATION, WINDOWS
 from .start_weights import ATTRIBUTION
 
@@ -60,6 +62,7 @@ def manifest(out: Path, version: str, report: dict) -> dict:
         },
         "selector": plan["selector"],
         "gradCam": report.get("gradCam", "sequence"),
+        "heatMap": heat_map(plan["backbone"]),
         "precision": report["precision"],
         "calibration": {"temperature": report["temperature"]},
         "thresholds": {"default": "balanced", "sets": report["thresholds"], "source": threshold_source(report)},
@@ -69,6 +72,12 @@ def manifest(out: Path, version: str, report: dict) -> dict:
         "intendedUse": "Research and demonstration of triage of non-contrast head CT for intracranial hemorrhage. Not a medical device.",
         "limits": report.get("limits", LIMITS_FEW) + LIMITS_ALWAYS,
     }
+
+
+def heat_map(backbone: str) -> dict:
+    """Which layer maps come from, and how far each part of the network is moved to lie where its cells look."""
+    parts = [halves(member)[0] for member in members(make_backbone(backbone))]
+    return {"layer": f"the first at a stride of {STRIDE}", "cells": SIDE // STRIDE, "shiftCells": [round(shift(part), 6) for part in parts]}
 
 
 def variant(plan: dict) -> str:

@@ -8,7 +8,7 @@ sequence model is torch's own LSTM, and gradients come from autograd.
 
 Prints JSON: {"slices": [{"sopInstanceUid", "huSha256", "cnnProbabilities", "probabilities"}, …] from skull base to vertex,
 "maps": [{"sopInstanceUid", "class", "rows", "columns", "values"}, …]}. A map is the joint Grad-CAM of the sequence logit in the
-stored orientation: ReLU(Σ_k dy/dA_k ⊙ A_k) of the inner activations where the bundle explains them; else (Selvaraju et al. 2017,
+stored orientation: ReLU(Σ_k dy/dA_k ⊙ A_k) of the inner activations where the bundle explains them, moved as the manifest says; else (Selvaraju et al. 2017,
 eq. 1 and 2), times h·w, ReLU(Σ_k Σ_place dy/dA_k(place) · A_k) of the last activations.
 """
 from __future__ import annotations
@@ -183,7 +183,7 @@ class Sequence:
         return torch.cat([hidden, probabilities], 1) @ self.head_weight + self.head_bias
 
 
-def joint_grad_cam(cnn: Cnn, sequence: Sequence, outputs: list[dict[str, Tensor]], slice_index: int, class_index: int) -> np.ndarray:
+def joint_grad_cam(cnn: Cnn, sequence: Sequence, outputs: list[dict[str, Tensor]], slice_index: int, class_index: int, shifts: list[float] | None) -> np.ndarray:
     """[h, w]: gradients flow from one sequence logit back into the activations of its slice."""
     names = cnn.inner or ["activations"]
     activations = [outputs[slice_index][name].detach().clone().requires_grad_(True) for name in names]
@@ -193,7 +193,16 @@ def joint_grad_cam(cnn: Cnn, sequence: Sequence, outputs: list[dict[str, Tensor]
     gradients = torch.autograd.grad(logits[slice_index, class_index], activations)
     if cnn.inner is None:
         gradients = [one.sum((2, 3), keepdim=True) for one in gradients]
-    return F.relu(sum((one * seen).sum(1) for one, seen in zip(gradients, activations)))[0].detach().numpy()
+    parts = [(one * seen).sum(1, keepdim=True) for one, seen in zip(gradients, activations)]
+    return F.relu(sum(moved(part, by) for part, by in zip(parts, shifts or [0.0] * len(parts))))[0, 0].detach().numpy()
+
+
+def moved(map_: Tensor, by: float) -> Tensor:
+    """[1, 1, h, w] with what lies `by` cells further on in both directions at every place; the border stands beyond it."""
+    rows, columns = map_.shape[2:]
+    at = lambda cells: torch.arange(cells) + by
+    across, down = torch.meshgrid((at(columns) * 2 + 1) / columns - 1, (at(rows) * 2 + 1) / rows - 1, indexing="xy")
+    return F.grid_sample(map_, torch.stack([across, down], -1)[None], mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def triage(bundle: Path, folder: Path, targets: list[tuple[str, str]]) -> dict:
@@ -211,9 +220,10 @@ def triage(bundle: Path, folder: Path, targets: list[tuple[str, str]]) -> dict:
         joint = sequence.run(torch.cat([one["features"] for one in outputs]), logits)
     probabilities = torch.sigmoid(joint / torch.tensor(manifest["calibration"]["temperature"]))
     places = {str(one.SOPInstanceUID): index for index, one in enumerate(stack)}
+    shifts = manifest.get("heatMap", {}).get("shiftCells")
     maps = []
     for uid, name in targets:
-        map_ = joint_grad_cam(cnn, sequence, outputs, places[uid], manifest["classes"].index(name))
+        map_ = joint_grad_cam(cnn, sequence, outputs, places[uid], manifest["classes"].index(name), shifts)
         map_ = radiological(map_, orientation, back=True)
         maps.append({"sopInstanceUid": uid, "class": name, "rows": map_.shape[0], "columns": map_.shape[1], "values": map_.ravel().tolist()})
     return {

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from ichor_training.explain import WithInner, export_explain, maps_by_autograd
+from ichor_training.explain import STRIDE, WithInner, aligned, export_explain, halves, maps_by_autograd, shift
 from ichor_training.golden import head_like, session
 from ichor_training.graphs import export_cnn
 from ichor_training.models import SliceNet
@@ -47,3 +47,24 @@ def test_the_cnn_graph_gives_the_inner_activations_beside_what_it_gave(backbone,
         expected = [*cnn(torch.from_numpy(hu)), WithInner(cnn)(torch.from_numpy(hu))[4]]
     for one, other in zip(ours, expected):
         np.testing.assert_allclose(one, other.numpy(), atol=1e-4 * max(1.0, float(other.abs().max())))
+
+
+@pytest.mark.parametrize("backbone", ["slim_resnext", "efficientnet_lite0", "mobilenet_v2"])
+def test_the_shift_is_where_a_cell_looks(backbone):
+    """Found by what a cell's value depends on: the middle of the pixels whose change changes it."""
+    cnn = network(backbone)
+    early, _ = halves(cnn.backbone)
+    pixels = torch.zeros(1, 3, 256, 256).normal_().requires_grad_(True)
+    cell = 8
+    seen = torch.autograd.grad(early(pixels)[0, :, cell, cell].abs().sum(), pixels)[0].abs().sum((0, 1, 2)).nonzero().squeeze()
+    middle = float(seen.min() + seen.max()) / 2
+    assert middle + STRIDE * shift(early) == pytest.approx(STRIDE * cell + (STRIDE - 1) / 2, abs=1.0)
+
+
+def test_alignment_moves_a_map_and_keeps_its_sum_inside():
+    row = np.zeros(16, np.float32)
+    row[5] = 1
+    assert (aligned(16, 0) @ row == row).all() and (aligned(16, 1) @ row).argmax() == 4 and (aligned(16, -1) @ row).argmax() == 6
+    half = aligned(16, 0.5) @ row
+    assert half[4] == half[5] == 0.5 and half.sum() == 1
+    assert (aligned(16, 0.4).sum(1) == pytest.approx(1)) and (aligned(16, -20)[:, 0] == 1).all()
