@@ -124,6 +124,8 @@ def add_build(add) -> None:
     build.add_argument("--runs", type=Path, default=TRAINING / "runs" / "default")
     build.add_argument("--out", type=Path, default=ROOT / "models" / "default")
     build.add_argument("--version", default="0.2.0")
+    build.add_argument("--weights", choices=["fp32", "fp16"], default="fp32", help="fp16: half the files; an ensemble needs it to stay below 60 MB")
+    build.add_argument("--figure", type=Path, default=ROOT / "docs" / "aberrant-slice.svg", help="of aberrant slices, measured with the unseen phantoms")
     build.set_defaults(action=commands.build_bundle)
 
 
@@ -138,7 +140,7 @@ def add_domain(add) -> None:
 def add_aberrant(add) -> None:
     one = add("aberrant", help="what one aberrant slice does to a study without hemorrhage: figure, and a section of the bundle's model card")
     add_folds_of_bundle(one)
-    one.add_argument("--unseen-phantoms", type=Path, required=True, help="phantoms without a bleed that were not trained on: DICOM, as `ichor phantom` writes them")
+    one.add_argument("--unseen-phantoms", type=Path, required=True, help="phantoms that were not trained on, as `ichor phantom` writes them; those without a bleed are taken")
     one.add_argument("--run", type=Path, help="where each fold's scores are kept (default: the folder aberrant beside the networks)")
     one.add_argument("--figure", type=Path, default=ROOT / "docs" / "aberrant-slice.svg")
     one.set_defaults(action=commands.aberrant)

@@ -23,6 +23,7 @@ __all__ = ["ExportRefused"]
 
 PHANTOMS_FOR_DOMAIN = 120
 """More would only cost memory."""
+PHANTOMS_FOR_ABERRANT = 60
 
 
 def import_ct_ich(arguments: Namespace) -> None:
@@ -145,7 +146,24 @@ def build_bundle(arguments: Namespace) -> None:
     cnn, sequence, report = build(arguments.experiment, arguments.ct_ich, arguments.phantoms, arguments.runs)
     if arguments.unseen_phantoms is not None:
         report["sanity"] = sanity(cnn, sequence, report, arguments.unseen_phantoms, arguments.negative)
-    write_bundle(arguments.out, arguments.version, cnn, sequence, report)
+    write_bundle(arguments.out, arguments.version, cnn, sequence, report, precision=Precision(arguments.weights))
+    complete(arguments, report["experiment"])
+
+
+def complete(arguments: Namespace, plan: dict) -> None:
+    """Detector and aberrant slices, from the networks of the folds that the build has left."""
+    runs = arguments.runs
+    of_fold = lambda what: str(runs / f"fold-{{}}-{what}.pt")
+    common = Namespace(
+        bundle=arguments.out, backbone=plan["backbone"], cnn=runs / "final-cnn.pt", fold_cnn=of_fold("cnn"), fold_sequence=of_fold("sequence"),
+        folds=len(plan["folds"]), seed=plan["seed"], data=runs / "ct-ich.npz", phantoms=runs / "phantoms.npz", run=None,
+    )
+    unseen = [f"real head, another scanner (dcm_qa_ct, GE)={arguments.negative}"]
+    if arguments.unseen_phantoms is not None:
+        unseen.append(f"phantoms, other seeds={arguments.unseen_phantoms}")
+    add_domain(Namespace(**vars(common), unseen=unseen))
+    if arguments.unseen_phantoms is not None:
+        aberrant(Namespace(**vars(common), unseen_phantoms=arguments.unseen_phantoms, figure=arguments.figure))
 
 
 def add_domain(arguments: Namespace) -> None:
@@ -167,16 +185,20 @@ def add_domain(arguments: Namespace) -> None:
     print(domain_bundle.section(domain_bundle.add_domain(arguments.bundle, domain, domain_check.judged(measured), cnn, unseen)))
 
 
+def negative(studies: Studies) -> Studies:
+    return studies.where(np.isin(studies.study, np.unique(studies.study[studies.labels[:, -1] > 0]), invert=True))
+
+
 def aberrant(arguments: Namespace) -> None:
     from . import aberrant_figure
     from .aberrant import judged, kept_fold, measure_fold
     from .bundle_sections import read_manifest, set_section, write_manifest
 
-    real, phantoms = Studies.load(arguments.data), dicom_folders.import_phantoms(arguments.unseen_phantoms)
+    real, phantoms = Studies.load(arguments.data), negative(dicom_folders.import_phantoms(arguments.unseen_phantoms))
 
     def measure(fold: int) -> dict[str, list]:
         networks = load_networks(arguments.backbone, Path(arguments.fold_cnn.format(fold)), Path(arguments.fold_sequence.format(fold)))
-        every = np.unique(phantoms.study)
+        every = np.unique(phantoms.study)[:PHANTOMS_FOR_ABERRANT]
         return measure_fold(*networks, real.where(held_out(real, arguments.folds, fold, arguments.seed)), phantoms.where(np.isin(phantoms.study, every[fold :: arguments.folds])))
 
     folder = arguments.run or arguments.cnn.parent / "aberrant"
