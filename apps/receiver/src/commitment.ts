@@ -4,7 +4,8 @@ import { IchorError, metrics } from '@ichor/shared';
 import type { CommitmentReport } from './types.ts';
 
 /**
- * Committed instances are final; a failed one becomes pending again, so that it is sent once more within its time to live.
+ * Committed instances are final; a failed one becomes pending again, after a pause that doubles up to 15 minutes, and dead
+ * once its time to live is over: a PACS that always says no is not asked for ever.
  * @throws IchorError DATABASE_UNAVAILABLE: the PACS is told to report again
  */
 export async function recordCommitment(
@@ -12,6 +13,7 @@ export async function recordCommitment(
   report: CommitmentReport,
   log: Log,
   incidents: Incidents,
+  deliveryTtlMs: number,
 ): Promise<void> {
   const committed = await markCommitted(database, report);
   for (const { destination, sopInstanceUid } of committed) {
@@ -19,13 +21,15 @@ export async function recordCommitment(
     log.event('delivery.committed', { destination, sopInstanceUid });
   }
   for (const { sopInstanceUid, reason } of report.failed) {
-    const destination = await markUncommitted(database, report.transactionUid, sopInstanceUid);
-    if (destination === null) continue;
+    const row = await uncommitted(database, report.transactionUid, sopInstanceUid);
+    if (row === null) continue;
+    const { destination, deliveryId } = row;
     const { code, message } = new IchorError('COMMITMENT_FAILED', {
       destination,
       sopInstanceUid,
-      reason: reason.toString(16).padStart(4, '0'),
+      reason: reason.toString(16).padStart(4, '0').toUpperCase(),
     });
+    await markUncommitted(database, deliveryId, message, deliveryTtlMs);
     incidents.record({ code, message, sopInstanceUid });
   }
 }
@@ -42,15 +46,24 @@ async function markCommitted(
   return rows.map((row) => ({ destination: row.destination, sopInstanceUid: row.sop_instance_uid }));
 }
 
-async function markUncommitted(
+async function uncommitted(
   database: Database,
   transactionUid: string,
   sopInstanceUid: string,
-): Promise<string | null> {
+): Promise<{ deliveryId: number; destination: string } | null> {
   const { rows } = await database.pool.query(
-    `UPDATE delivery SET state = 'pending', next_attempt_at = now() + interval '1 minute', error = 'storage commitment failed', transaction_uid = NULL
-      WHERE transaction_uid = $1 AND sop_instance_uid = $2 AND state = 'stored' RETURNING destination`,
+    "SELECT delivery_id, destination FROM delivery WHERE transaction_uid = $1 AND sop_instance_uid = $2 AND state = 'stored'",
     [transactionUid, sopInstanceUid],
   );
-  return rows[0]?.destination ?? null;
+  return rows[0] === undefined ? null : { deliveryId: Number(rows[0].delivery_id), destination: rows[0].destination };
+}
+
+async function markUncommitted(database: Database, deliveryId: number, error: string, ttlMs: number): Promise<void> {
+  await database.pool.query(
+    `UPDATE delivery SET error = $2, transaction_uid = NULL,
+            state = CASE WHEN pending_since < now() - $3 * interval '1 millisecond' THEN 'dead' ELSE 'pending' END,
+            next_attempt_at = now() + least(interval '15 minutes', interval '1 minute' * 2 ^ least(attempts - 1, 10))
+      WHERE delivery_id = $1 AND state = 'stored'`,
+    [deliveryId, error, ttlMs],
+  );
 }

@@ -27,7 +27,7 @@ export async function startReceiverRole(config: Config, log: Log): Promise<{ por
   };
   const events: AssociationEvents = {
     ...associationEvents({ config, log, spool, index, incidents }),
-    commitment: (report) => recordCommitment(database, report, log, incidents),
+    commitment: (report) => recordCommitment(database, report, log, incidents, config.deliveryTtlMs),
   };
   try {
     const dicom = await listenDicom(config, associationContext(config, events));

@@ -12,6 +12,7 @@ import {
   TriageJob,
 } from '@ichor/shared';
 import { enqueueDue } from './delivery/redeliver.ts';
+import { dueJobs } from './delivery/rows.ts';
 import { runDelivery } from './delivery/runDelivery.ts';
 import { startInference } from './inference/inference.ts';
 import { startNotification } from './notification/runNotification.ts';
@@ -79,6 +80,13 @@ async function startTriage(ground: Ground): Promise<Close> {
   };
 }
 
+/** Nobody consumes the queue of a destination that is not configured any more: its deliveries are given up here. */
+async function buryRemoved(ground: Ground): Promise<void> {
+  const configured = new Set(ground.config.destinations.map(({ aeTitle }) => aeTitle));
+  const due = await dueJobs(ground.database);
+  for (const job of due.filter(({ destination }) => !configured.has(destination))) await runDelivery(ground, job);
+}
+
 /** A queue and a consumer for each destination, and a look for rows that have no job. */
 function startDelivery(ground: Ground): Close {
   const { config, database, queues, log } = ground;
@@ -87,9 +95,9 @@ function startDelivery(ground: Ground): Close {
   );
   let looking: Promise<void> = Promise.resolve();
   const look = (): void => {
-    looking = enqueueDue(database, queues).catch((error: unknown) =>
-      log.event('queue.lost', { reason: reasonOf(error) }),
-    );
+    looking = enqueueDue(database, queues)
+      .then(() => buryRemoved(ground))
+      .catch((error: unknown) => log.event('queue.lost', { reason: reasonOf(error) }));
   };
   look();
   const timer = setInterval(look, RECONCILE_EVERY_MS);

@@ -144,6 +144,10 @@ export const SETTINGS = {
     about: 'first pause after a failed delivery; it doubles up to 15 minutes',
     schema: integer(5_000, 10, 900_000),
   },
+  ICHOR_DELIVERY_TIMEOUT_MS: {
+    about: 'a destination that takes longer to answer is hung up on and tried again later',
+    schema: integer(120_000, 100, 3_600_000),
+  },
   ICHOR_DISK_FLOOR_BYTES: {
     about: 'below this much free space instances are refused with 0xA700',
     schema: integer(1_073_741_824, 0, Number.MAX_SAFE_INTEGER),
@@ -256,6 +260,7 @@ export type Config = {
   readonly workerQueues: readonly string[];
   readonly deliveryTtlMs: number;
   readonly deliveryBackoffMs: number;
+  readonly deliveryTimeoutMs: number;
   readonly diskFloorBytes: number;
   readonly maxInstanceBytes: number;
   readonly maxMemoryBytes: number;
@@ -348,6 +353,7 @@ function toConfig(raw: Raw): Config {
     workerQueues: raw.ICHOR_WORKER_QUEUES,
     deliveryTtlMs: raw.ICHOR_DELIVERY_TTL_MS,
     deliveryBackoffMs: raw.ICHOR_DELIVERY_BACKOFF_MS,
+    deliveryTimeoutMs: raw.ICHOR_DELIVERY_TIMEOUT_MS,
     diskFloorBytes: raw.ICHOR_DISK_FLOOR_BYTES,
     maxInstanceBytes: raw.ICHOR_MAX_INSTANCE_BYTES,
     maxMemoryBytes: raw.ICHOR_MAX_MEMORY_BYTES,

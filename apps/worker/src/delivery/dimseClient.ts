@@ -17,7 +17,12 @@ import dimse from 'dcmjs-dimse';
 
 export type Peer = Pick<Destination, 'aeTitle' | 'host' | 'port' | 'tls'>;
 /** What an association needs of the configuration. */
-export type Caller = { readonly callingAeTitle: string; readonly tls: Config['tls'] };
+export type Caller = {
+  readonly callingAeTitle: string;
+  readonly tls: Config['tls'];
+  /** For each answer; a PACS may take long to store one instance, but not for ever. */
+  readonly timeoutMs?: number;
+};
 
 /** A Part 10 file to send. */
 export type InstanceFile = { readonly path: string } & Pick<Part10, 'transferSyntaxUid' | 'datasetOffset'> & {
@@ -37,7 +42,6 @@ type ContextKey = `${string} ${string}`;
 dimse.log.setLevel('silent');
 
 const CONNECT_TIMEOUT_MS = 15_000;
-/** A PACS may take long to store one instance, but not longer. */
 const RESPONSE_TIMEOUT_MS = 120_000;
 /** PS3.8 §9.3.2.2: presentation context ids are odd numbers below 256; one is taken by Verification. */
 const MOST_CONTEXTS = 127;
@@ -236,7 +240,8 @@ function associate(
           reason,
         }),
       );
-    const connectTimer = setTimeout(() => broken(`no answer within ${CONNECT_TIMEOUT_MS} ms`), CONNECT_TIMEOUT_MS);
+    const connectTimeoutMs = Math.min(CONNECT_TIMEOUT_MS, caller.timeoutMs ?? CONNECT_TIMEOUT_MS);
+    const connectTimer = setTimeout(() => broken(`no answer within ${connectTimeoutMs} ms`), connectTimeoutMs);
     client.on('connected', () => mendNetwork(client, (reason) => broken(reason)));
     client.on('associationAccepted', (accepted: AcceptedAssociation) => {
       clearTimeout(connectTimer);
@@ -253,11 +258,11 @@ function associate(
   });
 }
 
-function optionsFor(peer: Peer, { tls }: Caller) {
+function optionsFor(peer: Peer, { tls, timeoutMs = RESPONSE_TIMEOUT_MS }: Caller) {
   const timeouts = {
-    connectTimeout: RESPONSE_TIMEOUT_MS + 5_000,
+    connectTimeout: timeoutMs + 5_000,
     associationTimeout: CONNECT_TIMEOUT_MS,
-    pduTimeout: RESPONSE_TIMEOUT_MS,
+    pduTimeout: timeoutMs,
   };
   if (!peer.tls) return timeouts;
   const pem = (path: string | null | undefined) => (path ? { pem: readFileSync(path) } : null);

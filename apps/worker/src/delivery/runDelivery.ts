@@ -133,7 +133,11 @@ async function commit(
   });
 }
 
-const callerOf = (config: Config) => ({ callingAeTitle: config.aeTitle, tls: config.tls });
+const callerOf = ({ aeTitle, tls, deliveryTimeoutMs }: Config) => ({
+  callingAeTitle: aeTitle,
+  tls,
+  timeoutMs: deliveryTimeoutMs,
+});
 const pauseMs = (firstMs: number, attempts: number): number =>
   Math.min(LONGEST_PAUSE_MS, firstMs * 2 ** Math.min(20, attempts));
 const unknownDestination = (destination: string): IchorError => new IchorError('DESTINATION_UNKNOWN', { destination });
