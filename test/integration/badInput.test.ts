@@ -2,13 +2,16 @@
  * Every line of the agreement's "Bad input" that concerns content: phantoms made wrong in one way each, through the very
  * analysis that production runs. What concerns the network is in receiver*.test.ts.
  */
+import { execFile } from 'node:child_process';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
 import { type DatasetOf, encodePart10, type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
 import { loadConfig, type ReasonCode } from '@ichor/shared';
 import { analyseStudy, findDicomFiles, type Inference, noFeatureCache, startInference } from '@ichor/worker';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
+import { requirePeer } from '../support/peers.ts';
 import { silentLog } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 
@@ -153,6 +156,17 @@ describe('a series that is no stack', () => {
     const bytes = await readFile(made.study.files[10]!);
     bytes[bytes.length - 2_000]! ^= 4;
     await writeFile(join(made.folder, 'again.dcm'), bytes);
+    expect((await analyse(made)).result.reason?.code).toBe('conflicting-instances');
+  });
+  test('the same SOP Instance UID again in damaged JPEG-LS is conflicting-instances, and an undamaged copy is the same instance', async () => {
+    const made = await makeStudy();
+    const copy = join(made.folder, 'again.dcm');
+    await promisify(execFile)(requirePeer('gdcmconv'), ['--jpegls', made.study.files[10]!, copy]);
+    expect((await analyse(made)).result.sliceScores).toHaveLength(SLICES);
+    const bytes = await readFile(copy);
+    const codestream = bytes.lastIndexOf(Buffer.from([0xff, 0xda]));
+    bytes.fill(0, codestream + Math.floor((bytes.length - codestream) / 2), bytes.length - 20);
+    await writeFile(copy, bytes);
     expect((await analyse(made)).result.reason?.code).toBe('conflicting-instances');
   });
   test('the same instance twice, with the same pixels, is analysed once', async () => {

@@ -46,6 +46,7 @@ export async function analyseStudy(
   const unreadable: HeaderProblem[] = [];
   const { headers, conflicting } = await resolveConflicts(
     await readHeaders(paths, (problem) => unreadable.push(problem)),
+    tools.inference.pixelDigest,
   );
   const choice = chooseStack(headers, tools.accepted);
   const why =

@@ -10,12 +10,15 @@ import type { Config, Log, ModelIdentity } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
+import type { StoredImage } from '../volume/pixelDigest.ts';
 import type { FromProcess, StartSettings, ToProcess } from './protocol.ts';
 
 export type Inference = {
   readonly model: ModelIdentity;
   /** Calls are answered one after the other. @throws NotAnalysable, IchorError INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED */
   analyse(stack: SliceStack, options: AnalyseOptions): Promise<Analysis>;
+  /** Decodes an image where a decoder that hangs can be killed. @returns see pixelDigest @throws as `analyse` */
+  pixelDigest(image: StoredImage): Promise<string>;
   close(): Promise<void>;
 };
 export type AnalyseOptions = {
@@ -30,6 +33,8 @@ export type InferenceConfig = Pick<
 
 const ENTRY = join(import.meta.dirname, 'inferenceProcess.ts');
 const START_TIMEOUT_MS = 60_000;
+/** The largest image takes a second or two. */
+const DIGEST_TIMEOUT_MS = 30_000;
 const MOST_KEY_SLICES = 8;
 
 /** Starts the process and checks the bundle. @throws IchorError BUNDLE_INVALID, CONFIG_INVALID, INFERENCE_CRASHED */
@@ -50,27 +55,31 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
     child = made;
     return { child: made, model: ready.model };
   };
+  /** One conversation after the other. */
+  const inTurn = <T>(act: (current: ChildProcess) => Promise<T>): Promise<T> => {
+    const answer = turn.then(async () => act((await started()).child));
+    turn = answer.catch(() => {});
+    return answer;
+  };
   const { model } = await started();
   return {
     model: model!,
-    analyse(stack, options) {
-      const answer = turn.then(async () => {
+    analyse: (stack, options) =>
+      inTurn(async (current) => {
         const message = {
           kind: 'analyse',
           stack,
           cached: options.cached,
           maxKeySlices: options.maxKeySlices ?? MOST_KEY_SLICES,
         } as const;
-        const { child: current } = await started();
-        const { analysis } = await converse(current, message, 'done', config.inferenceTimeoutMs, {
-          log,
-          onProgress: options.onProgress,
-        });
-        return analysis;
-      });
-      turn = answer.catch(() => {});
-      return answer;
-    },
+        const listeners = { log, onProgress: options.onProgress };
+        return (await converse(current, message, 'done', config.inferenceTimeoutMs, listeners)).analysis;
+      }),
+    pixelDigest: (image) =>
+      inTurn(async (current) => {
+        const timeoutMs = Math.min(DIGEST_TIMEOUT_MS, config.inferenceTimeoutMs);
+        return (await converse(current, { kind: 'digest', image }, 'digested', timeoutMs, { log })).digest;
+      }),
     async close() {
       await turn;
       if (child?.connected) child.disconnect();
@@ -87,7 +96,7 @@ type Listeners = { readonly log: Log; readonly onProgress?: ((done: number, tota
 type Answer<Kind extends FromProcess['kind']> = Extract<FromProcess, { kind: Kind }>;
 
 /** Sends one message and waits for its answer, the end of the process, or the deadline, which kills it. */
-function converse<Kind extends 'ready' | 'done'>(
+function converse<Kind extends 'ready' | 'done' | 'digested'>(
   child: ChildProcess,
   message: ToProcess,
   wanted: Kind,

@@ -2,6 +2,7 @@
 import { asIchorError } from '@ichor/shared';
 import { NotAnalysable } from '../notAnalysable.ts';
 import { loadSlice } from '../volume/loadSlice.ts';
+import { pixelDigest } from '../volume/pixelDigest.ts';
 import { type AnalysisTools, analyseStack } from './analyseStack.ts';
 import { openBundle, thresholdsOf } from './bundle.ts';
 import { openGraphs } from './graphs.ts';
@@ -32,6 +33,7 @@ async function answer(message: ToProcess): Promise<void> {
     say({ kind: 'ready', model: tools.identity });
     return;
   }
+  if (message.kind === 'digest') return say({ kind: 'digested', digest: await pixelDigest(message.image) });
   const { stack, cached, maxKeySlices } = message;
   say({ kind: 'done', analysis: await analyseStack(stack, { cached, maxKeySlices }, tools!) });
 }

@@ -1,6 +1,7 @@
 /** What the worker and its inference process say to each other (structured clone over IPC). */
 import type { ErrorCode, ModelIdentity, Reason } from '@ichor/shared';
 import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
+import type { StoredImage } from '../volume/pixelDigest.ts';
 
 export type StartSettings = {
   readonly bundleDir: string;
@@ -15,12 +16,14 @@ export type ToProcess =
       readonly stack: SliceStack;
       readonly cached: ReadonlyMap<string, SliceFeatures>;
       readonly maxKeySlices: number;
-    };
+    }
+  | { readonly kind: 'digest'; readonly image: StoredImage };
 
 export type FromProcess =
   | { readonly kind: 'ready'; readonly model: ModelIdentity }
   | { readonly kind: 'provider-missing'; readonly provider: string; readonly reason: string }
   | { readonly kind: 'progress'; readonly done: number; readonly total: number }
   | { readonly kind: 'done'; readonly analysis: Analysis }
+  | { readonly kind: 'digested'; readonly digest: string }
   | { readonly kind: 'not-analysable'; readonly reason: Reason }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly facts: Readonly<Record<string, string | number>> };

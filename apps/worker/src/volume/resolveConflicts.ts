@@ -1,7 +1,7 @@
 /** Two contents under one SOP Instance UID: harmless when their pixels and places agree, otherwise nobody can say which is right. */
-import { createHash } from 'node:crypto';
+import { IchorError } from '@ichor/shared';
 import { NotAnalysable } from '../notAnalysable.ts';
-import { loadSlice } from './loadSlice.ts';
+import type { StoredImage } from './pixelDigest.ts';
 import type { InstanceHeader } from './readHeaders.ts';
 
 export type Resolved = {
@@ -10,36 +10,44 @@ export type Resolved = {
   /** UIDs whose contents disagree. */
   readonly conflicting: ReadonlySet<string>;
 };
+type DigestOf = (image: StoredImage) => Promise<string>;
 
-export async function resolveConflicts(headers: readonly InstanceHeader[]): Promise<Resolved> {
-  const groups = new Map<string, InstanceHeader[]>();
-  for (const header of headers)
-    groups.set(header.sopInstanceUid, [...(groups.get(header.sopInstanceUid) ?? []), header]);
+/**
+ * @param digestOf of an image's pixels; it decodes them elsewhere, because a damaged one may never come to an end
+ * @throws IchorError INFERENCE_CRASHED
+ */
+export async function resolveConflicts(headers: readonly InstanceHeader[], digestOf: DigestOf): Promise<Resolved> {
+  const groups = Map.groupBy(headers, ({ sopInstanceUid }) => sopInstanceUid);
   const conflicting = new Set<string>();
-  for (const [uid, group] of groups) if (group.length > 1 && !(await agree(group))) conflicting.add(uid);
+  let patient = true;
+  const inTime = async (image: StoredImage): Promise<string | null> => {
+    if (!patient) return null;
+    const digest = await digestOf(image).catch(unreadable);
+    patient = digest !== 'timeout';
+    return patient ? digest : null;
+  };
+  for (const [uid, group] of groups) if (group.length > 1 && !(await agree(group, inTime))) conflicting.add(uid);
   return { headers: [...groups.values()].map((group) => group[0]!), conflicting };
 }
 
-async function agree(group: readonly InstanceHeader[]): Promise<boolean> {
-  const digests = await Promise.all(group.map(contentDigest));
-  return digests.every((digest) => digest !== null && digest === digests[0]);
+/** What cannot be read agrees with nothing; what kept the decoder busy until its deadline is not followed by another try. */
+function unreadable(error: unknown): 'timeout' | null {
+  if (error instanceof NotAnalysable) return null;
+  if (error instanceof IchorError && error.code === 'INFERENCE_TIMEOUT') return 'timeout';
+  throw error;
 }
 
-/** Pixels in Hounsfield units with their place; null when they cannot be read. */
-async function contentDigest(header: InstanceHeader): Promise<string | null> {
-  if (!header.rows || !header.columns) return null;
-  const hash = createHash('sha256').update(
-    JSON.stringify([header.seriesInstanceUid, header.rows, header.columns, header.frames]),
-  );
-  try {
-    for (let frameNumber = 1; frameNumber <= header.frames.length; frameNumber++) {
-      const { path, rows, columns, frames } = header;
-      const { hu } = await loadSlice({ path, rows, columns, frameNumber, frames: frames.length });
-      hash.update(new Uint8Array(hu.buffer, hu.byteOffset, hu.byteLength));
-    }
-    return hash.digest('hex');
-  } catch (error) {
-    if (error instanceof NotAnalysable) return null;
-    throw error;
+async function agree(
+  group: readonly InstanceHeader[],
+  digestOf: (image: StoredImage) => Promise<string | null>,
+): Promise<boolean> {
+  const contents = new Set<string>();
+  for (const header of group) {
+    const { path, rows, columns, frames } = header;
+    if (!rows || !columns) return false;
+    const digest = await digestOf({ path, rows, columns, frames: frames.length });
+    if (digest === null) return false;
+    contents.add(JSON.stringify([header.seriesInstanceUid, rows, columns, frames, digest]));
   }
+  return contents.size === 1;
 }
