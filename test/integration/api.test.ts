@@ -130,6 +130,14 @@ describe('GET /api/studies', () => {
       ],
     });
     expect(study.times.flagged).not.toBeNull();
+    expect(study.times.decided).toBe(study.times.flagged);
+  });
+
+  test('the time of the decision of a study that is clear, and no time of a flag', async () => {
+    await addStudy(database, { uid: '1.2.3', state: 'analysing' });
+    await addResult(database, '1.2.3', 'clear');
+    const { times } = (await get('/api/studies/1.2.3')).body;
+    expect([times.flagged, Number.isNaN(Date.parse(times.decided))]).toEqual([null, false]);
   });
 
   test('never shows a patient name or ID', async () => {

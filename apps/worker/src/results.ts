@@ -75,7 +75,7 @@ export async function findResult(database: Database, result: TriageResult): Prom
  * Stores a result, the study's flag and the delivery rows together.
  * @param seen the study as claimed; if another revision came in between, nothing is stored and the job runs again
  * @param lanes who is told of it
- * @returns the delivery jobs that are now due
+ * @returns the delivery jobs that are now due, and how long after the last instance the result came
  * @throws IchorError STUDY_CHANGED
  */
 export async function saveResult(
@@ -85,7 +85,7 @@ export async function saveResult(
   result: TriageResult,
   objects: readonly StoredObject[],
   lanes: readonly NotificationLane[],
-): Promise<DeliveryJob[]> {
+): Promise<{ readonly deliveries: readonly DeliveryJob[]; readonly sinceLastInstanceSeconds: number }> {
   return database.transaction(async (client) => {
     const study = await lockStudy(client, job.studyInstanceUid);
     if (study.resultId !== seen.resultId)
@@ -93,9 +93,12 @@ export async function saveResult(
     const resultId = await insertResult(client, result, study.revision + 1);
     await insertObjects(client, resultId, objects);
     await insertDeliveries(client, resultId, objects);
-    await showResult(client, job, resultId, lanes);
+    const sinceLastInstance = await showResult(client, job, resultId, lanes);
     const destinations = new Set(objects.flatMap((object) => object.destinations));
-    return [...destinations].map((destination) => ({ resultId, destination }));
+    return {
+      deliveries: [...destinations].map((destination) => ({ resultId, destination })),
+      sinceLastInstanceSeconds: sinceLastInstance,
+    };
   });
 }
 
@@ -106,7 +109,9 @@ export async function keepResult(
   resultId: number,
   lanes: readonly NotificationLane[],
 ): Promise<void> {
-  await database.transaction((client) => showResult(client, job, resultId, lanes));
+  await database.transaction(async (client) => {
+    await showResult(client, job, resultId, lanes);
+  });
 }
 
 async function lockStudy(client: DatabaseClient, studyInstanceUid: string) {
@@ -180,21 +185,24 @@ async function insertDeliveries(
   );
 }
 
+/** @returns seconds between the study's last instance and its result */
 async function showResult(
   client: DatabaseClient,
   job: TriageJob,
   resultId: number,
   lanes: readonly NotificationLane[],
-): Promise<void> {
+): Promise<number> {
   await insertNotifications(client, job.studyInstanceUid, resultId, lanes);
-  await client.query(
+  const { rows } = await client.query(
     `UPDATE study SET state = r.state, reason = r.reason, error_code = r.error_code, revision = r.revision, result_id = r.result_id,
                       resulted_at = CASE WHEN study.result_id = r.result_id THEN study.resulted_at ELSE now() END,
                       delivered_at = CASE WHEN study.result_id = r.result_id THEN study.delivered_at END,
                       analysed_request = greatest(analysed_request, $2)
-       FROM result r WHERE study.study_instance_uid = $1 AND r.result_id = $3`,
+       FROM result r WHERE study.study_instance_uid = $1 AND r.result_id = $3
+     RETURNING extract(epoch FROM study.resulted_at - study.last_instance_at)::float8 AS seconds`,
     [job.studyInstanceUid, job.request, resultId],
   );
+  return rows[0].seconds;
 }
 
 const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));

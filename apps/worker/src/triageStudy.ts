@@ -42,9 +42,13 @@ export async function triageStudy(context: TriageContext, job: TriageJob, lastAt
   const claimed = await claimStudy(context.database, job);
   if (claimed === null) return;
   const paths = await studyPaths(context.database, job.studyInstanceUid);
-  const analysed = await analyseOrFail(context, job, paths, lastAttempt);
+  const [started, analysed] = [performance.now(), await analyseOrFail(context, job, paths, lastAttempt)];
+  metrics.triage('analysis', secondsSince(started));
   await conclude(context, job, claimed, analysed);
+  metrics.triage('total', secondsSince(started));
 }
+
+const secondsSince = (from: number): number => (performance.now() - from) / 1000;
 
 /** A fault of the analysis itself ends as `failed` once it is permanent; a database or queue that is away never does. */
 async function analyseOrFail(
@@ -109,16 +113,19 @@ async function conclude(
   const { database, log } = context;
   const known = await findResult(database, analysed.result);
   if (known !== null) return keepResult(database, job, known, lanesOf(context.config));
+  const started = performance.now();
   const derived = await writeObjects(analysed, context.config, claimed.report);
   const objects = await storeObjects(context.config, job.studyInstanceUid, derived);
-  const deliveries = await saveResult(database, job, claimed, analysed.result, objects, lanesOf(context.config));
+  metrics.triage('objects', secondsSince(started));
+  const saved = await saveResult(database, job, claimed, analysed.result, objects, lanesOf(context.config));
   log.event('study.result', {
     studyInstanceUid: job.studyInstanceUid,
     state: analysed.result.state,
     reason: analysed.result.reason?.code ?? analysed.result.errorCode ?? 'none',
   });
   metrics.result(analysed.result.state);
-  for (const delivery of deliveries)
+  metrics.timeToResult(saved.sinceLastInstanceSeconds);
+  for (const delivery of saved.deliveries)
     await context.queues.add(deliveryQueue(delivery.destination), delivery, { jobId: deliveryJobId(delivery) });
   await enqueueNotifications(database, context.queues);
 }

@@ -107,6 +107,7 @@ function toView(row: QueryResultRow): StudyView {
       firstInstance: isoTime(row.first_instance_at),
       lastInstance: isoTime(row.last_instance_at),
       complete: isoTime(row.completed_at),
+      decided: isoTime(row.resulted_at),
       flagged: row.state === 'flagged' ? isoTime(row.resulted_at) : null,
       delivered: isoTime(row.delivered_at),
     },

@@ -47,6 +47,7 @@ export const StudyViewSchema = z.strictObject({
     firstInstance: time,
     lastInstance: time,
     complete: time,
+    decided: time,
     flagged: time,
     delivered: time,
   }),

@@ -26,9 +26,9 @@ const triageSeconds = new Histogram({
   labelNames: ['stage'],
   buckets: [0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300],
 });
-const flagSeconds = new Histogram({
-  name: 'ichor_time_to_flag_seconds',
-  help: 'From the last instance of a study to its result',
+const resultSeconds = new Histogram({
+  name: 'ichor_time_to_result_seconds',
+  help: 'From the last instance of a study to its result, flagged or not',
   buckets: [1, 2, 5, 10, 15, 20, 30, 60, 120, 600, 3600],
 });
 const deliveries = new Counter({
@@ -49,7 +49,7 @@ export const metrics = {
   received: (seconds: number) => receiveSeconds.observe(seconds),
   result: (state: string) => studies.inc({ state }),
   triage: (stage: 'analysis' | 'objects' | 'total', seconds: number) => triageSeconds.observe({ stage }, seconds),
-  timeToFlag: (seconds: number) => flagSeconds.observe(seconds),
+  timeToResult: (seconds: number) => resultSeconds.observe(seconds),
   delivery: (destination: string, outcome: 'stored' | 'committed' | 'postponed' | 'dead') =>
     deliveries.inc({ destination, outcome }),
   notification: (kind: string, outcome: 'delivered' | 'postponed' | 'dead') => notifications.inc({ kind, outcome }),

@@ -92,8 +92,9 @@ export type StudyView = {
   readonly keySlices: readonly KeySlice[];
   readonly series: readonly SeriesSelection[];
   readonly model: ModelIdentity | null;
+  /** `decided`: when the result that is shown came, whatever it says; `flagged`: the same, of a flagged study only. */
   readonly times: Readonly<
-    Record<'firstInstance' | 'lastInstance' | 'complete' | 'flagged' | 'delivered', string | null>
+    Record<'firstInstance' | 'lastInstance' | 'complete' | 'decided' | 'flagged' | 'delivered', string | null>
   >;
   readonly deliveries: readonly StudyDelivery[];
 };

@@ -89,7 +89,7 @@ function emptyView(study: StudyFiles, model: ModelIdentity): StudyView {
     keySlices: [],
     series: [],
     model,
-    times: { firstInstance: null, lastInstance: null, complete: null, flagged: null, delivered: null },
+    times: { firstInstance: null, lastInstance: null, complete: null, decided: null, flagged: null, delivered: null },
     deliveries: [],
   };
 }

@@ -5,7 +5,7 @@ import { STATE_STYLES } from '../triage/describeStudy.ts';
 
 /** @param studies in the order of the worklist */
 export function worklistTable(terminal: Terminal, studies: readonly StudyView[]): string[] {
-  const head = ['STATE', 'ACCESSION', 'FINDINGS (SCORE)', 'INSTANCES', 'FLAG AFTER', 'REPORT'];
+  const head = ['STATE', 'ACCESSION', 'FINDINGS (SCORE)', 'INSTANCES', 'RESULT AFTER', 'REPORT'];
   const rows = studies.map((study) => [
     paint(terminal, study.state === 'flagged' ? ['bold', 'red'] : STATE_STYLES[study.state], study.state),
     study.accessionNumber ?? '',
@@ -27,10 +27,10 @@ function findingsText({ findings, reason, error }: StudyView): string {
   return [`any ${findings.any.score.toFixed(2)}`, ...named].join(', ');
 }
 
-function secondsFromCompletion({ times, state }: StudyView): string {
+function secondsFromCompletion({ times }: StudyView): string {
   const from = times.lastInstance === null ? Number.NaN : Date.parse(times.lastInstance);
-  const seconds = (Date.parse(times.flagged ?? '') - from) / 1000;
-  return state === 'flagged' && Number.isFinite(seconds) ? `${seconds.toFixed(1)} s` : '–';
+  const seconds = (Date.parse(times.decided ?? '') - from) / 1000;
+  return Number.isFinite(seconds) ? `${seconds.toFixed(1)} s` : '–';
 }
 
 function deliveryText({ deliveries }: StudyView): string {

@@ -46,6 +46,7 @@ export async function readContent(database: Database, resultId: number): Promise
         firstInstance: isoTime(row.first_instance_at),
         lastInstance: isoTime(row.last_instance_at),
         complete: isoTime(row.completed_at),
+        decided: isoTime(row.created_at),
         flagged: row.state === 'flagged' ? isoTime(row.created_at) : null,
         delivered: isoTime(row.delivered_at),
       },
