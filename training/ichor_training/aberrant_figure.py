@@ -13,8 +13,8 @@ def kinds_of(judged: dict) -> list[str]:
     return sorted({name.rpartition("/")[0] for name in judged["flagged"]})
 
 
-def svg(judged: dict) -> str:
-    """One panel per kind of negative study: share flagged over the number of adjacent slices that look positive."""
+def svg(judged: dict, model: str) -> str:
+    """One panel per kind of negative study: share flagged over the number of adjacent slices that look positive, and with an artefact."""
     kinds = kinds_of(judged)
     width = LEFT + len(kinds) * (PANEL_WIDTH + 60)
     panels = "".join(panel(judged, kind, LEFT + index * (PANEL_WIDTH + 60)) for index, kind in enumerate(kinds))
@@ -25,6 +25,7 @@ def svg(judged: dict) -> str:
     return f"""<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {TOP + PANEL_HEIGHT + 52}" font-family="sans-serif" font-size="12" fill="#111">
 <rect width="100%" height="100%" fill="#fff"/>
 <text x="{LEFT}" y="18" font-size="14" font-weight="bold">Studies without hemorrhage flagged when adjacent slices look positive</text>
+<text x="{width - 12}" y="18" text-anchor="end" fill="#555">{model}</text>
 {legend}
 {panels}
 </svg>
@@ -32,7 +33,8 @@ def svg(judged: dict) -> str:
 
 
 def panel(judged: dict, kind: str, left: float) -> str:
-    x = lambda count: left + PANEL_WIDTH * count / max(COUNTS)
+    x = lambda count: left + PANEL_WIDTH * 0.72 * count / max(COUNTS)
+    beside = left + PANEL_WIDTH * 0.9
     y = lambda share: TOP + PANEL_HEIGHT * (1 - share)
     grid = "".join(
         f'<line x1="{left}" x2="{left + PANEL_WIDTH}" y1="{y(share)}" y2="{y(share)}" stroke="#ddd"/><text x="{left - 6}" y="{y(share) + 4}" text-anchor="end">{share:.0%}</text>'
@@ -43,10 +45,12 @@ def panel(judged: dict, kind: str, left: float) -> str:
     for key, colour in COLOURS.items():
         points = [(x(count), y(judged["flagged"][f"{kind}/{count}"][key])) for count in COUNTS]
         lines += f'<polyline fill="none" stroke="{colour}" stroke-width="2.5" points="{" ".join(f"{a:.1f},{b:.1f}" for a, b in points)}"/>'
-        lines += "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="4" fill="{colour}"/>' for a, b in points)
+        points.append((beside, y(judged["flagged"][f"{kind}/patch"][key])))
+        lines += "".join(f'<circle cx="{a:.1f}" cy="{b:.1f}" r="4.5" fill="{colour}"/>' for a, b in points)
     studies = judged["flagged"][f"{kind}/0"]["cases"]
     title = f'<text x="{left}" y="{TOP - 10}" font-weight="bold">{kind}, {studies} studies</text>'
-    axis = f'<text x="{left + PANEL_WIDTH / 2}" y="{y(0) + 38}" text-anchor="middle">adjacent slices from another patient\'s bleed</text>'
+    axis = f'<text x="{left + PANEL_WIDTH * 0.36}" y="{y(0) + 36}" text-anchor="middle">adjacent slices of another patient\'s bleed</text>'
+    axis += f'<text x="{beside}" y="{y(0) + 18}" text-anchor="middle">one bright</text><text x="{beside}" y="{y(0) + 32}" text-anchor="middle">artefact</text>'
     return title + grid + ticks + lines + axis
 
 
@@ -59,7 +63,7 @@ def section(judged: dict) -> str:
     )
     return f"""Held-out studies without hemorrhage whose CNN outputs were replaced, on adjacent slices, by those of the most positive slices of another
 patient, and such studies with one artefact as bright as blood. Flagged for any hemorrhage, by the CNN alone (threshold
-{judged['thresholds']['cnn']}, chosen by the same rule on the same patients) and with the sequence model ({judged['thresholds']['sequence']}):
+{judged['thresholds']['cnn']}, chosen by the same rule on the same patients) and with the sequence model ({judged['thresholds']['sequence']}); drawn in `docs/aberrant-slice.svg`:
 
 | studies | slices replaced | cases | CNN alone | with the sequence model |
 |---|---|---|---|---|

@@ -208,5 +208,5 @@ def aberrant(arguments: Namespace) -> None:
     manifest["metrics"]["aberrantSlice"] = judged(measured, manifest["calibration"]["temperature"][-1], threshold)
     set_section(arguments.bundle, aberrant_figure.TITLE, aberrant_figure.section(manifest["metrics"]["aberrantSlice"]))
     write_manifest(arguments.bundle, manifest)
-    arguments.figure.write_text(aberrant_figure.svg(manifest["metrics"]["aberrantSlice"]))
+    arguments.figure.write_text(aberrant_figure.svg(manifest["metrics"]["aberrantSlice"], f"{manifest['name']} {manifest['version']}"))
     print(aberrant_figure.section(manifest["metrics"]["aberrantSlice"]), f"\n{arguments.figure}")

@@ -41,5 +41,5 @@ def test_rates_section_and_figure_come_from_a_fold(tmp_path):
     assert found["flagged"]["CT-ICH 1.0.0/0"]["cases"] == 6 and found["flagged"]["phantoms/patch"]["cases"] == 4
     assert all(0 <= rate[key] <= 1 for rate in found["flagged"].values() for key in ("cnn", "sequence"))
     assert section(found).count("| phantoms |") == len(COUNTS) + 1
-    drawn = ElementTree.fromstring(svg(found))
-    assert len(drawn.findall(".//{http://www.w3.org/2000/svg}circle")) == 4 * len(COUNTS)
+    drawn = ElementTree.fromstring(svg(found, "small 1"))
+    assert len(drawn.findall(".//{http://www.w3.org/2000/svg}circle")) == 4 * (len(COUNTS) + 1)
