@@ -35,7 +35,8 @@ export const REASONS = {
   'conflicting-instances': 'Two instances with the same SOP Instance UID have different content.',
   'unreadable-instance': 'The header of an instance cannot be read.',
   'less-suited': 'Another series of the study suits the analysis better.',
-  'out-of-domain': 'The images are unlike those the model knows.',
+  'out-of-domain':
+    'The images are unlike those the model knows. Check body part, rescale values, noise and metal; read the study as usual.',
 } as const satisfies Record<string, string>;
 
 export type ReasonCode = keyof typeof REASONS;
