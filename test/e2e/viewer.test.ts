@@ -15,7 +15,7 @@ import {
   removePhantoms,
   SECONDARY_CAPTURE,
 } from '../support/hospital.ts';
-import { eventually } from '../support/ichor.ts';
+import { eventually, freePort } from '../support/ichor.ts';
 import { startViewer, type Viewer } from '../support/ohif.ts';
 
 const SCREENSHOTS = join(import.meta.dirname, '..', '..', 'test-output', 'screenshots');
@@ -28,8 +28,11 @@ let browser: Browser;
 let study: StudyView;
 beforeAll(async () => {
   await mkdir(SCREENSHOTS, { recursive: true });
-  hospital = await openHospital([[]]);
-  viewer = await startViewer(hospital.orthanc.url);
+  const port = await freePort();
+  hospital = await openHospital([[]], {
+    ICHOR_VIEWER_URL: `http://127.0.0.1:${port}/viewer?StudyInstanceUIDs={studyInstanceUid}&initialSeriesInstanceUID={seriesInstanceUid}`,
+  });
+  viewer = await startViewer(hospital.orthanc.url, port);
   browser = await openBrowser();
   study = await phantomThrough(hospital, 'viewed', ['subdural', 'intraparenchymal']);
   await expectCommitted(hospital, study.studyInstanceUid, [COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE]);
@@ -73,6 +76,20 @@ test('the heat-map series opens in OHIF as pictures in colour', async () => {
   await page.screenshot({ path: join(SCREENSHOTS, 'ohif-heatmaps.png') });
   expect(colours).toBeLessThan(0.9);
   expect(problems).toEqual([]);
+});
+
+test('the link on the study page of the worklist opens OHIF on the report of that study', async () => {
+  const worklist = await browser.newPage({ viewport: { width: WIDTH, height: HEIGHT } });
+  await worklist.goto(`http://127.0.0.1:${hospital.httpPort}/studies/${study.studyInstanceUid}`);
+  const opened = worklist.waitForEvent('popup', { timeout: PATIENCE_MS });
+  await worklist.getByText('Open in the viewer').click({ timeout: PATIENCE_MS });
+  const page = await opened;
+  await page.getByText('Skip all').click({ timeout: PATIENCE_MS });
+  await page.getByText('Confirm and hide').click();
+  await page.getByText('FLAGGED: suspicion of intracranial hemorrhage').first().waitFor({ timeout: PATIENCE_MS });
+  const address = new URL(page.url());
+  expect(address.origin).toBe(viewer.url);
+  expect(address.searchParams.get('StudyInstanceUIDs')).toBe(study.studyInstanceUid);
 });
 
 /** Share of pixels that are clearly no grey. */

@@ -15,7 +15,7 @@ const CONFIGURATION_FOLDER = join(ROOT, 'deploy', 'ohif');
 export type Viewer = { readonly url: string; close(): Promise<void> };
 
 /** @param pacsUrl Orthanc's HTTP address */
-export async function startViewer(pacsUrl: string): Promise<Viewer> {
+export async function startViewer(pacsUrl: string, port: number): Promise<Viewer> {
   if (!existsSync(OHIF_FOLDER)) throw new Error('The viewer @ohif/app is missing. Run: node test/prepare.ts');
   const app = fastify({ forceCloseConnections: true });
   await app.register(fastifyStatic, {
@@ -27,9 +27,7 @@ export async function startViewer(pacsUrl: string): Promise<Viewer> {
   app.get('/app-config.js', (_request, reply) => reply.sendFile('app-config.js', CONFIGURATION_FOLDER));
   for (const path of ['/dicom-web/*', '/wado']) app.get(path, (request, reply) => forward(pacsUrl, request, reply));
   app.get('/*', (_request, reply) => reply.sendFile('index.html'));
-  await app.listen({ host: '127.0.0.1', port: 0 });
-  const address = app.server.address();
-  const port = address !== null && typeof address === 'object' ? address.port : 0;
+  await app.listen({ host: '127.0.0.1', port });
   return { url: `http://127.0.0.1:${port}`, close: () => app.close() };
 }
 
