@@ -1,4 +1,4 @@
-"""Where a decision comes from, at the network's first 16 × 16 layer: a forward and hand-derived backward ONNX graph of what follows it.
+"""Where a decision comes from, at the network's last but one 16 × 16 layer: a forward and hand-derived backward ONNX graph of what follows it.
 
 `maps` [T, h, w] = ReLU(Σ_c A_c ⊙ ∂/∂A_c Σ_k weights_k mean(activations_k)), A the inner activations of one slice: Grad-CAM with the
 gradient kept at its place instead of averaged (HiResCAM; Draelos, Carin, arXiv 2011.08891). On the last layer this is Grad-CAM itself.
@@ -31,11 +31,16 @@ def members(backbone: nn.Module) -> list[nn.Module]:
 
 
 def halves(backbone: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
-    """The layers up to and with the first one at STRIDE, and those after it. @param backbone no ensemble"""
-    x, count = torch.zeros(1, 3, SIDE, SIDE), 0
+    """The layers up to and with the last but one at STRIDE, and those after it: the last sees less sharply, and more of them cost memory.
+    @param backbone no ensemble
+    """
+    x, at_stride = torch.zeros(1, 3, SIDE, SIDE), []
     with torch.no_grad():
-        while x.shape[-1] > SIDE // STRIDE:
-            x, count = backbone.layers[count](x), count + 1
+        for index, layer in enumerate(backbone.layers):
+            x = layer(x)
+            if x.shape[-1] == SIDE // STRIDE:
+                at_stride.append(index)
+    count = at_stride[-2:][0] + 1
     return backbone.layers[:count].eval(), backbone.layers[count:].eval()
 
 

@@ -77,7 +77,7 @@ def manifest(out: Path, version: str, report: dict) -> dict:
 def heat_map(backbone: str) -> dict:
     """Which layer maps come from, and how far each part of the network is moved to lie where its cells look."""
     parts = [halves(member)[0] for member in members(make_backbone(backbone))]
-    return {"layer": f"the first at a stride of {STRIDE}", "cells": SIDE // STRIDE, "shiftCells": [round(shift(part), 6) for part in parts]}
+    return {"layer": f"the last but one at a stride of {STRIDE}", "cells": SIDE // STRIDE, "shiftCells": [round(shift(part), 6) for part in parts]}
 
 
 def variant(plan: dict) -> str:

@@ -54,8 +54,8 @@ def test_the_shift_is_where_a_cell_looks(backbone):
     """Found by what a cell's value depends on: the middle of the pixels whose change changes it."""
     cnn = network(backbone)
     early, _ = halves(cnn.backbone)
-    pixels = torch.zeros(1, 3, 256, 256).normal_().requires_grad_(True)
-    cell = 8
+    pixels = torch.zeros(1, 3, 768, 768).normal_().requires_grad_(True)
+    cell = 24
     seen = torch.autograd.grad(early(pixels)[0, :, cell, cell].abs().sum(), pixels)[0].abs().sum((0, 1, 2)).nonzero().squeeze()
     middle = float(seen.min() + seen.max()) / 2
     assert middle + STRIDE * shift(early) == pytest.approx(STRIDE * cell + (STRIDE - 1) / 2, abs=1.0)
