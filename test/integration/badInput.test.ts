@@ -7,8 +7,15 @@ import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { type DatasetOf, encodePart10, type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
-import { loadConfig, type ReasonCode } from '@ichor/shared';
-import { analyseStudy, findDicomFiles, type Inference, noFeatureCache, startInference } from '@ichor/worker';
+import { loadConfig, type ReasonCode, readPart10 } from '@ichor/shared';
+import {
+  analyseStudy,
+  findDicomFiles,
+  type Inference,
+  noFeatureCache,
+  startInference,
+  writeObjects,
+} from '@ichor/worker';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { requirePeer } from '../support/peers.ts';
@@ -147,6 +154,45 @@ describe('an instance that is broken', () => {
     const made = await makeStudy();
     await writeFile(join(made.folder, '0099.dcm'), 'not DICOM');
     expect((await analyse(made)).result.reason?.code).toBe('unreadable-instance');
+  });
+});
+
+describe('a header that makes no sense', () => {
+  test.each(['1e400', '1e30', '0.0000001', '-1e30'])(
+    'a Rescale Slope of %s is unsupported-pixel-format, because nothing would be seen, and found',
+    async (slope) => {
+      expect(await reasonFor(set({ RescaleSlope: slope }))).toBe('unsupported-pixel-format');
+    },
+  );
+  test('a value of odd length before Pixel Data changes nothing', async () => {
+    const made = await makeStudy();
+    const expected = (await analyse(made)).result.sliceScores;
+    for (const file of made.study.files) {
+      const bytes = await readFile(file);
+      const modality = bytes.indexOf(Buffer.from([0x08, 0, 0x60, 0, 0x43, 0x53, 2, 0]));
+      const odd = Buffer.from([0x08, 0, 0x60, 0, 0x43, 0x53, 3, 0, 0x43, 0x54, 0x20]);
+      expect(modality).toBeGreaterThan(0);
+      await writeFile(file, Buffer.concat([bytes.subarray(0, modality), odd, bytes.subarray(modality + 10)]));
+    }
+    expect((await analyse(made)).result.sliceScores).toEqual(expected);
+  });
+  test('a patient name of 64 kB with control characters gives a report with a name that DICOM allows', async () => {
+    const made = await makeStudy();
+    const file = made.study.files[0]!;
+    for (const path of made.study.files) {
+      const bytes = await readFile(path);
+      const name = bytes.indexOf(Buffer.from([0x10, 0, 0x10, 0, 0x50, 0x4e]));
+      const length = Buffer.from([0xfe, 0xff]);
+      const value = Buffer.from(`\u001b[31m${'A'.repeat(40_000)}=\u0000${'B'.repeat(40_000)}`.slice(0, 65_534));
+      const end = name + 8 + bytes.readUInt16LE(name + 6);
+      await writeFile(path, Buffer.concat([bytes.subarray(0, name + 6), length, value, bytes.subarray(end)]));
+    }
+    const objects = await writeObjects(await analyse(made), loadConfig({}), null);
+    const report = readPart10(Buffer.from(objects[0]!.bytes), file).dataset;
+    expect(report.text('x00100010')).toBe(`[31m${'A'.repeat(60)}=${'B'.repeat(64)}`);
+  });
+  test('a Patient ID that changes within the series is mixed-patients', async () => {
+    expect(await reasonFor(at(20, set({ PatientID: 'SOMEBODY-ELSE' }) as never))).toBe('mixed-patients');
   });
 });
 

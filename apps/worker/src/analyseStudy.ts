@@ -50,7 +50,9 @@ export async function analyseStudy(
   );
   const choice = chooseStack(headers, tools.accepted);
   const why =
-    choice.stack === null ? choice.reason : (whyIncomplete(unreadable) ?? whyConflicting(choice.stack, conflicting));
+    choice.stack === null
+      ? choice.reason
+      : (whyIncomplete(unreadable) ?? whyConflicting(choice.stack, conflicting) ?? whyMixed(choice.stack, headers));
   const study = { studyInstanceUid, headers, choice, paths, tools };
   if (why !== null || choice.stack === null) return notAnalysed(study, why ?? reason('no-head-ct'));
   try {
@@ -106,6 +108,13 @@ function whyIncomplete(unreadable: readonly HeaderProblem[]): Reason | null {
 function whyConflicting(stack: SliceStack, conflicting: ReadonlySet<string>): Reason | null {
   const slice = stack.slices.find(({ sopInstanceUid }) => conflicting.has(sopInstanceUid));
   return slice === undefined ? null : reason('conflicting-instances', slice.sopInstanceUid);
+}
+
+/** A report would go to one of them, and be about the other. */
+function whyMixed({ seriesInstanceUid }: SliceStack, headers: readonly InstanceHeader[]): Reason | null {
+  const own = headers.filter((header) => header.seriesInstanceUid === seriesInstanceUid);
+  const patients = new Set(own.map(({ dataset }) => dataset.text('x00100020')?.trim() ?? ''));
+  return patients.size > 1 ? reason('mixed-patients', `${patients.size} Patient IDs`) : null;
 }
 
 async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy> {

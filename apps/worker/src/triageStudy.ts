@@ -7,7 +7,7 @@
 import { mkdir, open, rename } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config, Database, Incident, Log, Queues, Spool, TriageJob, TriageResult } from '@ichor/shared';
-import { asIchorError, deliveryJobId, deliveryQueue, type IchorError, metrics } from '@ichor/shared';
+import { asIchorError, deliveryJobId, deliveryQueue, IchorError, metrics } from '@ichor/shared';
 import { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
 import { databaseFeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
@@ -114,7 +114,7 @@ async function conclude(
   const known = await findResult(database, analysed.result);
   if (known !== null) return keepResult(database, job, known, lanesOf(context.config));
   const started = performance.now();
-  const derived = await writeObjects(analysed, context.config, claimed.report);
+  const derived = await writtenObjects(context, claimed, analysed);
   const objects = await storeObjects(context.config, job.studyInstanceUid, derived);
   metrics.triage('objects', secondsSince(started));
   const saved = await saveResult(database, job, claimed, analysed.result, objects, lanesOf(context.config));
@@ -128,6 +128,20 @@ async function conclude(
   for (const delivery of saved.deliveries)
     await context.queues.add(deliveryQueue(delivery.destination), delivery, { jobId: deliveryJobId(delivery) });
   await enqueueNotifications(database, context.queues);
+}
+
+/** A flag must not wait for its report: one that cannot be written is an incident. What was wrong may be PHI, and is not told. */
+async function writtenObjects(
+  { config, recordIncident }: TriageContext,
+  claimed: ClaimedStudy,
+  analysed: AnalysedStudy,
+): Promise<DerivedObject[]> {
+  return writeObjects(analysed, config, claimed.report).catch(() => {
+    const { studyInstanceUid } = analysed.result;
+    const { code, message } = new IchorError('REPORT_UNWRITABLE', { studyInstanceUid });
+    recordIncident({ code, message, studyInstanceUid });
+    return [];
+  });
 }
 
 /** Writes derived objects durably, before any row names them. */

@@ -76,6 +76,10 @@ export const ERRORS = {
   INFERENCE_TIMEOUT: { retryable: true, message: 'Inference took longer than {timeoutMs} ms and was stopped.' },
   INFERENCE_CRASHED: { retryable: true, message: 'The inference process ended unexpectedly ({reason}).' },
   INFERENCE_FAILED: { retryable: false, message: 'Inference failed: {reason}.' },
+  REPORT_UNWRITABLE: {
+    retryable: false,
+    message: 'The result of study {studyInstanceUid} stands, but its report cannot be written. Look at its attributes.',
+  },
   STUDY_UNKNOWN: { retryable: false, message: 'Study {studyInstanceUid} is not known here.' },
   STUDY_CHANGED: {
     retryable: true,

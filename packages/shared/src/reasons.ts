@@ -32,6 +32,7 @@ export const REASONS = {
     'The photometric interpretation is not MONOCHROME1 or MONOCHROME2 with one sample per pixel.',
   'unsupported-pixel-format':
     'The pixels are not 16-bit (or 8-bit) integers with a linear rescale to Hounsfield units.',
+  'mixed-patients': 'The instances of the series name different patients.',
   'conflicting-instances': 'Two instances with the same SOP Instance UID have different content.',
   'unreadable-instance': 'The header of an instance cannot be read.',
   'less-suited': 'Another series of the study suits the analysis better.',

@@ -32,9 +32,10 @@ export function toHounsfield(bytes: Uint8Array, pixels: PixelModule): Int16Array
   return out;
 }
 
+/** A value of odd length anywhere before Pixel Data puts it at an odd offset; the `slice` of a Buffer would not copy. */
 function wordsOf(bytes: Uint8Array, { bitsAllocated }: PixelModule): Uint8Array | Uint16Array {
   if (bitsAllocated === 8) return bytes;
-  const aligned = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice();
+  const aligned = bytes.byteOffset % 2 === 0 ? bytes : new Uint8Array(bytes);
   return new Uint16Array(aligned.buffer, aligned.byteOffset, aligned.byteLength >> 1);
 }
 

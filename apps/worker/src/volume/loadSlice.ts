@@ -78,15 +78,26 @@ export function pixelModule(dataset: Dataset, frameNumber: number): PixelModule 
   };
 }
 
+/** Beyond these 16 bits cannot hold a head: everything would be black, or white, and look like nothing found. */
+const [SMALLEST_SLOPE, LARGEST_SLOPE, LARGEST_INTERCEPT] = [0.01, 100, 65_536];
+
 /** Modality LUT of the frame or of all frames (Pixel Value Transformation, 0028,9145), or else of the instance. */
 function rescaleOf(dataset: Dataset, frameNumber: number): Pick<PixelModule, 'rescaleSlope' | 'rescaleIntercept'> {
   const own = dataset.items('x52009230')[frameNumber - 1];
   const groups = [...(own === undefined ? [] : [own]), ...dataset.items('x52009229')];
   const sources = [...groups.flatMap((group) => group.items('x00289145')), dataset];
   const source = sources.find((one) => one.has('x00281052'));
-  const [rescaleSlope, rescaleIntercept] = [source?.number('x00281053') ?? 1, source?.number('x00281052') ?? null];
+  const rescaleIntercept = source?.number('x00281052') ?? null;
+  // Absent it is 1; one that is there and is no number must not become 1.
+  const rescaleSlope = source?.has('x00281053') ? (source.number('x00281053') ?? Number.NaN) : 1;
   if (rescaleIntercept === null || rescaleSlope === 0)
     throw new NotAnalysable('unsupported-pixel-format', 'no linear rescale to Hounsfield units');
+  const believable =
+    Math.abs(rescaleSlope) >= SMALLEST_SLOPE &&
+    Math.abs(rescaleSlope) <= LARGEST_SLOPE &&
+    Math.abs(rescaleIntercept) <= LARGEST_INTERCEPT;
+  if (!believable)
+    throw new NotAnalysable('unsupported-pixel-format', `rescale slope ${rescaleSlope}, intercept ${rescaleIntercept}`);
   return { rescaleSlope, rescaleIntercept };
 }
 
