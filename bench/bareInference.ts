@@ -1,9 +1,10 @@
 /** The floor: the same graphs in a process of their own with random slices, nothing but onnxruntime. */
 import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Wall time of one pass over `slices` slices of 512 × 512 in batches of 4, one sequence run and its gradient, ms, after a warm-up. */
+/** Wall time of one pass over `slices` slices of 512 × 512 in batches of 4, one sequence run, its gradient and its heat maps, ms, after a warm-up. */
 export async function bareInferenceMs(bundleDir: string, threads: number, slices: number): Promise<number> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     import.meta.filename,
@@ -26,16 +27,20 @@ async function main(bundleDir: string, threads: number, slices: number): Promise
       interOpNumThreads: 1,
     });
   const [cnn, sequence, gradient] = await Promise.all(['cnn.onnx', 'sequence.onnx', 'sequence_grad.onnx'].map(open));
+  const explain = existsSync(join(bundleDir, 'explain.onnx')) ? await open('explain.onnx') : null;
   const hu = Int16Array.from({ length: 4 * 512 * 512 }, () => Math.random() * 300 - 100);
   const pass = async (): Promise<void> => {
     let features = 0;
+    let shape: readonly number[] = [];
     for (let at = 0; at < slices; at += 4) {
       const count = Math.min(4, slices - at);
       const out = await cnn!.run({ hu: new Tensor('int16', hu.subarray(0, count * 512 * 512), [count, 512, 512]) }, [
         'features',
         'logits',
+        ...(explain === null ? [] : ['inner']),
       ]);
       features = out['features']!.dims[1]!;
+      shape = out['inner']?.dims.slice(1) ?? [];
     }
     const feeds = {
       features: new Tensor('float32', new Float32Array(slices * features), [slices, features]),
@@ -49,6 +54,12 @@ async function main(bundleDir: string, threads: number, slices: number): Promise
         [TARGETS],
       );
     await gradient!.run({ ...feeds, target_slice: targets((index) => index), target_class: targets(() => 5n) });
+    const inner = new Float32Array(shape.reduce((size, length) => size * length, 1));
+    for (let slice = 0; explain !== null && slice < TARGETS; slice++)
+      await explain.run({
+        inner: new Tensor('float32', inner, [1, ...shape]),
+        weights: new Tensor('float32', new Float32Array(features), [1, features]),
+      });
   };
   await pass();
   const started = performance.now();
