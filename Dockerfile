@@ -22,7 +22,7 @@ COPY apps apps
 # A named volume takes over the owner of the folder that it covers.
 RUN mkdir /data && chown node:node /data
 USER node
-ENV ICHOR_DATA_DIR=/data ICHOR_BIND=0.0.0.0
+ENV ICHOR_DATA_DIR=/data ICHOR_BIND=0.0.0.0 PATH=/opt/ichor/apps/cli/bin:$PATH
 VOLUME /data
 EXPOSE 11112 8080
 ENTRYPOINT ["/opt/ichor/apps/cli/bin/ichor"]

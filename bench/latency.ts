@@ -3,7 +3,7 @@ import { spawn, spawnSync } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { writePhantomStudy } from '@ichor/phantom';
-import { eventually, freePort, startIchor, studyView, untilReady } from '../test/support/ichor.ts';
+import { type Api, eventually, freePort, openApi, startIchor, studyView } from '../test/support/ichor.ts';
 import { openWorkFolder } from '../test/support/workFolder.ts';
 
 const QUIET_PERIOD_MS = 2_000;
@@ -20,18 +20,19 @@ export async function measureLatency(): Promise<LatencyRow[]> {
   const pacs = spawn('storescp', ['-aet', 'PACS', '-od', join(folder.path, 'pacs'), String(pacsPort)], {
     stdio: 'ignore',
   });
-  const ichor = startIchor([], {
+  const settings = {
     ICHOR_DATA_DIR: join(folder.path, 'data'),
     ICHOR_DICOM_PORT: String(dicomPort),
     ICHOR_HTTP_PORT: String(httpPort),
     ICHOR_DESTINATIONS: `PACS@127.0.0.1:${pacsPort}`,
     ICHOR_QUIET_PERIOD_MS: String(QUIET_PERIOD_MS),
-  });
+  };
+  const ichor = startIchor([], settings);
   try {
-    await untilReady(httpPort);
+    const api = await openApi(httpPort, settings);
     const rows: LatencyRow[] = [];
     for (let study = 1; study <= STUDIES; study++)
-      rows.push(await measureStudy(study, join(folder.path, `ct-${study}`), dicomPort, httpPort));
+      rows.push(await measureStudy(study, join(folder.path, `ct-${study}`), dicomPort, api));
     return rows;
   } finally {
     await ichor.stop();
@@ -40,7 +41,7 @@ export async function measureLatency(): Promise<LatencyRow[]> {
   }
 }
 
-async function measureStudy(number: number, out: string, dicomPort: number, httpPort: number): Promise<LatencyRow> {
+async function measureStudy(number: number, out: string, dicomPort: number, api: Api): Promise<LatencyRow> {
   const { studyInstanceUid } = await writePhantomStudy({
     out,
     seed: 500 + number,
@@ -51,7 +52,7 @@ async function measureStudy(number: number, out: string, dicomPort: number, http
   const sent = spawnSync('storescu', ['-aet', 'CTSCANNER', '-aec', 'ICHOR', '127.0.0.1', String(dicomPort), ...files]);
   if (sent.status !== 0) throw new Error(`storescu: ${sent.stderr}`);
   const { times } = await eventually('delivery', async () => {
-    const view = await studyView(httpPort, studyInstanceUid);
+    const view = await studyView(api, studyInstanceUid);
     return view?.times.delivered ? view : null;
   });
   const since = (time: string | null) => Date.parse(time!) - Date.parse(times.lastInstance!) - QUIET_PERIOD_MS;

@@ -18,7 +18,7 @@ import {
   COMPREHENSIVE_3D_SR as SR,
   scan,
 } from '../support/hospital.ts';
-import { eventually, studyView, untilResult } from '../support/ichor.ts';
+import { eventually, fetchApi, studyView, untilResult } from '../support/ichor.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';
 import { describeWithSharedData, sharedData } from '../support/sharedData.ts';
 
@@ -46,16 +46,16 @@ describe('all roles in one process on the embedded database', () => {
 
   test('what Ichor wrote does not come back in when the PACS forwards the whole study again', async () => {
     const [study] = await studies(hospital);
-    const before = await studyView(hospital.httpPort, study!.studyInstanceUid);
+    const before = await studyView(hospital.api, study!.studyInstanceUid);
     await hospital.orthanc.post('/modalities/ichor/store', {
       Resources: [await orthancStudy(hospital, study!.studyInstanceUid)],
       Synchronous: true,
     });
     await eventually(
       'the study is quiet again',
-      async () => (await studyView(hospital.httpPort, study!.studyInstanceUid))?.times.complete,
+      async () => (await studyView(hospital.api, study!.studyInstanceUid))?.times.complete,
     );
-    const after = await studyView(hospital.httpPort, study!.studyInstanceUid);
+    const after = await studyView(hospital.api, study!.studyInstanceUid);
     expect(after?.receivedInstances).toBe(before?.receivedInstances);
     expect(after?.revision).toBe(before?.revision);
   });
@@ -94,7 +94,7 @@ describe('Redis as queue, two workers, receiver and worklist, each a process of 
     );
     for (const { files } of sent) scan(hospital, files);
     for (const { studyInstanceUid } of sent) {
-      const study = await untilResult(hospital.httpPort, studyInstanceUid);
+      const study = await untilResult(hospital.api, studyInstanceUid);
       expect(study.state).not.toBe('failed');
       await expectCommitted(hospital, studyInstanceUid, [SR]);
       const reports = await instancesOf(hospital, studyInstanceUid, SR);
@@ -103,8 +103,8 @@ describe('Redis as queue, two workers, receiver and worklist, each a process of 
   });
 });
 
-async function studies({ httpPort }: Hospital): Promise<StudyView[]> {
-  const answer = (await (await fetch(`http://127.0.0.1:${httpPort}/api/studies`)).json()) as { studies: StudyView[] };
+async function studies({ api }: Hospital): Promise<StudyView[]> {
+  const answer = (await (await fetchApi(api, '/api/studies')).json()) as { studies: StudyView[] };
   return answer.studies;
 }
 

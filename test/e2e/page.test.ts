@@ -24,12 +24,15 @@ beforeAll(async () => {
   [postgres, folder] = [await startPostgres(), await openWorkFolder('page')];
   const port = await freePort();
   url = `http://127.0.0.1:${port}`;
-  config = loadConfig({
-    ICHOR_DATABASE_URL: postgres.url,
-    ICHOR_DATA_DIR: folder.path,
-    ICHOR_HTTP_PORT: String(port),
-    ICHOR_LOG_LEVEL: 'silent',
-  });
+  config = {
+    ...loadConfig({
+      ICHOR_DATABASE_URL: postgres.url,
+      ICHOR_DATA_DIR: folder.path,
+      ICHOR_HTTP_PORT: String(port),
+      ICHOR_LOG_LEVEL: 'silent',
+    }),
+    signIn: false,
+  };
   database = await openDatabase(config, log);
   role = await startWorklistRole(config, log);
   browser = await openBrowser();

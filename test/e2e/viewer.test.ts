@@ -80,7 +80,8 @@ test('the heat-map series opens in OHIF as pictures in colour', async () => {
 
 test('the link on the study page of the worklist opens OHIF on the report of that study', async () => {
   const worklist = await browser.newPage({ viewport: { width: WIDTH, height: HEIGHT } });
-  await worklist.goto(`http://127.0.0.1:${hospital.httpPort}/studies/${study.studyInstanceUid}`);
+  await worklist.setExtraHTTPHeaders({ authorization: `Bearer ${hospital.api.token}` });
+  await worklist.goto(`http://127.0.0.1:${hospital.api.httpPort}/studies/${study.studyInstanceUid}`);
   const opened = worklist.waitForEvent('popup', { timeout: PATIENCE_MS });
   await worklist.getByText('Open in the viewer').click({ timeout: PATIENCE_MS });
   const page = await opened;

@@ -47,13 +47,16 @@ afterAll(async () => {
 beforeEach(() => emptyTables(database));
 
 function configWith(env: Record<string, string>) {
-  return loadConfig({
-    ICHOR_DATABASE_URL: postgres.url,
-    ICHOR_DATA_DIR: folder.path,
-    ICHOR_HTTP_PORT: '0',
-    ICHOR_LOG_LEVEL: 'silent',
-    ...env,
-  });
+  return {
+    ...loadConfig({
+      ICHOR_DATABASE_URL: postgres.url,
+      ICHOR_DATA_DIR: folder.path,
+      ICHOR_HTTP_PORT: '0',
+      ICHOR_LOG_LEVEL: 'silent',
+      ...env,
+    }),
+    signIn: false,
+  };
 }
 
 /** The answer to one request, without a socket. */

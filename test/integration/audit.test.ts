@@ -260,7 +260,6 @@ describe('the syslog collector', () => {
     expect(collector.received).toEqual([]);
     const ichor = startIchor(['worklist'], {
       NODE_EXTRA_CA_CERTS: cert,
-      ICHOR_SIGN_IN: 'on',
       ICHOR_DATABASE_URL: worklist.database.url,
       ICHOR_DATA_DIR: folder.path,
       ICHOR_HTTP_PORT: String(await freePort()),

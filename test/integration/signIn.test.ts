@@ -5,17 +5,26 @@ import { join } from 'node:path';
 import { createLog, loadConfig, readConfig } from '@ichor/shared';
 import { buildApp, openEventStream } from '@ichor/worklist';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { eventually, ROOT } from '../support/ichor.ts';
+import { demoConfig } from '../../apps/cli/src/demo/demoConfig.ts';
+import { eventually, freePort, ROOT, startIchor } from '../support/ichor.ts';
 import { PASSWORD, type SignedInWorklist, startSignedInWorklist } from '../support/signedIn.ts';
 import { openWebClient } from '../support/webClient.ts';
 import { addStudy, emptyTables } from '../support/worklistRows.ts';
 
 let worklist: SignedInWorklist;
-/** What is shown while there is no user. */
+/** What is shown, and logged, while there is no user. */
 let firstPage: string;
+let firstLog: string;
 beforeAll(async () => {
   worklist = await startSignedInWorklist();
   firstPage = (await openWebClient(worklist.url).open('/')).text;
+  const other = startIchor(['worklist'], {
+    ICHOR_DATABASE_URL: worklist.database.url,
+    ICHOR_HTTP_PORT: String(await freePort()),
+  });
+  await eventually('its greeting', async () => other.output().includes('Ichor runs'));
+  await other.stop();
+  firstLog = other.output();
   await worklist.addUser('vera', 'viewer');
   await worklist.addUser('rada', 'radiologist');
   await worklist.addUser('adam', 'administrator');
@@ -217,7 +226,7 @@ describe('a stranger', () => {
   async function everyRoute(): Promise<[string, string][]> {
     const works = async (): Promise<void> => {};
     const app = buildApp({
-      config: loadConfig({ ...settings(), ICHOR_SIGN_IN: 'on' }),
+      config: loadConfig(settings()),
       database: worklist.database,
       log: createLog({ logLevel: 'silent' }, 'test'),
       checks: { database: works, queue: works, model: works, disk: works },
@@ -271,7 +280,8 @@ describe('roles', () => {
 
 describe('ichor user and ichor token', () => {
   test('the first administrator is made on the command line, with the password from a pipe', async () => {
-    expect(firstPage).toContain('ichor user add NAME --role administrator');
+    for (const told of [firstPage, firstLog]) expect(told).toContain('ichor user add NAME --role administrator');
+    expect(firstPage).toContain('docker compose exec worklist ichor');
     const added = await ichor(['user', 'add', 'First.Admin', '--role', 'administrator'], `${PASSWORD}\n`);
     expect([added.code, added.stdout]).toEqual([0, 'First.Admin can sign in as administrator.\n']);
     await worklist.signIn('first.admin');
@@ -346,23 +356,21 @@ test('events name the patient to people only', async () => {
 });
 
 describe('without sign-in', () => {
-  test('is refused where others than this machine reach the worklist', () => {
-    const remote = readConfig({ ICHOR_SIGN_IN: 'off', ICHOR_BIND: '0.0.0.0' });
-    expect(remote.problems).toEqual([
-      expect.stringMatching(/^ICHOR_SIGN_IN=off shows studies to everybody .*ICHOR_BIND=127/),
+  test('nothing but the demo runs: the setting is refused with its remedy, and sign-in is on by itself', () => {
+    expect(readConfig({ ICHOR_SIGN_IN: 'off' }).problems).toEqual([
+      expect.stringMatching(/^ICHOR_SIGN_IN can only be on: .*ichor user add NAME --role administrator.*ichor demo/),
     ]);
-    expect(readConfig({ ICHOR_SIGN_IN: 'off', ICHOR_PUBLIC_URL: 'https://ichor.hospital.org' }).problems).toHaveLength(
-      1,
-    );
-    const signInOf = (env: Record<string, string>) => loadConfig(env).signIn;
-    expect(signInOf({})).toBe(false);
-    expect(signInOf({ ICHOR_BIND: '0.0.0.0' })).toBe(true);
-    expect(signInOf({ ICHOR_BIND: '::' })).toBe(true);
-    expect(signInOf({ ICHOR_PUBLIC_URL: 'https://ichor.hospital.org' })).toBe(true);
+    expect([loadConfig({}).signIn, loadConfig({ ICHOR_SIGN_IN: 'on' }).signIn]).toEqual([true, true]);
+  });
+
+  test('the demo runs on loopback, whatever the environment says', async () => {
+    const env = { ICHOR_BIND: '0.0.0.0', ICHOR_PUBLIC_URL: 'https://ichor.hospital.org' };
+    const { signIn, bind, publicUrl } = await demoConfig(env, { data: '.' }, 1);
+    expect([signIn, bind, publicUrl]).toEqual([false, '127.0.0.1', null]);
   });
 
   test('everybody on this machine is the demo user, and another name for this machine is refused', async () => {
-    await worklist.restart({ ICHOR_SIGN_IN: 'off' });
+    await worklist.restart({}, false);
     try {
       expect((await fetch(`${worklist.url}/api/studies`)).status).toBe(200);
       const client = openWebClient(worklist.url);

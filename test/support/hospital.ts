@@ -8,19 +8,20 @@ import { join } from 'node:path';
 import type { StudyView } from '@ichor/shared';
 import { expect } from '@jest/globals';
 import {
+  type Api,
   eventually,
   freePort,
   type IchorProcess,
+  openApi,
   runIchor,
   startIchor,
   studyView,
-  untilReady,
   untilResult,
 } from './ichor.ts';
 import { type Orthanc, startOrthanc } from './orthanc.ts';
 import { openWorkFolder, type WorkFolder } from './workFolder.ts';
 
-export type Hospital = { readonly orthanc: Orthanc; readonly httpPort: number; stop(): Promise<void> };
+export type Hospital = { readonly orthanc: Orthanc; readonly api: Api; stop(): Promise<void> };
 
 export const COMPREHENSIVE_3D_SR = '1.2.840.10008.5.1.4.1.1.88.34';
 export const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
@@ -57,12 +58,12 @@ export async function openHospital(
     ...env,
   };
   const running: IchorProcess[] = processes.map((roles) => startIchor(roles, settings));
-  await untilReady(httpPort).catch((error) => {
+  const api = await openApi(httpPort, settings).catch((error) => {
     throw new Error(`${error.message}\n${running.map((one) => one.output()).join('\n')}`);
   });
   return {
     orthanc,
-    httpPort,
+    api,
     async stop() {
       for (const one of running.reverse()) await one.stop();
       await orthanc.stop();
@@ -112,7 +113,7 @@ export function scan({ orthanc }: Hospital, files: readonly string[]): void {
 export async function phantomThrough(hospital: Hospital, name: string, bleeds: readonly string[]): Promise<StudyView> {
   const { studyInstanceUid, files } = await makePhantom(name, bleeds);
   scan(hospital, files);
-  return untilResult(hospital.httpPort, studyInstanceUid);
+  return untilResult(hospital.api, studyInstanceUid);
 }
 
 /** SOP Instance UIDs of one SOP Class in a study of the PACS. */
@@ -136,7 +137,7 @@ export async function expectCommitted(
   sopClasses: readonly string[],
 ): Promise<void> {
   const study = await eventually('storage commitment of every object', async () => {
-    const view = await studyView(hospital.httpPort, studyInstanceUid);
+    const view = await studyView(hospital.api, studyInstanceUid);
     return view !== null && view.deliveries.length > 0 && view.deliveries.every((one) => one.state === 'committed')
       ? view
       : null;

@@ -88,18 +88,32 @@ export async function eventually<T>(
 export const untilReady = (httpPort: number, timeoutMs = 60_000) =>
   eventually('readyz', async () => (await fetch(`http://127.0.0.1:${httpPort}/readyz`)).ok, timeoutMs);
 
+/** The API of a worklist on this machine, for a program with a token. */
+export type Api = { readonly httpPort: number; readonly token: string };
+
+/** Waits until the worklist is ready, then makes a token as an administrator does. @param env the settings of the worklist */
+export async function openApi(httpPort: number, env: Readonly<Record<string, string>>): Promise<Api> {
+  await untilReady(httpPort);
+  const made = await runIchor(['token', 'add', 'test', '--role', 'administrator'], env);
+  if (made.code !== 0) throw new Error(`ichor token add: ${made.stderr}`);
+  return { httpPort, token: made.stdout.trim() };
+}
+
+export const fetchApi = ({ httpPort, token }: Api, path: string): Promise<Response> =>
+  fetch(`http://127.0.0.1:${httpPort}${path}`, { headers: { authorization: `Bearer ${token}` } });
+
 /** A study of the API, or null while it is unknown. */
-export async function studyView(httpPort: number, studyInstanceUid: string): Promise<StudyView | null> {
-  const answer = await fetch(`http://127.0.0.1:${httpPort}/api/studies/${studyInstanceUid}`);
+export async function studyView(api: Api, studyInstanceUid: string): Promise<StudyView | null> {
+  const answer = await fetchApi(api, `/api/studies/${studyInstanceUid}`);
   return answer.ok ? ((await answer.json()) as StudyView) : null;
 }
 
 /** Waits for a result of at least `revision`. */
-export const untilResult = (httpPort: number, studyInstanceUid: string, revision = 1, timeoutMs = 120_000) =>
+export const untilResult = (api: Api, studyInstanceUid: string, revision = 1, timeoutMs = 120_000) =>
   eventually(
     `a result of ${studyInstanceUid}`,
     async () => {
-      const study = await studyView(httpPort, studyInstanceUid);
+      const study = await studyView(api, studyInstanceUid);
       return study !== null && study.revision >= revision ? study : null;
     },
     timeoutMs,

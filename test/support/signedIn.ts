@@ -11,15 +11,15 @@ export const PASSWORD = 'correct horse battery staple';
 export type SignedInWorklist = {
   readonly database: Database;
   readonly url: string;
-  /** Stops the worklist and starts it again on the same port and database. @param env settings to add */
-  restart(env?: Readonly<Record<string, string>>): Promise<void>;
+  /** Stops the worklist and starts it again on the same port and database. @param signIn false: as the demo runs */
+  restart(env?: Readonly<Record<string, string>>, signIn?: boolean): Promise<void>;
   addUser(name: string, role: Role): Promise<void>;
   /** A client that has signed in with {@link PASSWORD}. */
   signIn(name: string): Promise<WebClient>;
   stop(): Promise<void>;
 };
 
-/** @param settings beside ICHOR_SIGN_IN=on @param origin of the worklist, for settings that name it */
+/** @param origin of the worklist, for settings that name it */
 export async function startSignedInWorklist(
   settings: (origin: string) => Readonly<Record<string, string>> = () => ({}),
 ): Promise<SignedInWorklist> {
@@ -27,7 +27,6 @@ export async function startSignedInWorklist(
   const url = `http://127.0.0.1:${port}`;
   const configWith = (env: Readonly<Record<string, string>>) =>
     loadConfig({
-      ICHOR_SIGN_IN: 'on',
       ICHOR_DATABASE_URL: postgres.url,
       ICHOR_DATA_DIR: folder.path,
       ICHOR_HTTP_PORT: String(port),
@@ -41,9 +40,9 @@ export async function startSignedInWorklist(
   return {
     database,
     url,
-    async restart(env = {}) {
+    async restart(env = {}, signIn = true) {
       await role.close();
-      role = await startWorklistRole(configWith(env), log);
+      role = await startWorklistRole({ ...configWith(env), signIn }, log);
     },
     addUser: (name, given) => addAccount(database, { name, role: given, password: PASSWORD }),
     async signIn(name) {

@@ -4,6 +4,7 @@ import { IchorError, openDatabase, openQueues } from '@ichor/shared';
 import { redeliver } from '@ichor/worker';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
+import { ADD_FIRST_USER, lacksUser } from './auth/accounts.ts';
 import { addPatients } from './auth/patients.ts';
 import { type Changes, watchChanges } from './changes.ts';
 import { checkDatabase, checkDisk, checkQueue, modelProbe } from './checks.ts';
@@ -46,6 +47,7 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     await changes.started;
     const port = await listen(app, config);
     log.event('worklist.listening', { address: config.bind, port });
+    if (await lacksUser(config, database)) log.event('worklist.no-user', { remedy: ADD_FIRST_USER });
     return { port, close };
   } catch (error) {
     await close();

@@ -173,8 +173,13 @@ export const SETTINGS = {
   ICHOR_DICOM_TLS_CERT: { about: 'certificate file (PEM)', schema: z.string().optional() },
   ICHOR_DICOM_TLS_CA: { about: 'CA file (PEM): client certificates are required', schema: z.string().optional() },
   ICHOR_SIGN_IN: {
-    about: 'on or off; by default off only where nothing but loopback can reach the worklist',
-    schema: z.enum(['on', 'off'], 'must be one of on, off').optional(),
+    about: 'always on: people and programs sign in; only `ichor demo` runs without',
+    schema: z
+      .literal(
+        'on',
+        'can only be on: leave it out, and make the first user with `ichor user add NAME --role administrator`; only `ichor demo` runs without sign-in, on this machine alone',
+      )
+      .default('on'),
   },
   ICHOR_PUBLIC_URL: {
     about: 'address of the worklist as browsers see it, https://host[:port] behind a TLS proxy',
@@ -268,7 +273,7 @@ export type Config = {
   readonly artimMs: number;
   readonly idleTimeoutMs: number;
   readonly tls: { readonly keyPath: string; readonly certPath: string; readonly caPath: string | null } | null;
-  /** False: nobody signs in, and only loopback can reach the worklist. */
+  /** Always true from the environment; only the demo, which listens on loopback, makes it false. */
   readonly signIn: boolean;
   /** Origin that browsers see, without trailing slash. */
   readonly publicUrl: string | null;
@@ -316,7 +321,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     else problems.push(...result.error.issues.map((issue) => `${name} ${issue.message}`));
   }
   problems.push(...unknownNames(env), ...tlsProblems(env), ...queueProblems(raw['ICHOR_WORKER_QUEUES']));
-  problems.push(...signInProblems(env), ...oidcProblems(env), ...notificationProblems(env));
+  problems.push(...oidcProblems(env), ...notificationProblems(env));
   if (problems.length > 0) return { config: null, problems, warnings: [] };
   const config = toConfig(raw as Raw);
   return { config, problems, warnings: warningsOf(config) };
@@ -368,7 +373,7 @@ function toConfig(raw: Raw): Config {
             certPath: raw.ICHOR_DICOM_TLS_CERT,
             caPath: raw.ICHOR_DICOM_TLS_CA ?? null,
           },
-    signIn: signInOf(raw.ICHOR_SIGN_IN, raw.ICHOR_BIND, raw.ICHOR_PUBLIC_URL, raw.ICHOR_OIDC_ISSUER),
+    signIn: raw.ICHOR_SIGN_IN === 'on',
     publicUrl: raw.ICHOR_PUBLIC_URL,
     viewerUrl: raw.ICHOR_VIEWER_URL,
     trustedProxies: raw.ICHOR_TRUSTED_PROXIES,
@@ -386,11 +391,6 @@ function toConfig(raw: Raw): Config {
     notificationTimeoutMs: raw.ICHOR_NOTIFICATION_TIMEOUT_MS,
     logLevel: raw.ICHOR_LOG_LEVEL,
   });
-}
-
-/** Nobody needs to sign in where only this machine can reach the worklist and nothing speaks of other users. */
-function signInOf(given: 'on' | 'off' | undefined, bind: string, publicUrl: string | null, issuer?: string): boolean {
-  return given === undefined ? !isLoopback(bind) || publicUrl !== null || issuer !== undefined : given === 'on';
 }
 
 function oidcOf(raw: Raw): OidcSettings | null {
@@ -413,16 +413,6 @@ function tlsProblems(env: Readonly<Record<string, string | undefined>>): string[
   return ca && !key ? ['ICHOR_DICOM_TLS_CA needs ICHOR_DICOM_TLS_KEY and ICHOR_DICOM_TLS_CERT'] : [];
 }
 
-function signInProblems(env: Readonly<Record<string, string | undefined>>): string[] {
-  const { ICHOR_SIGN_IN: signIn, ICHOR_BIND: bind, ICHOR_PUBLIC_URL: publicUrl } = env;
-  if (signIn !== 'off') return [];
-  if (bind && !isLoopback(bind))
-    return [
-      `ICHOR_SIGN_IN=off shows studies to everybody who reaches ${bind}: leave it out, or set ICHOR_BIND=127.0.0.1`,
-    ];
-  return publicUrl ? ['ICHOR_SIGN_IN=off and ICHOR_PUBLIC_URL exclude each other: leave one out'] : [];
-}
-
 function oidcProblems(env: Readonly<Record<string, string | undefined>>): string[] {
   const issuer = env['ICHOR_OIDC_ISSUER'];
   const needed = ['ICHOR_OIDC_CLIENT_ID', 'ICHOR_OIDC_CLIENT_SECRET', 'ICHOR_OIDC_ROLES', 'ICHOR_PUBLIC_URL'];
@@ -434,7 +424,6 @@ function oidcProblems(env: Readonly<Record<string, string | undefined>>): string
   const address = URL.parse(issuer);
   if (address !== null && address.protocol === 'http:' && !isLoopback(address.hostname))
     problems.push('ICHOR_OIDC_ISSUER must be https, or a provider on this machine');
-  if (env['ICHOR_SIGN_IN'] === 'off') problems.push('ICHOR_OIDC_ISSUER and ICHOR_SIGN_IN=off exclude each other');
   return problems;
 }
 
@@ -463,7 +452,7 @@ function warningsOf(config: Config): string[] {
   if (config.destinations.length === 0) warnings.push('ICHOR_DESTINATIONS is empty: reports and heat maps stay here');
   if (config.tls === null && config.bind !== '127.0.0.1')
     warnings.push('DICOM is not encrypted: set ICHOR_DICOM_TLS_KEY and ICHOR_DICOM_TLS_CERT');
-  if (config.signIn && !isLoopback(config.bind) && !config.publicUrl?.startsWith('https:'))
+  if (!isLoopback(config.bind) && !config.publicUrl?.startsWith('https:'))
     warnings.push('passwords travel unencrypted: put a TLS proxy before the worklist and set ICHOR_PUBLIC_URL');
   for (const { name, host, tls } of config.hl7Destinations)
     if (!tls && !isLoopback(host))

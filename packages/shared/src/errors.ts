@@ -148,7 +148,7 @@ export const ERRORS = {
   HOST_REFUSED: {
     retryable: false,
     message:
-      'Without sign-in the worklist answers on this machine only, not as "{host}". Use http://127.0.0.1, or switch ICHOR_SIGN_IN on.',
+      'The demo has no sign-in and answers on this machine only, not as "{host}". Use http://127.0.0.1, or `npm start`, where people sign in.',
   },
   OIDC_UNAVAILABLE: {
     retryable: true,

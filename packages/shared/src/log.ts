@@ -38,6 +38,7 @@ export const EVENTS = {
   'queue.lost': 'warn',
   'worklist.listening': 'info',
   'worklist.changes-lost': 'warn',
+  'worklist.no-user': 'warn',
   'http.failed': 'error',
   'sign-in.provider-away': 'warn',
   'audit.collector-away': 'warn',

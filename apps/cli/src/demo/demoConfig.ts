@@ -17,13 +17,13 @@ const KEPT = [
   'ICHOR_INFERENCE_TIMEOUT_MS',
 ];
 
-/** @throws IchorError CONFIG_INVALID */
+/** Reached from this machine only, therefore without sign-in: nothing else switches it off. @throws IchorError CONFIG_INVALID */
 export async function demoConfig(
   env: Readonly<Record<string, string | undefined>>,
-  folder: DemoFolder,
+  folder: Pick<DemoFolder, 'data'>,
   pacsPort: number,
 ): Promise<Config> {
-  return loadConfig({
+  const config = loadConfig({
     ...Object.fromEntries(KEPT.map((name) => [name, env[name]])),
     ICHOR_DATA_DIR: folder.data,
     ICHOR_DICOM_PORT: String(await freePort(11112)),
@@ -33,4 +33,5 @@ export async function demoConfig(
     ICHOR_QUIET_PERIOD_MS: String(QUIET_PERIOD_MS),
     ICHOR_DISK_FLOOR_BYTES: String(DISK_FLOOR_BYTES),
   });
+  return Object.freeze({ ...config, signIn: false });
 }

@@ -1,7 +1,10 @@
 /** Local users and people from single sign-on: one statement per function. */
-import type { Database, Role } from '@ichor/shared';
+import type { Config, Database, Role } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
 import { hashPassword, passwordProblem } from './passwords.ts';
+
+/** What makes the first user, on the command line. */
+export const ADD_FIRST_USER = 'ichor user add NAME --role administrator';
 
 export type Account = {
   readonly accountId: string;
@@ -72,9 +75,14 @@ export async function listAccounts(database: Database): Promise<Account[]> {
   return rows.map(toAccount);
 }
 
-export async function anyAccount(database: Database): Promise<boolean> {
-  const { rows } = await database.pool.query('SELECT EXISTS (SELECT 1 FROM account) AS any');
-  return rows[0].any;
+/** Nobody can sign in: there is no user, and no provider that brings any. */
+export async function lacksUser(
+  { signIn, oidc }: Pick<Config, 'signIn' | 'oidc'>,
+  database: Database,
+): Promise<boolean> {
+  if (!signIn || oidc !== null) return false;
+  const { rows } = await database.pool.query('SELECT NOT EXISTS (SELECT 1 FROM account) AS none');
+  return rows[0].none;
 }
 
 /** Nobody with this name is signed in afterwards. @throws IchorError INPUT_UNUSABLE for an unknown name */

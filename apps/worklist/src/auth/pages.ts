@@ -1,4 +1,5 @@
 /** The pages of sign-in, account and audit: plain HTML that works without script, in the reader's light or dark theme. */
+import { ADD_FIRST_USER } from './accounts.ts';
 import { ACTS, type AuditQuery, type AuditRow } from './auditTrail.ts';
 import type { User } from './identity.ts';
 
@@ -57,8 +58,10 @@ ${oidc === null ? '' : singleSignOn(oidc.problem, returnTo)}`,
   );
 }
 
-const FIRST_USER =
-  '<p class="notice">There is no user yet. On the machine of the worklist: <code>ichor user add NAME --role administrator</code></p>';
+const FIRST_USER = `<div class="notice"><p>There is no user yet. Make the first one where the worklist runs, with its settings:</p>
+<p><code>npx ${ADD_FIRST_USER}</code></p>
+<p>or, with the supplied docker-compose.yml:</p>
+<p><code>docker compose exec worklist ${ADD_FIRST_USER}</code></p></div>`;
 
 function singleSignOn(problem: string | null, returnTo: string): string {
   if (problem === null)

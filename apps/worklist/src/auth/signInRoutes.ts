@@ -3,7 +3,7 @@ import { IchorError, reasonOf } from '@ichor/shared';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { allow, audit, isSecure, recordAct, type SignInParts } from './access.ts';
-import { anyAccount, changePassword, findLocal, saveOidcAccount } from './accounts.ts';
+import { changePassword, findLocal, lacksUser, saveOidcAccount } from './accounts.ts';
 import { forgiveAttempts, takeAttempt } from './attempts.ts';
 import { type AuditQuery, listAudit } from './auditTrail.ts';
 import { readCookie, writeCookie } from './cookies.ts';
@@ -222,13 +222,13 @@ const AuditFilter = z.object({
 const parseAuditQuery = (query: unknown): AuditQuery => AuditFilter.parse(query);
 
 async function showSignIn(
-  { database, oidc }: Parts,
+  { config, database, oidc }: Parts,
   reply: FastifyReply,
   status: number,
   shown: { readonly returnTo: string; readonly name: string; readonly problem: string | null },
 ) {
   const single = oidc === null ? null : { problem: await oidc.problem() };
-  const empty = oidc === null && !(await anyAccount(database));
+  const empty = await lacksUser(config, database);
   return html(reply.code(status), signInPage({ ...shown, empty, oidc: single }));
 }
 
