@@ -17,6 +17,7 @@ import {
   type Notifier,
   startNotifier,
   stateCounts,
+  untilIdle,
 } from '../support/notifications.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
 
@@ -177,16 +178,11 @@ test('after a while of AE the positive study is the first that is taken, also wh
     async () => ris.arrived.some(({ studyInstanceUid }) => studyInstanceUid === '1.2.9'),
     10_000,
   );
-  await eventually('a pause in which nothing is under way', async () => {
-    const { rows } = await database.pool.query(
-      "SELECT min(attempts) > 1 AND min(greatest(next_attempt_at, claimed_until)) > now() + interval '200 ms' AS idle FROM notification",
-    );
-    return rows[0].idle;
-  });
+  await untilIdle(database);
   ris.behave(() => 'AA');
   await untilStates({ delivered: 4 });
   expect(uids(ris)[0]).toBe('1.2.9');
-}, 60_000);
+}, 90_000);
 
 test('a message that is always answered AE delays no other study', async () => {
   const ris = await receiver();

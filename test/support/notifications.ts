@@ -3,6 +3,7 @@ import { type Database, loadConfig, type NotificationLane, openIncidents, openQu
 import { lanesOf } from '../../apps/worker/src/notification/lanes.ts';
 import { insertNotifications } from '../../apps/worker/src/notification/rows.ts';
 import { enqueueNotifications, startNotification } from '../../apps/worker/src/notification/runNotification.ts';
+import { eventually } from './ichor.ts';
 import { silentLog } from './postgres.ts';
 import { FINDINGS } from './worklistRows.ts';
 
@@ -90,6 +91,15 @@ export async function stateCounts(database: Database): Promise<Readonly<Record<s
   const { rows } = await database.pool.query('SELECT state, count(*)::int AS count FROM notification GROUP BY state');
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
 }
+
+/** Waits until every row was refused twice and none is under way or due soon: what changes now meets no attempt halfway. */
+export const untilIdle = (database: Database) =>
+  eventually('a pause in which nothing is under way', async () => {
+    const { rows } = await database.pool.query(
+      "SELECT min(attempts) > 1 AND min(greatest(next_attempt_at, claimed_until)) > now() + interval '1 second' AS idle FROM notification",
+    );
+    return rows[0].idle;
+  });
 
 export const emptyNotifications = async (database: Database): Promise<void> => {
   await database.pool.query('TRUNCATE study, result, notification, notification_lane, incident CASCADE');
