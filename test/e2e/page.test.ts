@@ -1,12 +1,12 @@
 /** The pages as a reading room meets them: in Chromium, live, in both themes, with feedback and after a restart. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { createLog, type Database, loadConfig, openDatabase } from '@ichor/shared';
 import { startWorklistRole } from '@ichor/worklist';
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
+import { violations } from '../support/axe.ts';
 import { openBrowser } from '../support/browser.ts';
-import { freePort, ROOT } from '../support/ichor.ts';
+import { freePort } from '../support/ichor.ts';
+import { addNotifiedResult, lanesFor } from '../support/notifications.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 import { addDelivery, addResult, addStudy, emptyTables } from '../support/worklistRows.ts';
@@ -16,7 +16,6 @@ let postgres: TestPostgres;
 let folder: WorkFolder;
 let database: Database;
 let browser: Browser;
-let axe: string;
 let config: ReturnType<typeof loadConfig>;
 let role: Awaited<ReturnType<typeof startWorklistRole>>;
 let url: string;
@@ -36,7 +35,6 @@ beforeAll(async () => {
   database = await openDatabase(config, log);
   role = await startWorklistRole(config, log);
   browser = await openBrowser();
-  axe = await readFile(join(ROOT, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
 });
 afterAll(async () => {
   await browser?.close();
@@ -46,20 +44,24 @@ afterAll(async () => {
   await folder?.remove();
 });
 beforeEach(() => emptyTables(database));
+afterEach(() => expect(complaints.splice(0)).toEqual([]));
 
-type Violation = { readonly id: string; readonly nodes: readonly { readonly html: string }[] };
-async function violations(page: Page): Promise<string[]> {
-  const found = (await page.evaluate(
-    `${axe}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa'] }).then((result) => result.violations)`,
-  )) as Violation[];
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}
-
+/** What the browser complained of: errors of scripts, and answers it could not use. */
+const complaints: string[] = [];
 async function openPage(path: string, colorScheme: 'dark' | 'light' = 'dark'): Promise<Page> {
   const context = await browser.newContext({ colorScheme, viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('response', (answer) => answer.status() >= 400 && complaints.push(`${answer.status()} ${answer.url()}`));
   await page.goto(url + path);
   return page;
+}
+async function addDeadNotification(uid: string): Promise<void> {
+  await addNotifiedResult(database, lanesFor({ ICHOR_HL7_DESTINATIONS: 'ris.example:2575' }), {
+    uid,
+    state: 'flagged',
+  });
+  await database.pool.query(`UPDATE notification SET state = 'dead', attempts = 7, error = 'AR: no such order'`);
 }
 const firstRow = (text: string) => `.rows li:first-child:has-text("${text}")`;
 
@@ -103,10 +105,12 @@ test.each(['dark', 'light'] as const)('axe finds nothing on any page in the %s t
   await addDelivery(database, resultId, delivery);
   await addStudy(database, { uid: '1.2.4', state: 'not-analysed' });
   await addStudy(database, { uid: '1.2.5', state: 'clear' });
+  await addDeadNotification('1.2.6');
   for (const [path, ready] of [
     ['/', '.rows li'],
     ['/studies/1.2.3', '.verdicts'],
     ['/figures', '.card'],
+    ['/notifications', 'td'],
   ] as const) {
     const page = await openPage(path, theme);
     await page.waitForSelector(ready);
@@ -114,6 +118,19 @@ test.each(['dark', 'light'] as const)('axe finds nothing on any page in the %s t
     expect(await violations(page)).toEqual([]);
     await page.context().close();
   }
+});
+
+test('a dead letter shows in the header of every page, and goes out again from its own', async () => {
+  await addDeadNotification('1.2.3');
+  const page = await openPage('/');
+  await page.click('nav a:has-text("1 dead")');
+  await page.waitForSelector('td:has-text("AR: no such order")');
+  await page.click('[data-resend]');
+  await page.waitForSelector('[role=status]:has-text("It is due again")');
+  await page.selectOption('#state', 'pending');
+  await page.waitForSelector('td:has-text("pending")');
+  expect((await database.pool.query('SELECT state FROM notification')).rows).toEqual([{ state: 'pending' }]);
+  await page.context().close();
 });
 
 test('says that the connection is lost, and shows what came in between after the server is back', async () => {

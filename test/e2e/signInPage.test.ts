@@ -1,34 +1,24 @@
 /** The pages of sign-in as a person meets them: in Chromium, by keyboard, without script, in both themes. */
-import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { type Browser, chromium, type Page } from 'playwright-core';
+import type { Browser } from 'playwright-core';
+import { violations } from '../support/axe.ts';
+import { openBrowser } from '../support/browser.ts';
 import { ROOT } from '../support/ichor.ts';
 import { PASSWORD, type SignedInWorklist, startSignedInWorklist } from '../support/signedIn.ts';
 
 const OUTPUT = join(ROOT, 'test-output', 'sign-in');
 let worklist: SignedInWorklist;
 let browser: Browser;
-let axe: string;
 beforeAll(async () => {
   worklist = await startSignedInWorklist();
   await worklist.addUser('adam', 'administrator');
-  browser = await chromium.launch({ executablePath: '/usr/bin/chromium', args: ['--no-sandbox'] });
-  axe = await readFile(join(ROOT, 'node_modules', 'axe-core', 'axe.min.js'), 'utf8');
+  browser = await openBrowser();
 });
 afterAll(async () => {
   await browser?.close();
   await worklist?.stop();
 });
-
-type Violation = { readonly id: string; readonly nodes: readonly { readonly html: string }[] };
-/** Violations of WCAG 2.2 AA on the page as it is. */
-async function violations(page: Page): Promise<string[]> {
-  const found = (await page.evaluate(
-    `${axe}; axe.run({ runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice'] }).then((result) => result.violations)`,
-  )) as Violation[];
-  return found.map(({ id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(' ')}`);
-}
 
 test.each(['light', 'dark'] as const)(
   'in the %s theme axe finds nothing, and a wrong password is told',
@@ -37,21 +27,21 @@ test.each(['light', 'dark'] as const)(
     const page = await context.newPage();
     await page.goto(`${worklist.url}/account`);
     expect(await page.textContent('body')).toContain('Not for diagnostic use');
-    expect(await violations(page)).toEqual([]);
+    expect(await violations(page, 'best-practice')).toEqual([]);
     await page.screenshot({ path: join(OUTPUT, `sign-in-${colorScheme}.png`) });
     await page.fill('#name', 'adam');
     await page.fill('#password', 'wrong');
     await page.keyboard.press('Enter');
     await page.waitForSelector('[role=alert]');
     expect(await page.textContent('[role=alert]')).toBe('The user name or the password is wrong.');
-    expect(await violations(page)).toEqual([]);
+    expect(await violations(page, 'best-practice')).toEqual([]);
     await page.screenshot({ path: join(OUTPUT, `wrong-${colorScheme}.png`) });
     await page.fill('#password', PASSWORD);
     await page.keyboard.press('Enter');
     await page.waitForURL(`${worklist.url}/account`);
     for (const path of ['/account', '/audit']) {
       await page.goto(worklist.url + path);
-      expect(await violations(page)).toEqual([]);
+      expect(await violations(page, 'best-practice')).toEqual([]);
       await page.screenshot({ path: join(OUTPUT, `${path.slice(1)}-${colorScheme}.png`) });
     }
     await context.close();

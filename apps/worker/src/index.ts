@@ -13,6 +13,7 @@ export { noFeatureCache } from './featureCache.ts';
 export { verifyBundle } from './inference/bundle.ts';
 export { type Inference, startInference } from './inference/inference.ts';
 export {
+  countDeadNotifications,
   listNotifications,
   type NotificationQuery,
   type NotificationState,

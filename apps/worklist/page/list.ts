@@ -4,14 +4,27 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, before, CLASSES, elapsed, patientName, reasonOf, type Study } from './model.ts';
 import { Header, Lost, useLive, useNow } from './parts.ts';
 
+/** The first page is small, to be there at once; those behind it come while the reader looks. */
+const FIRST_ROWS = 50;
 const PAGE_ROWS = 200;
+/** Rows beyond those in sight, above and below; they are drawn anew when so many less one have gone by. */
+const MARGIN = 5;
+/** A picture is asked for where its row has stayed this long: not for what only flies past. */
+const SETTLED_MS = 120;
 type Page = { studies: Study[]; next: string | null };
 type Filter = { state: string; finding: string; search: string; withinHours: string };
 const NONE: Filter = { state: '', finding: '', search: '', withinHours: '' };
 const rowHeight = (): number => (innerWidth < 700 ? 168 : 84);
 
+const stepped = (value: number, step: number): number => Math.floor(value / step) * step;
+/** A study that a live change brought before its page came is there already. */
+function joined(known: readonly Study[], more: readonly Study[]): Study[] {
+  const uids = new Set(known.map((study) => study.studyInstanceUid));
+  return [...known, ...more.filter((study) => !uids.has(study.studyInstanceUid))];
+}
+
 function addressOf(filter: Filter, cursor: string | null): string {
-  const query = new URLSearchParams({ limit: String(PAGE_ROWS) });
+  const query = new URLSearchParams({ limit: String(cursor === null ? FIRST_ROWS : PAGE_ROWS) });
   for (const [name, value] of Object.entries(filter)) if (value !== '') query.set(name, value);
   if (cursor !== null) query.set('cursor', cursor);
   return `/api/studies?${query}`;
@@ -35,7 +48,7 @@ export function ListPage() {
     try {
       const page = await api<Page>(addressOf(current.current, cursor));
       if (loading.current !== mine) return;
-      setPage((old) => (cursor === null ? page : { studies: [...old.studies, ...page.studies], next: page.next }));
+      setPage((old) => (cursor === null ? page : { studies: joined(old.studies, page.studies), next: page.next }));
       setProblem(null);
     } catch (error) {
       setProblem((error as Error).message);
@@ -50,7 +63,9 @@ export function ListPage() {
       if (Object.values(current.current).some((value) => value !== '')) return void load();
       setPage((old) => {
         const others = old.studies.filter((one) => one.studyInstanceUid !== study.studyInstanceUid);
-        return { ...old, studies: [...others, study].sort(before) };
+        const place = others.findIndex((one) => before(study, one) < 0);
+        if (place < 0 && old.next !== null) return { ...old, studies: others };
+        return { ...old, studies: others.toSpliced(place < 0 ? others.length : place, 0, study) };
       });
     },
     onResync: () => void load(),
@@ -58,8 +73,8 @@ export function ListPage() {
 
   const height = rowHeight();
   const inSight = Math.ceil((scroller.current?.clientHeight ?? innerHeight) / height);
-  const first = Math.max(0, Math.floor(top / height) - 5);
-  const rows = studies.slice(first, first + inSight + 10);
+  const first = Math.max(0, Math.floor(top / height) - MARGIN);
+  const rows = studies.slice(first, first + inSight + 2 * MARGIN);
   useEffect(() => {
     if (next !== null && loading.current === null && first + inSight + 60 > studies.length) void load(next);
   }, [first, next, studies.length]);
@@ -96,7 +111,7 @@ export function ListPage() {
     <main class="list"><${Filters} filter=${filter} onChange=${setFilter} />
     ${problem && html`<p class="lost" role="alert">${problem}</p>`}
     ${loaded && studies.length === 0 && !problem && html`<p class="empty">${plain ? 'No study has arrived yet. Send head CT to Ichor and it appears here by itself.' : 'No study matches these filters.'}</p>`}
-    <div class="scroller" ref=${scroller} tabindex="0" role="region" aria-label="Studies" onScroll=${(event: Event) => setTop((event.target as HTMLElement).scrollTop)}>
+    <div class="scroller" ref=${scroller} tabindex="0" role="region" aria-label="Studies" onScroll=${(event: Event) => setTop(stepped((event.target as HTMLElement).scrollTop, (MARGIN - 1) * height))}>
       <ul class="rows" style=${{ height: `${studies.length * height}px` }}>
       ${rows.map((study, index) => html`<${Row} key=${study.studyInstanceUid} study=${study} top=${(first + index) * height} height=${height} chosen=${first + index === selected} />`)}
       </ul></div>
@@ -145,10 +160,19 @@ export const State = ({ state }: { state: Study['state'] }) =>
 
 function Row({ study, top, height, chosen }: { study: Study; top: number; height: number; chosen: boolean }) {
   return html`<li class=${`row ${study.state} ${chosen ? 'chosen' : ''}`} style=${{ top: `${top}px`, height: `${height}px` }}>
-    <span class="thumb">${study.state === 'flagged' && html`<img src=${`/api/studies/${study.studyInstanceUid}/thumbnail.png?r=${study.revision}`} alt="" width="68" height="68" loading="lazy" onError=${(event: Event) => (event.target as HTMLElement).remove()} />`}</span>
+    <span class="thumb">${study.state === 'flagged' && html`<${Thumb} study=${study} />`}</span>
     <span class="who"><a href=${`/studies/${study.studyInstanceUid}`}>${study.accessionNumber || `…${study.studyInstanceUid.slice(-16)}`}</a><span>${patientName(study)}</span><${Since} since=${study.times.firstInstance} /></span>
     <span class="what"><${State} state=${study.state} /><span class="reason">${reasonOf(study) || (study.findings ? named(study) : `${study.receivedInstances} instances`)}</span></span>
     <${Bars} study=${study} /><${Lights} study=${study} /></li>`;
+}
+function Thumb({ study }: { study: Study }) {
+  const [settled, setSettled] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSettled(true), SETTLED_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  if (!settled) return null;
+  return html`<img src=${`/api/studies/${study.studyInstanceUid}/thumbnail.png?r=${study.revision}`} alt="" width="68" height="68" onError=${(event: Event) => (event.target as HTMLElement).remove()} />`;
 }
 const Since = ({ since }: { since: string | null }) => html`<span class="since">${elapsed(since, useNow())}</span>`;
 function named({ findings }: Study): string {

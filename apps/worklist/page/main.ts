@@ -3,6 +3,7 @@ import { html } from 'htm/preact';
 import { render } from 'preact';
 import { FiguresPage } from './figures.ts';
 import { ListPage } from './list.ts';
+import { NotificationsPage } from './notifications.ts';
 import { StudyPage } from './study.ts';
 
 const [, uid] = /^\/studies\/([\d.]+)$/.exec(location.pathname) ?? [];
@@ -11,7 +12,9 @@ const page =
     ? html`<${StudyPage} uid=${uid} />`
     : location.pathname === '/figures'
       ? html`<${FiguresPage} />`
-      : html`<${ListPage} />`;
+      : location.pathname === '/notifications'
+        ? html`<${NotificationsPage} />`
+        : html`<${ListPage} />`;
 const app = document.getElementById('app')!;
 app.replaceChildren();
 render(page, app);

@@ -59,6 +59,26 @@ export type Detail = {
   }[];
 };
 
+export type Notification = {
+  readonly id: number;
+  readonly kind: string;
+  readonly destination: string;
+  readonly studyInstanceUid: string;
+  readonly revision: number;
+  readonly urgent: boolean;
+  readonly state: 'pending' | 'delivered' | 'dead';
+  readonly attempts: number;
+  readonly error: string | null;
+  readonly createdAt: string;
+  readonly deliveredAt: string | null;
+};
+/** The one who looks. */
+export type Me = {
+  readonly role: 'viewer' | 'radiologist' | 'administrator';
+  /** Of all dead notifications; null for who may not see them. */
+  readonly deadNotifications: number | null;
+};
+
 export class Failed extends Error {}
 /** JSON of the API. @throws Failed with the server's own sentence */
 export async function api<T>(path: string, body?: unknown): Promise<T> {

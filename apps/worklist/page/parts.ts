@@ -1,10 +1,11 @@
 /** What every page has: header, theme, live connection. */
 import { html } from 'htm/preact';
 import { useEffect, useState } from 'preact/hooks';
-import type { Study } from './model.ts';
+import { api, type Me, type Study } from './model.ts';
 
 export function Header({ title }: { title: string }) {
   const [, again] = useState(0);
+  const me = useMe();
   const dark = document.documentElement.dataset['theme'] === 'dark';
   const toggle = () => {
     const theme = dark ? 'light' : 'dark';
@@ -13,8 +14,15 @@ export function Header({ title }: { title: string }) {
     again((count) => count + 1);
   };
   return html`<header class="top"><a class="brand" href="/">Ichor</a><h1>${title}</h1>
-    <nav aria-label="Pages"><a href="/">Worklist</a><a href="/figures">Figures</a><a href="/account">Account</a></nav>
+    <nav aria-label="Pages"><a href="/">Worklist</a><a href="/figures">Figures</a>${me !== null && me.deadNotifications !== null && html`<a href="/notifications">Notifications${me.deadNotifications > 0 && html` <span class="badge">${me.deadNotifications} dead</span>`}</a>`}<a href="/account">Account</a></nav>
     <button class="plain" onClick=${toggle}>${dark ? 'Light theme' : 'Dark theme'}</button></header>`;
+}
+
+/** Who looks; null until that is known. */
+export function useMe(): Me | null {
+  const [me, setMe] = useState<Me | null>(null);
+  useEffect(() => void api<Me>('/api/me').then(setMe, () => {}), []);
+  return me;
 }
 
 type Listener = { onStudy: (study: Study) => void; onResync: () => void };

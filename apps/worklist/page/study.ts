@@ -3,13 +3,15 @@ import { html } from 'htm/preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { State } from './list.ts';
 import { api, CLASSES, clock, type Detail, type FindingClass, patientName, reasonOf, type Study } from './model.ts';
-import { Header, Lost, useLive } from './parts.ts';
+import { Header, Lost, useLive, useMe } from './parts.ts';
 import { COLOURS, Legend, Lines } from './plot.ts';
 
 export function StudyPage({ uid }: { uid: string }) {
   const [study, setStudy] = useState<Study | null>(null);
   const [detail, setDetail] = useState<Detail | null>(null);
   const [problem, setProblem] = useState<string | null>(null);
+  const me = useMe();
+  const judges = me !== null && me.role !== 'viewer';
   const load = async (): Promise<void> => {
     try {
       const [one, more] = await Promise.all([
@@ -44,8 +46,9 @@ export function StudyPage({ uid }: { uid: string }) {
       html`
       <section class="card span"><${Summary} study=${study} viewerUrl=${detail.viewerUrl} /></section>
       ${detail.slices.length > 0 && html`<section class="card"><${Viewer} key=${study.revision} study=${study} slices=${detail.slices} /></section>`}
-      <section class="card"><${Findings} study=${study} feedback=${detail.feedback} act=${act} /></section>
-      <section class="card"><h2>Deliveries</h2><${Deliveries} study=${study} act=${act} /></section>
+      <section class="card"><${Findings} study=${study} feedback=${detail.feedback} judges=${judges} act=${act} /></section>
+      <section class="card"><h2>Deliveries</h2><${Deliveries} study=${study} judges=${judges} act=${act} />
+        ${me !== null && me.deadNotifications !== null && html`<p><a href=${`/notifications?study=${uid}`}>Notifications of this study</a></p>`}</section>
       <section class="card"><h2>Series</h2><${Series} study=${study} /></section>
       <section class="card"><h2>Report</h2><div class="report scroll" tabindex="0" role="region" aria-label="Text of the report">${detail.report.map((line) => html`<p style=${{ paddingLeft: `${line.depth * 14}px` }}>${line.name}${line.value && html`: <strong>${line.value}</strong>`}</p>`)}</div></section>
       <section class="card"><h2>Times and revisions</h2><${History} study=${study} detail=${detail} /></section>`
@@ -116,10 +119,13 @@ function Viewer({ study, slices }: { study: Study; slices: Detail['slices'] }) {
 function Findings({
   study,
   feedback,
+  judges,
   act,
 }: {
   study: Study;
   feedback: Detail['feedback'];
+  /** Whether the one who looks may give a verdict. */
+  judges: boolean;
   act: (path: string, body: unknown) => Promise<void>;
 }) {
   const [comments, setComments] = useState<Record<string, string>>({});
@@ -127,19 +133,30 @@ function Findings({
     return html`<h2>Findings</h2><p>None: ${reasonOf(study) || 'the analysis is under way'}.</p>`;
   const say = (finding: FindingClass, verdict: string) =>
     act('feedback', { finding, verdict, comment: comments[finding] ?? '' });
-  return html`<h2>Findings</h2><div class="scroll" tabindex="0" role="region" aria-label="Findings"><table><thead><tr><th scope="col">Finding</th><th scope="col">Score</th><th scope="col">Your verdict</th></tr></thead><tbody>
+  return html`<h2>Findings</h2><div class="scroll" tabindex="0" role="region" aria-label="Findings"><table><thead><tr><th scope="col">Finding</th><th scope="col">Score</th><th scope="col">${judges ? 'Your verdict' : 'Verdicts'}</th></tr></thead><tbody>
     ${[...CLASSES].reverse().map((name) => {
       const finding = study.findings![name];
       return html`<tr><th scope="row">${name}${finding.present && html` <span class="problem">present</span>`}</th><td>${finding.score.toFixed(2)}<br /><small>from ${finding.threshold.toFixed(2)}</small></td>
-      <td><div class="verdicts">${['agree', 'disagree', 'unsure'].map((verdict) => html`<button data-verdict=${`${name}-${verdict}`} onClick=${() => say(name, verdict)}>${verdict}</button>`)}
-      <input aria-label=${`Comment on ${name}`} placeholder="Comment" maxlength="2000" onInput=${(event: Event) => setComments({ ...comments, [name]: (event.target as HTMLInputElement).value })} /></div>
+      <td>${
+        judges &&
+        html`<div class="verdicts">${['agree', 'disagree', 'unsure'].map((verdict) => html`<button data-verdict=${`${name}-${verdict}`} onClick=${() => say(name, verdict)}>${verdict}</button>`)}
+      <input aria-label=${`Comment on ${name}`} placeholder="Comment" maxlength="2000" onInput=${(event: Event) => setComments({ ...comments, [name]: (event.target as HTMLInputElement).value })} /></div>`
+      }
       ${feedback.filter((one) => one.finding === name).map((one) => html`<div class="said"><strong>${one.readerName}</strong>: ${one.verdict}${one.comment && ` – ${one.comment}`} <small>${clock(one.at)}</small></div>`)}</td></tr>`;
     })}</tbody></table></div>`;
 }
 
-function Deliveries({ study, act }: { study: Study; act: (path: string, body: unknown) => Promise<void> }) {
+function Deliveries({
+  study,
+  judges,
+  act,
+}: {
+  study: Study;
+  judges: boolean;
+  act: (path: string, body: unknown) => Promise<void>;
+}) {
   const dead = study.deliveries.filter(({ state }) => state === 'dead').length;
-  return html`${dead > 0 && html`<p><button onClick=${() => act('resend', {})}>Send ${dead} again</button></p>`}
+  return html`${dead > 0 && judges && html`<p><button onClick=${() => act('resend', {})}>Send ${dead} again</button></p>`}
     <div class="scroll" tabindex="0" role="region" aria-label="Deliveries"><table><thead><tr><th scope="col">To</th><th scope="col">Object</th><th scope="col">State</th><th scope="col">Attempts</th></tr></thead><tbody>
     ${study.deliveries.map((one) => html`<tr><td>${one.destination}</td><td>${one.object}</td><td>${one.state} ${one.error ?? ''}</td><td>${one.attempts}</td></tr>`)}</tbody></table></div>
     ${study.deliveries.length === 0 && html`<p>Nothing has to be delivered.</p>`}`;

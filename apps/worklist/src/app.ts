@@ -18,7 +18,7 @@ export type AppParts = {
   readonly log: Log;
   readonly checks: Checks;
   readonly events: EventStream;
-} & Pick<PageParts, 'resend'>;
+} & Pick<PageParts, 'resend' | 'resendNotification'>;
 
 /** Errors of the table as HTTP statuses; every other one is 500, or 503 when another try may succeed. */
 const STATUS: Partial<Record<ErrorCode, number>> = {

@@ -24,6 +24,7 @@ export function loadAssets(): ReadonlyMap<string, Asset> {
   const assets = new Map<string, Asset>();
   for (const name of readdirSync(PAGE)) {
     const text = readFileSync(join(PAGE, name), 'utf8');
+    if (name.endsWith('.svg')) assets.set(`/assets/${name}`, { type: 'image/svg+xml', text });
     if (name.endsWith('.css')) assets.set(`/assets/${name}`, { type: 'text/css', text });
     if (name.endsWith('.ts'))
       assets.set(`/assets/${name}`, { type: 'text/javascript', text: withPaths(stripTypeScriptTypes(text)) });
@@ -51,7 +52,7 @@ function withPaths(text: string): string {
 /** The one HTML document; which page it shows follows from its address. */
 export const SHELL = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Ichor worklist</title><link rel="stylesheet" href="/assets/page.css"><script src="/assets/theme.ts"></script>
+<title>Ichor worklist</title><link rel="icon" href="/assets/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/assets/page.css"><script src="/assets/theme.ts"></script>
 <script type="module" src="/assets/main.ts"></script></head>
 <body><div class="notice" role="note"><strong>Not for diagnostic use.</strong> Ichor is not a medical device. The absence of a flag is not a negative read.</div>
 <div id="app"><noscript><main><h1>Ichor worklist</h1><p>This page needs JavaScript. The list without it: <a href="/api/studies">/api/studies</a>.</p></main></noscript></div></body></html>

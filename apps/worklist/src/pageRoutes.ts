@@ -1,12 +1,14 @@
 /** ★ The pages and what only they ask for: assets, pictures, details, feedback, re-send, figures. */
 import type { Config, Database } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
+import { countDeadNotifications } from '@ichor/worker';
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { loadAssets, SHELL } from './assets.ts';
 import { allow, audit } from './auth/signIn.ts';
 import { addFeedback, Verdict } from './feedback.ts';
 import { figures, parseRange } from './figures.ts';
 import { heatmapImage, sliceImage, thumbnail, WINDOWS, type WindowName } from './images.ts';
+import { addNotifications, type NotificationParts } from './notificationRoutes.ts';
 import { studyDetail } from './studyDetail.ts';
 
 export type PageParts = {
@@ -14,7 +16,7 @@ export type PageParts = {
   readonly database: Database;
   /** Makes dead deliveries of a study pending again. @returns how many */
   readonly resend?: (studyInstanceUid: string) => Promise<number>;
-};
+} & NotificationParts;
 type OfStudy = { Params: { uid: string } };
 type OfSlice = { Params: { uid: string; name: string }; Querystring: { window?: string } };
 
@@ -23,16 +25,19 @@ export function addPages(app: FastifyInstance, parts: PageParts): void {
   const shell = (reply: FastifyReply) => reply.type('text/html; charset=utf-8').send(SHELL);
   app.get('/', async (_request, reply) => shell(reply));
   app.get('/figures', async (_request, reply) => shell(reply));
+  app.get('/notifications', async (_request, reply) => shell(reply));
   app.get('/studies/:uid', async (_request, reply) => shell(reply));
   for (const [path, { type, text }] of assets)
     app.get(path, async (_request, reply) => reply.type(`${type}; charset=utf-8`).send(text));
   addStudyRoutes(app, parts);
   addPictures(app, parts);
+  addNotifications(app, parts);
   app.get('/api/figures', async (request) => figures(parts.database, parseRange(request.query)));
   app.get('/api/me', async ({ user }) => ({
     name: user?.displayName ?? null,
     role: user?.role ?? null,
     kind: user?.kind ?? null,
+    deadNotifications: user?.role === 'administrator' ? await countDeadNotifications(parts.database) : null,
   }));
 }
 

@@ -1,5 +1,5 @@
 /** Query strings of the API: text in, checked values out. */
-import { FINDING_CLASSES, IchorError, STUDY_STATES } from '@ichor/shared';
+import { FINDING_CLASSES, IchorError, NOTIFICATION_KINDS, STUDY_STATES } from '@ichor/shared';
 import { z } from 'zod';
 import type { IncidentQuery } from './incidents.ts';
 import type { Position, StudyQuery } from './studies.ts';
@@ -48,6 +48,13 @@ const Incidents = z.strictObject({
   before: z.coerce.number('before must be an incidentId').int().positive().nullable().default(null),
 });
 
+const Notifications = z.strictObject({
+  limit,
+  state: z.enum(['pending', 'delivered', 'dead'], 'state must be pending, delivered or dead').optional(),
+  kind: z.enum(NOTIFICATION_KINDS, `kind must be one of ${NOTIFICATION_KINDS.join(', ')}`).optional(),
+  studyInstanceUid: z.string('must be given once').max(64).optional(),
+});
+
 /** `?state=flagged,failed&limit=100&accessionNumber=…&finding=subdural&search=…&withinHours=24&cursor=…` @throws IchorError REQUEST_INVALID */
 export function parseStudyQuery(query: unknown): StudyQuery {
   const { state, cursor: after, ...rest } = parse(Studies, query);
@@ -57,6 +64,11 @@ export function parseStudyQuery(query: unknown): StudyQuery {
 /** `?studyInstanceUid=…&code=…&limit=…&before=…` @throws IchorError REQUEST_INVALID */
 export function parseIncidentQuery(query: unknown): IncidentQuery {
   return parse(Incidents, query);
+}
+
+/** `?state=dead&kind=hl7&studyInstanceUid=…&limit=…` @throws IchorError REQUEST_INVALID */
+export function parseNotificationQuery(query: unknown): z.infer<typeof Notifications> {
+  return parse(Notifications, query);
 }
 
 /** A position as the opaque text of `cursor`. */

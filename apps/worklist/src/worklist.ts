@@ -1,7 +1,7 @@
 /** ★ The worklist role: database and queue → readiness, API and page; changes → server-sent events. */
 import type { Config, Database, Log } from '@ichor/shared';
 import { IchorError, openDatabase, openQueues } from '@ichor/shared';
-import { redeliver } from '@ichor/worker';
+import { enqueueNotifications, redeliver, resendNotification } from '@ichor/worker';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { ADD_FIRST_USER, lacksUser } from './auth/accounts.ts';
@@ -34,6 +34,11 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     checks,
     events,
     resend: (studyInstanceUid) => redeliver(database, queues, { studyInstanceUid, destination: null }),
+    async resendNotification(id) {
+      const count = await resendNotification(database, id);
+      await enqueueNotifications(database, queues);
+      return count;
+    },
   });
   const close = async (): Promise<void> => {
     events.close();

@@ -1,6 +1,7 @@
 /** Who is told of results: HL7 v2 receivers, webhooks, mail. */
 
-export type NotificationKind = 'hl7' | 'webhook' | 'mail';
+export const NOTIFICATION_KINDS = ['hl7', 'webhook', 'mail'] as const;
+export type NotificationKind = (typeof NOTIFICATION_KINDS)[number];
 /** One destination of one kind. `destination` is its name in rows and logs: no secret, no patient data. */
 export type NotificationLane = { readonly kind: NotificationKind; readonly destination: string };
 

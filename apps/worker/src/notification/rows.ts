@@ -230,20 +230,22 @@ export type NotificationView = {
   readonly deliveredAt: string | null;
 };
 export type NotificationQuery = {
-  readonly state?: NotificationState;
-  readonly studyInstanceUid?: string;
+  readonly state?: NotificationState | undefined;
+  readonly kind?: NotificationKind | undefined;
+  readonly studyInstanceUid?: string | undefined;
   readonly limit?: number;
 };
 
 /** The newest first. */
 export async function listNotifications(
   database: Database,
-  { state, studyInstanceUid, limit = 200 }: NotificationQuery = {},
+  { state, kind, studyInstanceUid, limit = 200 }: NotificationQuery = {},
 ): Promise<NotificationView[]> {
   const { rows } = await database.pool.query(
     `SELECT * FROM notification WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR study_instance_uid = $2)
-      ORDER BY notification_id DESC LIMIT $3`,
-    [state ?? null, studyInstanceUid ?? null, limit],
+        AND ($3::text IS NULL OR kind = $3)
+      ORDER BY notification_id DESC LIMIT $4`,
+    [state ?? null, studyInstanceUid ?? null, kind ?? null, limit],
   );
   return rows.map((row) => ({
     id: Number(row.notification_id),
@@ -259,6 +261,12 @@ export async function listNotifications(
     createdAt: row.created_at.toISOString(),
     deliveredAt: row.delivered_at?.toISOString() ?? null,
   }));
+}
+
+/** How many were given up. */
+export async function countDeadNotifications(database: Database): Promise<number> {
+  const { rows } = await database.pool.query(`SELECT count(*)::int AS dead FROM notification WHERE state = 'dead'`);
+  return rows[0].dead;
 }
 
 /**

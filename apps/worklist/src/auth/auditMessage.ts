@@ -39,6 +39,7 @@ const EVENTS: Readonly<Record<Act, Event>> = {
   feedback: { id: ACCESSED, types: [['feedback', 'Feedback on findings']], action: 'U' },
   'feedback-exported': { id: ['110106', 'Export'], types: [], action: 'R' },
   resend: { id: ACCESSED, types: [['resend', 'Sent again']], action: 'R' },
+  'notifications-viewed': { id: ['110112', 'Query'], types: [['notifications', 'Notifications']], action: 'E' },
   retriage: { id: ACCESSED, types: [['retriage', 'Analysed again']], action: 'R' },
   'audit-viewed': { id: ['110101', 'Audit Log Used'], types: [], action: 'R' },
   'user-added': userChanged,
@@ -90,11 +91,17 @@ function activeParticipants(row: AuditRow, hostName: string): string[] {
   return [element('ActiveParticipant', { UserID: row.actor, UserIsRequestor: 'true', ...address }, roles), application];
 }
 
+const SEARCHES: Partial<Record<Act, { readonly path: string; readonly name: string }>> = {
+  'list-viewed': { path: '/api/studies', name: 'worklist' },
+  'notifications-viewed': { path: '/api/notifications', name: 'notifications' },
+};
+
 function participantObjects(row: AuditRow, event: Event, context: AuditContext): string[] {
   if (row.act === 'audit-viewed') return [object('2', '13', ['12', 'URI'], '/audit', name('Security Audit Log'))];
-  if (row.act === 'list-viewed') {
-    const query = element('ParticipantObjectQuery', {}, [Buffer.from('/api/studies').toString('base64')]);
-    return [object('2', '24', ['10', 'Search Criteria'], 'worklist', [query])];
+  const search = SEARCHES[row.act];
+  if (search !== undefined) {
+    const query = element('ParticipantObjectQuery', {}, [Buffer.from(search.path).toString('base64')]);
+    return [object('2', '24', ['10', 'Search Criteria'], search.name, [query])];
   }
   if (event.subject !== undefined)
     return [object('1', '11', event.subject, row.detail ?? 'unknown', name(ACTS[row.act]))];

@@ -12,6 +12,7 @@ export const ACTS = {
   feedback: 'gave feedback',
   'feedback-exported': 'exported the feedback',
   resend: 'sent again',
+  'notifications-viewed': 'saw the notifications',
   retriage: 'had it analysed again',
   'audit-viewed': 'read the audit trail',
   'user-added': 'added a user',
@@ -42,7 +43,8 @@ const SAME_VIEW = `interval '1 minute'`;
 
 /** Writes the entry, and queues its message when a collector is configured. One statement: both or none. */
 export async function writeAudit(database: Database, entry: AuditEntry, toCollector: boolean): Promise<void> {
-  const repeatable = entry.act === 'study-viewed' || entry.act === 'list-viewed';
+  const repeatable =
+    entry.act === 'study-viewed' || entry.act === 'list-viewed' || entry.act === 'notifications-viewed';
   await database.pool.query(
     `WITH entry AS (
        INSERT INTO audit (actor, actor_kind, role, address, act, succeeded, study_instance_uid, detail)
