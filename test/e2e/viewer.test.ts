@@ -78,10 +78,45 @@ test('the heat-map series opens in OHIF as pictures in colour', async () => {
   expect(problems).toEqual([]);
 });
 
+test('the study page tells the scores and the influence of the slice under the mouse, and a click shows it', async () => {
+  const page = await openStudyPage();
+  const readout = page.locator('#readout');
+  await readout.waitFor({ timeout: PATIENCE_MS });
+  const slices = study.receivedInstances;
+  const bars = page.locator('svg[aria-label^="Share of every slice"] rect');
+  expect(await bars.count()).toBe(slices);
+  const plot = page.locator('svg[aria-label^="Score of every finding"]');
+  const { width } = (await plot.boundingBox())!;
+  await plot.hover({ position: { x: width - 3, y: 40 } });
+  await page.waitForSelector(`#readout:has-text("Slice ${slices}")`);
+  const told = (await readout.textContent())!.match(/subdural (\d\.\d\d) from (\d\.\d\d)/)!;
+  expect(Number(told[2])).toBeCloseTo(study.findings!.subdural.threshold, 2);
+  await plot.click({ position: { x: width - 3, y: 40 } });
+  await page.waitForSelector(`h2:has-text("Slice ${slices} of ${slices}")`);
+  await page.keyboard.press('ArrowLeft');
+  await page.waitForSelector(`h2:has-text("Slice ${slices - 1} of ${slices}")`);
+  await page.screenshot({ path: join(SCREENSHOTS, 'study-page.png'), fullPage: true });
+  const shares = await detailShares();
+  expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 1);
+});
+
+async function detailShares(): Promise<number[]> {
+  const answer = await fetch(`http://127.0.0.1:${hospital.api.httpPort}/api/studies/${study.studyInstanceUid}/detail`, {
+    headers: { authorization: `Bearer ${hospital.api.token}` },
+  });
+  const { slices } = (await answer.json()) as { slices: { influence: { any: number } }[] };
+  return slices.map(({ influence }) => influence.any);
+}
+
+async function openStudyPage(): Promise<Page> {
+  const page = await browser.newPage({ viewport: { width: WIDTH, height: HEIGHT } });
+  await page.setExtraHTTPHeaders({ authorization: `Bearer ${hospital.api.token}` });
+  await page.goto(`http://127.0.0.1:${hospital.api.httpPort}/studies/${study.studyInstanceUid}`);
+  return page;
+}
+
 test('the link on the study page of the worklist opens OHIF on the report of that study', async () => {
-  const worklist = await browser.newPage({ viewport: { width: WIDTH, height: HEIGHT } });
-  await worklist.setExtraHTTPHeaders({ authorization: `Bearer ${hospital.api.token}` });
-  await worklist.goto(`http://127.0.0.1:${hospital.api.httpPort}/studies/${study.studyInstanceUid}`);
+  const worklist = await openStudyPage();
   const opened = worklist.waitForEvent('popup', { timeout: PATIENCE_MS });
   await worklist.getByText('Open in the viewer').click({ timeout: PATIENCE_MS });
   const page = await opened;

@@ -94,6 +94,4 @@ export type Analysis = {
   readonly findings: Findings;
   readonly keySlices: readonly KeySlice[];
   readonly keySliceImages: readonly KeySliceImage[];
-  /** Influence of every slice on the key decision of each present class: [classes present][slices], or empty. */
-  readonly influence: readonly { readonly classIndex: number; readonly perSlice: Float32Array }[];
 };

@@ -38,6 +38,8 @@ export type Detail = {
     frameNumber?: number;
     probabilities: number[];
     cnnProbabilities: number[];
+    /** Share of all slices' influence on each present finding; results of before Ichor kept it have none. */
+    influence?: Partial<Record<FindingClass, number>>;
     heatmap: boolean;
   }[];
   readonly revisions: readonly {

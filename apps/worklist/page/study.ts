@@ -4,7 +4,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { State } from './list.ts';
 import { api, CLASSES, clock, type Detail, type FindingClass, patientName, reasonOf, type Study } from './model.ts';
 import { Header, Lost, useLive, useMe } from './parts.ts';
-import { COLOURS, Legend, Lines } from './plot.ts';
+import { Bars, COLOURS, Lines } from './plot.ts';
 
 export function StudyPage({ uid }: { uid: string }) {
   const [study, setStudy] = useState<Study | null>(null);
@@ -93,11 +93,6 @@ function Viewer({ study, slices }: { study: Study; slices: Detail['slices'] }) {
   }, []);
   const slice = slices[at]!;
   const base = `/api/studies/${study.studyInstanceUid}`;
-  const series = CLASSES.map((name, index) => ({
-    name,
-    colour: COLOURS[index]!,
-    values: slices.map((one) => one.probabilities[index] ?? 0),
-  }));
   return html`<h2>Slice ${at + 1} of ${slices.length}</h2><div class="viewer" ref=${box}>
       <img src=${`${base}/slices/${at + 1}.png?window=${shown}&r=${study.revision}`} alt=${`Slice ${at + 1}, ${shown} window`} />
       ${heat && shown === 'brain' && slice.heatmap && html`<img src=${`${base}/heatmaps/${at + 1}.png?r=${study.revision}`} alt="Heat map of the findings" style=${{ opacity: opacity / 100 }} />`}</div>
@@ -112,9 +107,40 @@ function Viewer({ study, slices }: { study: Study; slices: Detail['slices'] }) {
       <label>Opacity <input type="range" min="0" max="100" value=${opacity} onInput=${(event: Event) => setOpacity(Number((event.target as HTMLInputElement).value))} /></label></div>
     ${(!slice.heatmap || shown !== 'brain') && html`<small>Heat maps exist for key slices, in the brain window.</small>`}
     <label>Slice <input type="range" min="1" max=${slices.length} value=${at + 1} aria-label="Slice" onInput=${(event: Event) => setAt(Number((event.target as HTMLInputElement).value) - 1)} /></label>
-    <h2>Score per slice</h2><${Lines} label="Score of every finding per slice, skull base to vertex" series=${series} chosen=${at} onChoose=${setAt} most=${1} line=${study.findings?.any.threshold ?? null} />
-    <${Legend} series=${series} />`;
+    <${Scores} study=${study} slices=${slices} at=${at} onChoose=${setAt} />`;
 }
+
+/** Every slice's scores, and how much each slice drove the leading finding; the values of the slice under the mouse, else of the one shown. */
+function Scores({
+  study,
+  slices,
+  at,
+  onChoose,
+}: {
+  study: Study;
+  slices: Detail['slices'];
+  at: number;
+  onChoose: (index: number) => void;
+}) {
+  const [pointed, setPointed] = useState<number | null>(null);
+  const index = pointed ?? at;
+  const series = CLASSES.map((name, place) => ({
+    name,
+    colour: COLOURS[place]!,
+    values: slices.map((one) => one.probabilities[place] ?? 0),
+  }));
+  const leading = [...series]
+    .filter(({ name }) => study.findings?.[name].present && slices[0]?.influence?.[name] !== undefined)
+    .sort((a, b) => Number(a.name === 'any') - Number(b.name === 'any') || scoreOf(study, b) - scoreOf(study, a))[0];
+  const shares = leading && slices.map((one) => one.influence?.[leading.name] ?? 0);
+  const threshold = study.findings?.any.threshold;
+  const common = { chosen: at, onChoose, onPoint: setPointed };
+  return html`<h2>Score per slice</h2><${Lines} ...${common} label="Score of every finding per slice, skull base to vertex" series=${series} most=${1} line=${threshold === undefined ? null : { at: threshold, name: 'threshold of any' }} />
+    ${leading && shares && html`<h2>Influence of each slice on ${leading.name}</h2><${Bars} ...${common} label=${`Share of every slice in what drove the finding ${leading.name}`} values=${shares} colour=${leading.colour} />`}
+    <div class="legend" id="readout" aria-live="polite"><strong>Slice ${index + 1}</strong>${series.map(({ name, colour, values }) => html`<span><svg width="14" height="10" aria-hidden="true"><rect width="14" height="10" fill=${colour} /></svg> ${name} <b>${values[index]!.toFixed(2)}</b>${study.findings && html` <small>from ${study.findings[name].threshold.toFixed(2)}</small>`}</span>`)}
+      ${leading && shares && html`<span>influence <b>${(shares[index]! * 100).toFixed(1)} %</b></span>`}</div>`;
+}
+const scoreOf = (study: Study, { name }: { name: FindingClass }): number => study.findings?.[name].score ?? 0;
 
 function Findings({
   study,

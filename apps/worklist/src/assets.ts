@@ -50,10 +50,18 @@ function withPaths(text: string): string {
 }
 
 /** The one HTML document; which page it shows follows from its address. */
-export const SHELL = `<!doctype html>
+export function shellOf(assets: ReadonlyMap<string, Asset>): string {
+  return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>Ichor worklist</title><link rel="icon" href="/assets/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/assets/page.css"><script src="/assets/theme.ts"></script>
-<script type="module" src="/assets/main.ts"></script></head>
+${modulesOf(assets).join('')}<script type="module" src="/assets/main.ts"></script></head>
 <body><div class="notice" role="note"><strong>Not for diagnostic use.</strong> Ichor is not a medical device. The absence of a flag is not a negative read.</div>
 <div id="app"><noscript><main><h1>Ichor worklist</h1><p>This page needs JavaScript. The list without it: <a href="/api/studies">/api/studies</a>.</p></main></noscript></div></body></html>
 `;
+}
+
+/** All at once, not one after the other as each names the next. */
+const modulesOf = (assets: ReadonlyMap<string, Asset>): string[] =>
+  [...assets]
+    .filter(([path, { type }]) => type === 'text/javascript' && path !== '/assets/theme.ts')
+    .map(([path]) => `<link rel="modulepreload" href="${path}">`);

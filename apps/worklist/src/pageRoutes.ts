@@ -3,7 +3,7 @@ import type { Config, Database } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
 import { countDeadNotifications } from '@ichor/worker';
 import type { FastifyInstance, FastifyReply } from 'fastify';
-import { loadAssets, SHELL } from './assets.ts';
+import { loadAssets, shellOf } from './assets.ts';
 import { allow, audit } from './auth/signIn.ts';
 import { addFeedback, Verdict } from './feedback.ts';
 import { figures, parseRange } from './figures.ts';
@@ -22,7 +22,8 @@ type OfSlice = { Params: { uid: string; name: string }; Querystring: { window?: 
 
 export function addPages(app: FastifyInstance, parts: PageParts): void {
   const assets = loadAssets();
-  const shell = (reply: FastifyReply) => reply.type('text/html; charset=utf-8').send(SHELL);
+  const document = shellOf(assets);
+  const shell = (reply: FastifyReply) => reply.type('text/html; charset=utf-8').send(document);
   app.get('/', async (_request, reply) => shell(reply));
   app.get('/figures', async (_request, reply) => shell(reply));
   app.get('/notifications', async (_request, reply) => shell(reply));

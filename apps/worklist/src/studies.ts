@@ -32,9 +32,9 @@ const VIEW = `
   (SELECT count(DISTINCT sop_instance_uid)::int FROM instance i WHERE i.study_instance_uid = s.study_instance_uid) AS instances,
   r.findings, r.key_slices, r.series, r.model_name, r.model_version, r.model_sha256,
   s.first_instance_at, s.last_instance_at, s.completed_at, s.resulted_at, s.delivered_at,
-  (SELECT jsonb_agg(jsonb_build_object('destination', d.destination, 'object', o.kind, 'sopInstanceUid', o.sop_instance_uid,
-                                       'state', d.state, 'attempts', d.attempts, 'error', d.error)
-                    ORDER BY d.destination, d.delivery_id)
+  (SELECT json_agg(json_build_object('destination', d.destination, 'object', o.kind, 'sopInstanceUid', o.sop_instance_uid,
+                                     'state', d.state, 'attempts', d.attempts, 'error', d.error)
+                   ORDER BY d.destination, d.delivery_id)
      FROM delivery d JOIN derived_object o USING (sop_instance_uid) WHERE d.result_id = s.result_id) AS deliveries`;
 const POSITION = 'worklist_rank(s.state), s.priority, s.first_instance_at, s.study_instance_uid';
 

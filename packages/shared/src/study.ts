@@ -49,6 +49,8 @@ export type SliceScore = {
   readonly probabilities: readonly number[];
   /** Six probabilities of the CNN alone. */
   readonly cnnProbabilities: readonly number[];
+  /** For each present finding, how much this slice drove its decision: the share of all slices' influence, which add up to 1. */
+  readonly influence?: Readonly<Partial<Record<FindingClass, number>>>;
 };
 
 /** Outcome of one analysis, before it is stored. */

@@ -126,9 +126,12 @@ test('heat maps and influence are there for what is present, and nothing is expl
   const { tools, asked } = fakeTools();
   const found = await analyseStack(stackOf(UPRIGHT), options(), tools);
   expect(found.keySlices.map(({ sopInstanceUid, finding }) => [sopInstanceUid, finding])).toEqual([['1.4.9', 'any']]);
-  expect(found.influence).toEqual([{ classIndex: 5, perSlice: Float32Array.from([0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) }]);
+  expect(found.sliceScores.map(({ influence }) => influence)).toEqual(
+    [0, 1, 2, 3, 4, 5, 6, 7, 8, 9].map((norm) => ({ any: Number((norm / 45).toFixed(4)) })),
+  );
   expect(asked.targets).toBe(1);
   const clear = await analyseStack(stackOf(UPRIGHT), options(), { ...tools, thresholds: [1, 1, 1, 1, 1, 1] });
-  expect([clear.keySlices, clear.keySliceImages, clear.influence]).toEqual([[], [], []]);
+  expect([clear.keySlices, clear.keySliceImages]).toEqual([[], []]);
+  expect(clear.sliceScores[0]).not.toHaveProperty('influence');
   expect(asked.targets).toBe(1);
 });

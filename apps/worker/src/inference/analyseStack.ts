@@ -1,6 +1,6 @@
 /** ★ The analysis of one stack, inside the inference process: slices → CNN → sequence → findings → key slices → Grad-CAM. */
 import { createHash } from 'node:crypto';
-import { FINDING_CLASSES, type KeySlice, type ModelIdentity, type SliceScore } from '@ichor/shared';
+import { FINDING_CLASSES, type FindingClass, type KeySlice, type ModelIdentity, type SliceScore } from '@ichor/shared';
 import { featureKey } from '../featureKey.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Analysis, ClassMap, KeySliceImage, Slice, SliceFeatures, SliceStack } from '../types.ts';
@@ -48,11 +48,10 @@ export async function analyseStack(
   return {
     model: tools.identity,
     slices,
-    sliceScores: scoresOf(stack, probabilities, logits),
+    sliceScores: scoresOf(stack, probabilities, logits, influence),
     findings,
     keySlices: choices.map((choice) => keySliceOf(stack, choice)),
     keySliceImages: images,
-    influence,
   };
 }
 
@@ -155,8 +154,8 @@ async function explain(
   outputs: Outputs,
   choices: readonly KeySliceChoice[],
   tools: AnalysisTools,
-): Promise<{ images: KeySliceImage[]; influence: Analysis['influence'] }> {
-  if (choices.length === 0) return { images: [], influence: [] };
+): Promise<{ images: KeySliceImage[]; influence: Influence }> {
+  if (choices.length === 0) return { images: [], influence: new Map() };
   const slices = stack.slices.length;
   const { weights, influence } = await tools.graphs.gradient(outputs.features, outputs.logits, slices, choices);
   const featureCount = weights.length / choices.length;
@@ -176,20 +175,34 @@ async function explain(
     });
     images.push({ sliceIndex, hu, maps });
   }
-  const classes = [...new Set(choices.map((choice) => choice.classIndex))];
-  return {
-    images,
-    influence: classes.map((classIndex) => {
-      const target = choices.findIndex((choice) => choice.classIndex === classIndex);
-      return {
-        classIndex,
-        perSlice: Float32Array.from({ length: slices }, (_, slice) => influence[slice * choices.length + target]!),
-      };
-    }),
-  };
+  return { images, influence: sharesOf(influence, slices, choices) };
 }
 
-function scoresOf(stack: SliceStack, probabilities: readonly number[][], logits: Float32Array): SliceScore[] {
+/** Per present class the share of every slice in what drove the class's first key decision. */
+type Influence = ReadonlyMap<FindingClass, readonly number[]>;
+
+/** @param influence [slices, choices], L2 norms of the decision's gradient at the slice's input of the sequence model */
+function sharesOf(influence: Float32Array, slices: number, choices: readonly KeySliceChoice[]): Influence {
+  const shares = new Map<FindingClass, readonly number[]>();
+  for (const [target, { classIndex }] of choices.entries()) {
+    const finding = FINDING_CLASSES[classIndex]!;
+    if (shares.has(finding)) continue;
+    const norms = Array.from({ length: slices }, (_, slice) => influence[slice * choices.length + target]!);
+    const total = norms.reduce((sum, norm) => sum + norm, 0);
+    shares.set(
+      finding,
+      norms.map((norm) => (total > 0 ? Number((norm / total).toFixed(4)) : 0)),
+    );
+  }
+  return shares;
+}
+
+function scoresOf(
+  stack: SliceStack,
+  probabilities: readonly number[][],
+  logits: Float32Array,
+  influence: Influence,
+): SliceScore[] {
   return stack.slices.map((slice, index) => ({
     ...frameOf(slice),
     probabilities: probabilities[index]!,
@@ -197,6 +210,9 @@ function scoresOf(stack: SliceStack, probabilities: readonly number[][], logits:
       logits.subarray(index * CLASSES, (index + 1) * CLASSES),
       (logit) => 1 / (1 + Math.exp(-logit)),
     ),
+    ...(influence.size > 0 && {
+      influence: Object.fromEntries([...influence].map(([finding, shares]) => [finding, shares[index]!])),
+    }),
   }));
 }
 
