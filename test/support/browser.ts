@@ -8,11 +8,12 @@ const FLAGS = [
   '--disable-background-networking',
   '--disable-component-update',
   '--disable-sync',
-  '--use-gl=angle',
-  '--use-angle=swiftshader',
-  '--enable-unsafe-swiftshader',
-  '--ignore-gpu-blocklist',
 ];
+const WEBGL = ['--use-gl=angle', '--use-angle=swiftshader', '--enable-unsafe-swiftshader', '--ignore-gpu-blocklist'];
 
-export const openBrowser = (): Promise<Browser> =>
-  chromium.launch({ executablePath: process.env['ICHOR_CHROMIUM'] ?? '/usr/bin/chromium', args: FLAGS });
+/** @param graphics `webgl` for viewers of images; `plain` draws pages much faster where there is no graphics card */
+export const openBrowser = (graphics: 'webgl' | 'plain' = 'webgl'): Promise<Browser> =>
+  chromium.launch({
+    executablePath: process.env['ICHOR_CHROMIUM'] ?? '/usr/bin/chromium',
+    args: [...FLAGS, ...(graphics === 'webgl' ? WEBGL : ['--disable-gpu'])],
+  });
