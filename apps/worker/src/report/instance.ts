@@ -10,6 +10,7 @@ import {
 import dcmjs from 'dcmjs';
 import type { SourceIdentity } from '../types.ts';
 import { coded } from './contentItems.ts';
+import { validAge, validDate, validOffset, validSex, validTime } from './validValues.ts';
 
 const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
 
@@ -35,25 +36,25 @@ export function encodeInstance(instance: NewInstance, vrs: Readonly<Record<strin
   return new Uint8Array(dict.write());
 }
 
-/** Patient, general study, equipment and marks, copied from the source or our own. @param at when it was made */
+/** Patient, general study, equipment and marks, copied from the source where valid, or our own. @param at when it was made */
 export function commonAttributes(identity: SourceIdentity, model: ModelIdentity, at: Date): Record<string, unknown> {
   const { date, time } = dicomDateTime(at);
   return {
     SpecificCharacterSet: 'ISO_IR 192',
     InstanceCreationDate: date,
     InstanceCreationTime: time,
-    StudyDate: identity.studyDate ?? '',
-    StudyTime: identity.studyTime ?? '',
+    StudyDate: validDate(identity.studyDate) ?? '',
+    StudyTime: validTime(identity.studyTime) ?? '',
     AccessionNumber: identity.accessionNumber ?? '',
     ReferringPhysicianName: identity.referringPhysicianName ?? '',
     ...optional('StudyDescription', identity.studyDescription),
-    ...optional('TimezoneOffsetFromUTC', identity.timezoneOffsetFromUtc),
+    ...optional('TimezoneOffsetFromUTC', validOffset(identity.timezoneOffsetFromUtc)),
     PatientName: identity.patientName ?? '',
     PatientID: identity.patientId ?? '',
     ...optional('IssuerOfPatientID', identity.issuerOfPatientId),
-    PatientBirthDate: identity.patientBirthDate ?? '',
-    PatientSex: identity.patientSex ?? '',
-    ...optional('PatientAge', identity.patientAge),
+    PatientBirthDate: validDate(identity.patientBirthDate) ?? '',
+    PatientSex: validSex(identity.patientSex) ?? '',
+    ...optional('PatientAge', validAge(identity.patientAge)),
     StudyInstanceUID: identity.studyInstanceUid,
     StudyID: identity.studyId ?? '',
     Manufacturer: MANUFACTURER,

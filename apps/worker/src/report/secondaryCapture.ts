@@ -5,6 +5,7 @@ import { coded } from './contentItems.ts';
 import { drawHeatmap, magnification } from './heatmapImage.ts';
 import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
 import { percent } from './measurementReport.ts';
+import { validCode } from './validValues.ts';
 
 export const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
 
@@ -99,7 +100,7 @@ export async function writeHeatmap(
       ImagePositionPatient: drawnPosition(slice, scale).map(decimal),
       ImageOrientationPatient: slice.orientation.map(decimal),
       PixelSpacing: slice.pixelSpacingMm.map((mm) => decimal(mm / scale)),
-      BodyPartExamined: identity.bodyPartExamined ?? 'HEAD',
+      BodyPartExamined: validCode(identity.bodyPartExamined) ?? 'HEAD',
       SamplesPerPixel: 3,
       PhotometricInterpretation: 'RGB',
       PlanarConfiguration: 0,
