@@ -238,8 +238,10 @@ describe('ichor triage', () => {
   test.each([
     ['a folder that does not exist', 'nowhere'],
     ['a folder without DICOM', 'empty-folder'],
+    ['a file', 'a-file.dcm'],
   ])('%s is bad input', async (_, name) => {
     await mkdir(at('empty-folder'), { recursive: true });
+    await writeFile(at('a-file.dcm'), '');
     const { code, stdout, stderr } = await runIchor(['triage', at(name), '--json']);
     expect([code, stdout]).toEqual([2, '']);
     expect(stderr).toContain(at(name));
@@ -264,6 +266,16 @@ describe('ichor bundle verify', () => {
     });
     expect([refused.code, refused.stderr]).toEqual([1, expect.stringContaining('ichor bundle verify')]);
   });
+});
+
+test.each([
+  [{ ICHOR_BIND: '192.0.2.1' }, /192\.0\.2\.1:.*ICHOR_BIND/],
+  [{ ICHOR_DATA_DIR: '/proc/ichor' }, /\/proc\/ichor cannot be used.*ICHOR_DATA_DIR/],
+])('a receiver that cannot start with %j says which setting to change', async (settings, message) => {
+  const env = { ICHOR_DATA_DIR: at('no-start'), ICHOR_DICOM_PORT: '0', ...settings };
+  const { code, stderr } = await runIchor(['start', 'receiver'], env);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(message);
 });
 
 describe('commands on the database', () => {

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Config } from '@ichor/shared';
-import { IchorError, reasonOf } from '@ichor/shared';
+import { IchorError, listenError, reasonOf } from '@ichor/shared';
 import { type AssociationContext, type RunningAssociation, serveAssociation } from './association.ts';
 
 export type DicomPort = {
@@ -16,7 +16,7 @@ const DRAIN_MS = 30_000;
 /** Sockets beyond the association limit still need an answer (A-ASSOCIATE-RJ); far beyond it they get none. */
 const SOCKETS_PER_ASSOCIATION = 4;
 
-/** @throws IchorError PORT_IN_USE, CONFIG_INVALID for unreadable TLS files */
+/** @throws IchorError PORT_IN_USE, ADDRESS_UNUSABLE, CONFIG_INVALID for unreadable TLS files */
 export async function listenDicom(
   config: Config,
   makeContext: (openAssociations: () => number) => AssociationContext,
@@ -73,11 +73,8 @@ async function readPem(path: string | null): Promise<Buffer | null> {
 
 function listening(server: Server, { dicomPort, bind }: Config): Promise<number> {
   return new Promise((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => {
-      const taken = error.code === 'EADDRINUSE' || error.code === 'EACCES';
-      reject(
-        taken ? new IchorError('PORT_IN_USE', { port: dicomPort, address: bind, variable: 'ICHOR_DICOM_PORT' }) : error,
-      );
+    server.once('error', (error) => {
+      reject(listenError(error, { bind, port: dicomPort, variable: 'ICHOR_DICOM_PORT' }));
     });
     server.listen(dicomPort, bind, () => resolve((server.address() as { port: number }).port));
   });

@@ -1,6 +1,6 @@
 /** ★ The worklist role: database and queue → readiness, API and page; changes → server-sent events. */
 import type { Config, Database, Log } from '@ichor/shared';
-import { IchorError, openDatabase, openQueues } from '@ichor/shared';
+import { listenError, openDatabase, openQueues } from '@ichor/shared';
 import { enqueueNotifications, redeliver, resendNotification } from '@ichor/worker';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
@@ -79,8 +79,7 @@ async function listen(app: FastifyInstance, config: Config): Promise<number> {
   try {
     await app.listen({ host: config.bind, port: config.httpPort });
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
-    throw new IchorError('PORT_IN_USE', { port: config.httpPort, address: config.bind, variable: 'ICHOR_HTTP_PORT' });
+    throw listenError(error, { bind: config.bind, port: config.httpPort, variable: 'ICHOR_HTTP_PORT' });
   }
   const address = app.server.address();
   return address !== null && typeof address === 'object' ? address.port : config.httpPort;

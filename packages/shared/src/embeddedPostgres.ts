@@ -8,7 +8,7 @@
  */
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -16,6 +16,7 @@ import pg from 'pg';
 import { IchorError, reasonOf } from './errors.ts';
 import { withFileLock } from './fileLock.ts';
 import type { Log } from './log.ts';
+import { makeFolder } from './makeFolder.ts';
 import { closedFolder, findOwner, findPrograms, initialise, launch } from './postgresProgram.ts';
 
 export type EmbeddedServer = { readonly url: string; stop(): Promise<void> };
@@ -57,7 +58,7 @@ async function joinOrStart(dataDir: string, folder: string, log: Log): Promise<s
 /** As root the server runs as the user `postgres`, who must be able to enter every folder above. */
 async function checkFolder(dataDir: string): Promise<void> {
   const remedy = 'Choose another ICHOR_DATA_DIR, or set ICHOR_DATABASE_URL.';
-  const closed = await mkdir(dataDir, { recursive: true }).then(
+  const closed = await makeFolder(dataDir).then(
     () => closedFolder(dataDir),
     (error) => {
       throw new IchorError('DATA_DIR_UNUSABLE', { path: dataDir, reason: reasonOf(error), remedy });

@@ -11,6 +11,10 @@ export const ERRORS = {
     retryable: false,
     message: 'Port {port} on {address} is taken. Stop the other program or set {variable}.',
   },
+  ADDRESS_UNUSABLE: {
+    retryable: false,
+    message: 'Nothing can listen on {address}:{port}: {reason}. Correct ICHOR_BIND or {variable}.',
+  },
   DATABASE_UNAVAILABLE: {
     retryable: true,
     message: 'The database does not answer: {reason}. Check ICHOR_DATABASE_URL and that PostgreSQL runs.',

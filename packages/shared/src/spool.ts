@@ -6,10 +6,11 @@
  * name (which fails rather than replaces), temporary name removed, folder synced; new folders are synced in their parents.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rm, statfs, unlink } from 'node:fs/promises';
+import { link, open, readdir, readFile, rm, statfs, unlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { isSafeUid } from './dicom/uid.ts';
 import { IchorError, reasonOf } from './errors.ts';
+import { makeFolder } from './makeFolder.ts';
 
 export type SpoolInstance = {
   readonly studyInstanceUid: string;
@@ -40,10 +41,16 @@ export type Spool = {
 
 const TEMPORARY = '.part';
 
-/** @param dataDir the spool is its folder `spool`. @param floorBytes free space below which nothing is stored */
+/**
+ * @param dataDir the spool is its folder `spool`. @param floorBytes free space below which nothing is stored
+ * @throws IchorError DATA_DIR_UNUSABLE
+ */
 export async function openSpool(dataDir: string, floorBytes = 0): Promise<Spool> {
   const root = join(dataDir, 'spool');
-  await makeFolderDurably(root);
+  await makeFolderDurably(root).catch((error) => {
+    const remedy = 'Give this user write access, or set ICHOR_DATA_DIR.';
+    throw new IchorError('DATA_DIR_UNUSABLE', { path: dataDir, reason: reasonOf(error), remedy }, error);
+  });
   const known = new Set<string>([root]);
   const free = freeSpace(root);
   return {
@@ -148,7 +155,7 @@ const digestOf = (chunks: readonly Buffer[]): string => {
 const sizeOf = (chunks: readonly Buffer[]): number => chunks.reduce((total, chunk) => total + chunk.length, 0);
 
 async function makeFolderDurably(path: string): Promise<void> {
-  const first = await mkdir(path, { recursive: true });
+  const first = await makeFolder(path);
   if (first === undefined) return;
   for (let folder = path; folder.length >= first.length; folder = dirname(folder)) await syncFolder(dirname(folder));
 }

@@ -1,8 +1,8 @@
 /** `ichor evaluate DIR… --labels FILE`: how good is a bundle on these studies, measured through the code that production runs. */
-import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Config, createLog, FINDING_CLASSES, IchorError, type ReasonCode, reasonOf } from '@ichor/shared';
+import { type Config, createLog, FINDING_CLASSES, IchorError, type ReasonCode } from '@ichor/shared';
 import { startInference } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { BOOTSTRAP, countsOf, type Evaluation, NOTICE } from '../evaluate/evaluation.ts';
@@ -26,6 +26,7 @@ import { reportPage } from '../evaluate/report/reportPage.ts';
 import { terminalReport } from '../evaluate/terminalReport.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { startProgress } from '../terminal.ts';
+import { existingFolder } from '../triage/existingFolder.ts';
 import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
 
 export type EvaluateOptions = {
@@ -86,14 +87,6 @@ async function surveyFolders(cli: Cli, dirs: readonly string[]): Promise<Surveye
   }
   progress.done();
   return surveyed;
-}
-
-async function existingFolder(dir: string): Promise<string> {
-  const path = resolve(dir);
-  const found = await stat(path).catch((error: unknown) => reasonOf(error));
-  if (typeof found === 'string') throw new IchorError('INPUT_UNUSABLE', { path, reason: found });
-  if (!found.isDirectory()) throw new IchorError('INPUT_UNUSABLE', { path, reason: 'it is not a folder' });
-  return path;
 }
 
 async function readingsOf(cli: Cli, file: string | null, { studies }: LabelledData): Promise<readonly Reading[]> {

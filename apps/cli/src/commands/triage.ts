@@ -1,8 +1,8 @@
 /** `ichor triage DIR`: the analysis of the worker on a folder, without server or database. */
-import { mkdir, stat, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config, ModelIdentity, StudyView } from '@ichor/shared';
-import { asIchorError, createLog, IchorError, PRIORITY, reasonOf } from '@ichor/shared';
+import { asIchorError, createLog, IchorError, PRIORITY } from '@ichor/shared';
 import {
   type AnalysedStudy,
   analyseStudy,
@@ -15,6 +15,7 @@ import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { startProgress } from '../terminal.ts';
 import { describeStudy } from '../triage/describeStudy.ts';
+import { existingFolder } from '../triage/existingFolder.ts';
 import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
 
 type Options = { readonly json: boolean; readonly out: string | null };
@@ -97,11 +98,4 @@ function emptyView(study: StudyFiles, model: ModelIdentity): StudyView {
 function shownOf({ result, identity }: AnalysedStudy) {
   const { state, reason, findings, keySlices, series, model } = result;
   return { accessionNumber: identity?.accessionNumber ?? null, state, reason, findings, keySlices, series, model };
-}
-
-async function existingFolder(dir: string): Promise<string> {
-  const path = resolve(dir);
-  const found = await stat(path).catch((error: unknown) => reasonOf(error));
-  if (typeof found === 'string') throw new IchorError('INPUT_UNUSABLE', { path, reason: found });
-  return path;
 }
