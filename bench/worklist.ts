@@ -53,7 +53,7 @@ export async function printWorklist(): Promise<void> {
       await addHistory(room.database, studies, 10);
       const context = await browser.newContext({ viewport: { width: 1600, height: 1000 } });
       await context.addInitScript(WATCH);
-      await room.signIn(context);
+      await room.signIn(context, 'rada');
       return measure(room, context).finally(() => context.close());
     };
     const few = await measureWith(FEW);

@@ -17,10 +17,12 @@ import { openWorkFolder } from './workFolder.ts';
 export type ReadingRoom = {
   readonly database: Database;
   readonly url: string;
-  /** Signs a radiologist in by the form. */
-  signIn(context: BrowserContext): Promise<void>;
+  /** Signs somebody in by the form. */
+  signIn(context: BrowserContext, name: Reader): Promise<void>;
   stop(): Promise<void>;
 };
+/** A radiologist, and an administrator. */
+export type Reader = 'rada' | 'adam';
 type Size = { readonly slices: number; readonly matrix: number };
 
 /** What was scanned; the last one has too few slices to be analysed. */
@@ -55,13 +57,14 @@ export async function openReadingRoom(size: Size, env: Readonly<Record<string, s
   const database = await openDatabase({ databaseUrl: postgres.url, dataDir: data }, silentLog);
   await addAccount(database, { name: 'rada', role: 'radiologist', password: PASSWORD });
   await database.pool.query("UPDATE account SET display_name = 'Dr. Rada Novak'");
+  await addAccount(database, { name: 'adam', role: 'administrator', password: PASSWORD });
   await scan(folder.path, size, dicomPort);
   await untilResults(database);
   const url = `http://127.0.0.1:${httpPort}`;
   return {
     database,
     url,
-    signIn: (context) => signIn(context, url),
+    signIn: (context, name) => signIn(context, url, name),
     async stop() {
       await ichor.stop();
       pacs.kill();
@@ -100,10 +103,10 @@ const untilResults = (database: Database): Promise<unknown> =>
     300_000,
   );
 
-async function signIn(context: BrowserContext, url: string): Promise<void> {
+async function signIn(context: BrowserContext, url: string, name: Reader): Promise<void> {
   const page = await context.newPage();
   await page.goto(`${url}/sign-in`);
-  await page.fill('#name', 'rada');
+  await page.fill('#name', name);
   await page.fill('#password', PASSWORD);
   await page.click('button');
   await page.waitForSelector('.scroller');
