@@ -146,7 +146,7 @@ def judge(held_out: list[dict]) -> dict:
     scan_score = maximum_per_group(probability, groups)
     thresholds = thresholds_of(scan_truth, scan_score, enough)
     positive = scan_truth[:, 5] > 0.5
-    flagged = scan_score[:, 5] >= thresholds["balanced"]["any"]
+    flagged = {name: scan_score[:, 5] >= thresholds[name]["any"] for name in DEFAULT_THRESHOLDS}
     report = {
         "temperature": temperatures,
         "thresholds": thresholds,
@@ -158,8 +158,10 @@ def judge(held_out: list[dict]) -> dict:
         "anyByFold": [figures(one) for one in held_out],
         "anySequencePatientInterval": [round(v, 4) for v in bootstrap_interval(scan_truth[:, 5], scan_score[:, 5], np.arange(len(positive)))],
         "anySequenceSliceInterval": [round(v, 4) for v in bootstrap_interval(labels[:, 5], probability[:, 5], groups)],
-        "sensitivityBalanced": round(float(flagged[positive].mean()), 4),
-        "specificityBalanced": round(float((~flagged[~positive]).mean()), 4),
+        "sensitivityBalanced": round(float(flagged["balanced"][positive].mean()), 4),
+        "specificityBalanced": round(float((~flagged["balanced"][~positive]).mean()), 4),
+        "sensitivityHighSensitivity": round(float(flagged["high-sensitivity"][positive].mean()), 4),
+        "specificityHighSensitivity": round(float((~flagged["high-sensitivity"][~positive]).mean()), 4),
         "sliceAucByClass": {name: known_auc(labels[:, c], probability[:, c]) for c, name in enumerate(CLASSES)},
         "positivePatientsByClass": {name: int((scan_truth[:, c] > 0.5).sum()) for c, name in enumerate(CLASSES)},
     }

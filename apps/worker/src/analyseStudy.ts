@@ -122,7 +122,6 @@ async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy>
   const cached = await features.load(stack, inference.model);
   const analysis = await inference.analyse(stack, { cached });
   await features.save(stack, analysis);
-  const flagged = Object.values(analysis.findings).some((finding) => finding.present);
   return {
     ...sourceOf(study),
     stack,
@@ -133,7 +132,7 @@ async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy>
         ...analysis.slices.map((slice, index) => sliceKey(stack, index, slice.pixelDigest)),
         thresholdsKey(analysis),
       ]),
-      state: flagged ? 'flagged' : 'clear',
+      state: analysis.findings.any.present ? 'flagged' : 'clear',
       reason: null,
       findings: analysis.findings,
       keySlices: analysis.keySlices,

@@ -41,16 +41,23 @@ describe('probabilities', () => {
 });
 
 describe('findings', () => {
-  test('are the maximum over the slices, present from the threshold on', () => {
+  test('are the maximum over the slices, present from the threshold on where there is any hemorrhage', () => {
     fc.assert(
       fc.property(scan, row, (probabilities, thresholds) => {
         const findings = decideFindings(probabilities, thresholds);
         for (const [index, name] of FINDING_CLASSES.entries()) {
           const score = Math.max(...probabilities.map((slice) => slice[index]!));
-          expect(findings[name]).toEqual({ score, threshold: thresholds[index], present: score >= thresholds[index]! });
+          const present = score >= thresholds[index]! && findings.any.score >= findings.any.threshold;
+          expect(findings[name]).toEqual({ score, threshold: thresholds[index], present });
         }
       }),
     );
+  });
+  test('name no kind of hemorrhage where there is none', () => {
+    const findings = decideFindings([[0, 0, 0, 0.9, 0, 0.49]], HALVES);
+    expect([findings.subarachnoid.present, findings.any.present]).toEqual([false, false]);
+    const both = decideFindings([[0, 0, 0, 0.9, 0, 0.5]], HALVES);
+    expect([both.subarachnoid.present, both.any.present, both.subdural.present]).toEqual([true, true, false]);
   });
   test('reached exactly is present, just below is not', () => {
     expect(decideFindings(anyOf([0.5]), HALVES).any.present).toBe(true);
@@ -72,7 +79,7 @@ describe('key slices', () => {
     expect(choose(anyOf([0, 0, 0.7, 0, 0, 0.7]))[0]!.sliceIndex).toBe(2);
   });
   test('take a class in turn, so that a weak one is shown beside a strong one', () => {
-    const probabilities = Array.from({ length: 12 }, () => [0, 0.99, 0, 0, 0, 0]);
+    const probabilities = Array.from({ length: 12 }, () => [0, 0.99, 0, 0, 0, 0.5]);
     probabilities[5]![4] = 0.51;
     const chosen = choose(probabilities, 2);
     expect(chosen.map(({ classIndex }) => classIndex)).toContain(4);

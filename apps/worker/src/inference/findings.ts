@@ -2,6 +2,7 @@
 import { FINDING_CLASSES, type Finding, type Findings } from '@ichor/shared';
 
 const CLASSES = FINDING_CLASSES.length;
+const ANY = FINDING_CLASSES.indexOf('any');
 
 /** sigmoid(logit / temperature of the class). @param logits [S, 6] @returns per slice six probabilities */
 export function probabilitiesOf(logits: Float32Array, temperature: readonly number[]): number[][] {
@@ -10,12 +11,18 @@ export function probabilitiesOf(logits: Float32Array, temperature: readonly numb
   );
 }
 
-/** Per class the maximum over the slices; present when it reaches the threshold. */
+/**
+ * Per class the maximum over the slices. `any` is present from its threshold on and decides the study; a kind of hemorrhage is present when
+ * it reaches its own threshold and there is a hemorrhage at all.
+ */
 export function decideFindings(probabilities: readonly (readonly number[])[], thresholds: readonly number[]): Findings {
-  const finding = (index: number): Finding => {
-    const score = Math.max(...probabilities.map((slice) => slice[index]!));
-    return { score, threshold: thresholds[index]!, present: score >= thresholds[index]! };
-  };
+  const scores = FINDING_CLASSES.map((_name, index) => Math.max(...probabilities.map((slice) => slice[index]!)));
+  const reached = (index: number): boolean => scores[index]! >= thresholds[index]!;
+  const finding = (index: number): Finding => ({
+    score: scores[index]!,
+    threshold: thresholds[index]!,
+    present: reached(index) && reached(ANY),
+  });
   return Object.fromEntries(FINDING_CLASSES.map((name, index) => [name, finding(index)])) as Findings;
 }
 

@@ -124,7 +124,7 @@ function algorithm(model: ModelIdentity, threshold: number | null): ContentItem[
 }
 
 function overall(result: TriageResult): ContentItem[] {
-  const flagged = result.findings?.any.present || result.state === 'flagged';
+  const flagged = result.findings?.any.present;
   return [
     ...(result.findings === null ? [] : [code('CONTAINS', CODES.presence, flagged ? CODES.present : CODES.absent)]),
     text('CONTAINS', CODES.comment, conclusion(result)),
