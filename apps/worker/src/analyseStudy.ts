@@ -8,6 +8,7 @@ import { reason } from '@ichor/shared';
 import type { FeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
 import { NotAnalysable } from './notAnalysable.ts';
+import { sliceHeatmaps } from './report/sliceHeatmaps.ts';
 import type { Analysis, SliceStack, SourceIdentity } from './types.ts';
 import { buildStack } from './volume/buildStack.ts';
 import { unevenness } from './volume/evenness.ts';
@@ -137,6 +138,7 @@ async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy>
       findings: analysis.findings,
       keySlices: analysis.keySlices,
       sliceScores: analysis.sliceScores,
+      heatmaps: sliceHeatmaps(stack, analysis.keySliceImages),
     },
   };
 }
@@ -157,6 +159,7 @@ function notAnalysed(study: Study, why: Reason): AnalysedStudy {
       findings: null,
       keySlices: [],
       sliceScores: [],
+      heatmaps: [],
     },
   };
 }

@@ -14,14 +14,17 @@ export { verifyBundle } from './inference/bundle.ts';
 export { type Inference, startInference } from './inference/inference.ts';
 export {
   countDeadNotifications,
+  type DeadLetters,
   listNotifications,
   type NotificationQuery,
   type NotificationState,
   type NotificationView,
-  resendNotification,
+  type Resent,
+  resendNotifications,
 } from './notification/rows.ts';
 export { enqueueNotifications } from './notification/runNotification.ts';
-export { drawForPage, rgbPng, slicePng } from './report/heatmapImage.ts';
+export { drawForPage, layerPng, rgbPng, slicePng } from './report/heatmapImage.ts';
+export { mapOf } from './report/sliceHeatmaps.ts';
 export { writeObjects } from './report/writeObjects.ts';
 export { findDicomFiles } from './volume/findDicomFiles.ts';
 export { loadSlice } from './volume/loadSlice.ts';

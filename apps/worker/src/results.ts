@@ -129,8 +129,8 @@ async function lockStudy(client: DatabaseClient, studyInstanceUid: string) {
 async function insertResult(client: DatabaseClient, result: TriageResult, revision: number): Promise<number> {
   const { rows } = await client.query(
     `INSERT INTO result (study_instance_uid, revision, input_digest, model_name, model_version, model_sha256,
-                         state, reason, error_code, findings, key_slices, slice_scores, series)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) RETURNING result_id`,
+                         state, reason, error_code, findings, key_slices, slice_scores, heatmaps, series)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING result_id`,
     [
       result.studyInstanceUid,
       revision,
@@ -144,6 +144,7 @@ async function insertResult(client: DatabaseClient, result: TriageResult, revisi
       json(result.findings),
       json(result.keySlices),
       json(result.sliceScores),
+      json(result.heatmaps),
       json(result.series),
     ],
   );

@@ -92,6 +92,7 @@ async function failed(
     findings: null,
     keySlices: [],
     sliceScores: [],
+    heatmaps: [],
     series: [],
     errorCode: error.code,
   };

@@ -10,7 +10,7 @@ import { encodeCursor, parseIncidentQuery, parseStudyQuery } from './queries.ts'
 import { type Checks, readiness } from './readiness.ts';
 import { stateMetrics } from './stateMetrics.ts';
 import { findStudy, listStudies } from './studies.ts';
-import { studyJsonSchema } from './studySchema.ts';
+import { detailJsonSchema, studyJsonSchema } from './studySchema.ts';
 
 export type AppParts = {
   readonly config: Pick<Config, 'dataDir' | 'trustedProxies' | 'viewerUrl'> & SignInConfig;
@@ -18,7 +18,7 @@ export type AppParts = {
   readonly log: Log;
   readonly checks: Checks;
   readonly events: EventStream;
-} & Pick<PageParts, 'resend' | 'resendNotification'>;
+} & Pick<PageParts, 'resend' | 'resendNotifications'>;
 
 /** Errors of the table as HTTP statuses; every other one is 500, or 503 when another try may succeed. */
 const STATUS: Partial<Record<ErrorCode, number>> = {
@@ -39,14 +39,16 @@ const HEADERS = {
   'referrer-policy': 'same-origin',
   'cross-origin-opener-policy': 'same-origin',
   'cross-origin-resource-policy': 'same-origin',
-  'cache-control': 'no-store',
 };
 
 /** Every route of DESIGN §3; errors are `{code, message}`. */
 export function buildApp(parts: AppParts): FastifyInstance {
   const trusted = parts.config.trustedProxies;
   const app = fastify({ forceCloseConnections: true, trustProxy: trusted.length > 0 && [...trusted] });
-  app.addHook('onSend', async (_request, reply) => void reply.headers(HEADERS));
+  app.addHook('onSend', async (_request, reply) => {
+    reply.headers(HEADERS);
+    if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');
+  });
   answerErrors(app, parts.log);
   addSignIn(app, parts);
   addHealth(app, parts);
@@ -83,6 +85,9 @@ function addApi(app: FastifyInstance, { database, events }: AppParts): void {
   });
   app.get('/api/schema', async (_request, reply) =>
     reply.type('application/schema+json').send(JSON.stringify(studyJsonSchema)),
+  );
+  app.get('/api/schema/detail', async (_request, reply) =>
+    reply.type('application/schema+json').send(JSON.stringify(detailJsonSchema)),
   );
   app.get('/api/incidents', async (request) => ({
     incidents: await listIncidents(database, parseIncidentQuery(request.query)),

@@ -1,8 +1,9 @@
-/** Slices and heat maps as pictures, from the spool and from the secondary captures that Ichor made. */
+/** Slices and heat maps as pictures, from the spool, from the secondary captures that Ichor made and from the result. */
+import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Database, IchorError, readPart10, type SliceScore } from '@ichor/shared';
-import { loadSlice, rgbPng, slicePng } from '@ichor/worker';
+import { type Database, IchorError, readPart10, type SliceHeatmap, type SliceScore } from '@ichor/shared';
+import { layerPng, loadSlice, mapOf, rgbPng, slicePng } from '@ichor/worker';
 
 /** Centre and width in Hounsfield units. */
 export const WINDOWS = {
@@ -23,23 +24,41 @@ export async function slicesOf(database: Database, studyInstanceUid: string): Pr
   return rows[0].slice_scores ?? [];
 }
 
-/** PNG of the n-th analysed slice (from 1). @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
+/** A PNG that need not be drawn for a browser that has it already. */
+export type Picture = {
+  /** Entity tag (RFC 9110 §8.8.3): the same as long as the picture is. */
+  readonly etag: string;
+  readonly draw: () => Promise<Buffer>;
+};
+
+/** Another Ichor may draw otherwise: a tag counts while this process runs. */
+const DRAWN_BY = randomUUID();
+function picture(madeFrom: readonly unknown[], draw: Picture['draw']): Picture {
+  const made = JSON.stringify([DRAWN_BY, ...madeFrom]);
+  return { etag: `"${createHash('sha256').update(made).digest('base64url')}"`, draw };
+}
+
+/** The n-th analysed slice (from 1). @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
 export async function sliceImage(
   { database, dataDir }: Source,
   studyInstanceUid: string,
   number: number,
   window: WindowName,
-): Promise<Buffer> {
+): Promise<Picture> {
   const slice = (await slicesOf(database, studyInstanceUid))[number - 1];
   const path = slice === undefined ? null : await pathOf(database, studyInstanceUid, slice.sopInstanceUid);
   if (slice === undefined || path === null) throw missing('slice', number);
-  const file = join(dataDir, 'spool', path);
+  const frame = slice.frameNumber ?? 1;
+  return picture(['slice', path, frame, window], () => drawSlice(join(dataDir, 'spool', path), frame, window));
+}
+
+async function drawSlice(file: string, frameNumber: number, window: WindowName): Promise<Buffer> {
   const { dataset } = readPart10(await readFile(file), file);
   const loaded = await loadSlice({
     path: file,
     rows: dataset.number('x00280010') ?? 0,
     columns: dataset.number('x00280011') ?? 0,
-    frameNumber: slice.frameNumber ?? 1,
+    frameNumber,
     frames: dataset.number('x00280008') ?? 1,
   });
   return slicePng(loaded, WINDOWS[window]);
@@ -86,18 +105,37 @@ async function sourceOf(path: string): Promise<readonly [string, string] | null>
 }
 export const sliceKey = (sopInstanceUid: string, frameNumber = 1): string => `${sopInstanceUid} ${frameNumber}`;
 
-/** PNG of the n-th analysed slice with its heat map, as the PACS gets it. @param sidePixels makes it a square thumbnail */
-export async function heatmapImage(
-  source: Source,
-  studyInstanceUid: string,
-  number: number,
-  sidePixels?: number,
-): Promise<Buffer> {
+/** The n-th analysed slice with its heat map, as the PACS gets it. @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
+export async function heatmapImage(source: Source, studyInstanceUid: string, number: number): Promise<Picture> {
   const slice = (await slicesOf(source.database, studyInstanceUid))[number - 1];
   const heatmaps = await heatmapsOf(source, studyInstanceUid);
   const path = slice === undefined ? undefined : heatmaps.get(sliceKey(slice.sopInstanceUid, slice.frameNumber));
   if (path === undefined) throw missing('heat map of slice', number);
-  return secondaryCapture(path, sidePixels);
+  return picture([path], () => secondaryCapture(path));
+}
+
+/** The heat maps of the study's current result as numbers; none of a result from before Ichor kept them. */
+export async function mapsOf(
+  database: Database,
+  studyInstanceUid: string,
+): Promise<ReadonlyMap<string, SliceHeatmap & { readonly resultId: string }>> {
+  const { rows } = await database.pool.query(
+    'SELECT r.result_id, r.heatmaps FROM study s JOIN result r USING (result_id) WHERE s.study_instance_uid = $1',
+    [studyInstanceUid],
+  );
+  const maps: readonly SliceHeatmap[] = rows[0]?.heatmaps ?? [];
+  return new Map(
+    maps.map((map) => [sliceKey(map.sopInstanceUid, map.frameNumber), { ...map, resultId: rows[0].result_id }]),
+  );
+}
+
+/** The heat map of the n-th analysed slice alone, transparent where it is weak. @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
+export async function layerImage({ database }: Source, studyInstanceUid: string, number: number): Promise<Picture> {
+  const slice = (await slicesOf(database, studyInstanceUid))[number - 1];
+  const maps = await mapsOf(database, studyInstanceUid);
+  const heatmap = slice === undefined ? undefined : maps.get(sliceKey(slice.sopInstanceUid, slice.frameNumber));
+  if (heatmap === undefined) throw missing('layer of slice', number);
+  return picture(['layer', heatmap.resultId, number], () => layerPng({ ...heatmap, map: mapOf(heatmap) }));
 }
 
 async function secondaryCapture(path: string, sidePixels?: number): Promise<Buffer> {
@@ -108,8 +146,8 @@ async function secondaryCapture(path: string, sidePixels?: number): Promise<Buff
   return rgbPng({ rgb: Buffer.from(pixels.bytes.subarray(0, rows * columns * 3)), rows, columns }, sidePixels);
 }
 
-/** The slice a thumbnail shows: the key slice with the highest score. PNG, null when the study has none. */
-export async function thumbnail(source: Source, studyInstanceUid: string): Promise<Buffer | null> {
+/** The slice a thumbnail shows: the key slice with the highest score; null when the study has none. */
+export async function thumbnail(source: Source, studyInstanceUid: string): Promise<Picture | null> {
   const { rows } = await source.database.pool.query(
     `SELECT (SELECT k FROM jsonb_array_elements(r.key_slices) k ORDER BY k->>'finding' = 'any', (k->>'score')::float8 DESC LIMIT 1) AS key
        FROM study s JOIN result r USING (result_id) WHERE s.study_instance_uid = $1`,
@@ -117,5 +155,5 @@ export async function thumbnail(source: Source, studyInstanceUid: string): Promi
   );
   const key = rows[0]?.key;
   const path = key && (await heatmapsOf(source, studyInstanceUid)).get(sliceKey(key.sopInstanceUid, key.frameNumber));
-  return path ? secondaryCapture(path, 96) : null;
+  return path ? picture(['thumbnail', path], () => secondaryCapture(path, 96)) : null;
 }

@@ -1,14 +1,13 @@
 /** ★ The pages and what only they ask for: assets, pictures, details, feedback, re-send, figures. */
 import type { Config, Database } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
-import { countDeadNotifications } from '@ichor/worker';
-import type { FastifyInstance, FastifyReply } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { loadAssets, shellOf } from './assets.ts';
 import { allow, audit } from './auth/signIn.ts';
 import { addFeedback, Verdict } from './feedback.ts';
 import { figures, parseRange } from './figures.ts';
-import { heatmapImage, sliceImage, thumbnail, WINDOWS, type WindowName } from './images.ts';
-import { addNotifications, type NotificationParts } from './notificationRoutes.ts';
+import { heatmapImage, layerImage, type Picture, sliceImage, thumbnail, WINDOWS, type WindowName } from './images.ts';
+import { addNotifications, deadNotifications, type NotificationParts } from './notificationRoutes.ts';
 import { studyDetail } from './studyDetail.ts';
 
 export type PageParts = {
@@ -30,6 +29,8 @@ export function addPages(app: FastifyInstance, parts: PageParts): void {
   app.get('/studies/:uid', async (_request, reply) => shell(reply));
   for (const [path, { type, text }] of assets)
     app.get(path, async (_request, reply) => reply.type(`${type}; charset=utf-8`).send(text));
+  /** Browsers ask for it where nothing names an icon: beside JSON. */
+  app.get('/favicon.ico', async (_request, reply) => reply.redirect('/assets/icon.svg'));
   addStudyRoutes(app, parts);
   addPictures(app, parts);
   addNotifications(app, parts);
@@ -38,7 +39,7 @@ export function addPages(app: FastifyInstance, parts: PageParts): void {
     name: user?.displayName ?? null,
     role: user?.role ?? null,
     kind: user?.kind ?? null,
-    deadNotifications: user?.role === 'administrator' ? await countDeadNotifications(parts.database) : null,
+    deadNotifications: user?.role === 'administrator' ? await deadNotifications(parts.database) : null,
   }));
 }
 
@@ -66,25 +67,37 @@ function addStudyRoutes(app: FastifyInstance, { config, database, resend }: Page
 
 function addPictures(app: FastifyInstance, { config, database }: PageParts): void {
   const source = { database, dataDir: config.dataDir };
-  const send = (reply: FastifyReply, png: Buffer) => reply.type('image/png').send(png);
   app.get<OfSlice>('/api/studies/:uid/slices/:name', async (request, reply) => {
     const { window = 'brain' } = request.query;
     if (!Object.hasOwn(WINDOWS, window))
       throw new IchorError('REQUEST_INVALID', { reason: `window must be one of ${Object.keys(WINDOWS).join(', ')}` });
     await audit(request, 'study-viewed', request.params.uid);
-    return send(
-      reply,
-      await sliceImage(source, request.params.uid, numberOf(request.params.name), window as WindowName),
-    );
+    const number = numberOf(request.params.name);
+    return show(request, reply, await sliceImage(source, request.params.uid, number, window as WindowName));
   });
   app.get<OfSlice>('/api/studies/:uid/heatmaps/:name', async (request, reply) => {
     await audit(request, 'study-viewed', request.params.uid);
-    return send(reply, await heatmapImage(source, request.params.uid, numberOf(request.params.name)));
+    return show(request, reply, await heatmapImage(source, request.params.uid, numberOf(request.params.name)));
+  });
+  app.get<OfSlice>('/api/studies/:uid/layers/:name', async (request, reply) => {
+    await audit(request, 'study-viewed', request.params.uid);
+    return show(request, reply, await layerImage(source, request.params.uid, numberOf(request.params.name)));
   });
   app.get<OfStudy>('/api/studies/:uid/thumbnail.png', async (request, reply) => {
-    const png = await thumbnail(source, request.params.uid);
-    return png === null ? reply.code(204).send() : send(reply, png);
+    const small = await thumbnail(source, request.params.uid);
+    return small === null ? reply.code(204).send() : show(request, reply, small);
   });
+}
+
+/**
+ * The picture, or 304 to a browser that has it. It asks each time it shows one (RFC 9111 §5.2.2.4): who may not see it any more
+ * gets nothing, and who sees it is in the audit trail.
+ */
+async function show(request: FastifyRequest, reply: FastifyReply, { etag, draw }: Picture) {
+  const known = (request.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  const png = known.includes(etag) ? null : await draw();
+  reply.headers({ etag, 'cache-control': 'private, no-cache' });
+  return png === null ? reply.code(304).send() : reply.type('image/png').send(png);
 }
 
 /** `12.png` → 12 */

@@ -1,15 +1,31 @@
 /** What the study page shows beside the study itself: slices, revisions, the report's text, the way to the viewer. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Database, type Dataset, readPart10, type SliceScore } from '@ichor/shared';
+import { type Database, type Dataset, type FindingClass, readPart10, type SliceScore } from '@ichor/shared';
 import { type Feedback, listFeedback } from './feedback.ts';
-import { heatmapsOf, type Source, sliceKey, slicesOf } from './images.ts';
+import { heatmapsOf, mapsOf, type Source, sliceKey, slicesOf } from './images.ts';
 
 export type ReportLine = { readonly depth: number; readonly name: string; readonly value: string };
-type Slice = SliceScore & { readonly heatmap: boolean };
+type Slice = SliceScore & {
+  /** Whether there is a secondary capture of it. */
+  readonly heatmap: boolean;
+  /** What the layer of its heat map explains; null when there is none. */
+  readonly layer: { readonly finding: FindingClass; readonly score: number } | null;
+};
+type Revision = {
+  readonly revision: number;
+  readonly state: string;
+  readonly reason: string | null;
+  readonly createdAt: string;
+  /** Name and version. */
+  readonly model: string;
+  /** Of any hemorrhage. */
+  readonly score: number | null;
+};
+/** `GET /api/studies/{uid}/detail`; its schema: `GET /api/schema/detail`. */
 export type StudyDetail = {
   readonly slices: readonly Slice[];
-  readonly revisions: readonly Record<string, unknown>[];
+  readonly revisions: readonly Revision[];
   readonly report: readonly ReportLine[];
   readonly viewerUrl: string | null;
   readonly feedback: readonly Feedback[];
@@ -22,18 +38,24 @@ export async function studyDetail(
   viewerUrl: string | null,
 ): Promise<StudyDetail> {
   const { database, dataDir } = source;
-  const [slices, heatmaps, revisions, report, feedback] = await Promise.all([
+  const [slices, heatmaps, maps, revisions, report, feedback] = await Promise.all([
     slicesOf(database, studyInstanceUid),
     heatmapsOf(source, studyInstanceUid),
+    mapsOf(database, studyInstanceUid),
     listRevisions(database, studyInstanceUid),
     findReport(database, studyInstanceUid),
     listFeedback(database, studyInstanceUid),
   ]);
   return {
-    slices: slices.map((slice) => ({
-      ...slice,
-      heatmap: heatmaps.has(sliceKey(slice.sopInstanceUid, slice.frameNumber)),
-    })),
+    slices: slices.map((slice) => {
+      const key = sliceKey(slice.sopInstanceUid, slice.frameNumber);
+      const { finding, score } = maps.get(key) ?? {};
+      return {
+        ...slice,
+        heatmap: heatmaps.has(key),
+        layer: finding === undefined || score === undefined ? null : { finding, score },
+      };
+    }),
     revisions,
     report: report === null ? [] : await reportText(join(dataDir, 'objects', report.path)),
     viewerUrl: viewerUrl === null || report === null ? null : fillTemplate(viewerUrl, { studyInstanceUid, ...report }),
@@ -48,14 +70,14 @@ export function fillTemplate(template: string, values: Readonly<Record<string, s
   );
 }
 
-async function listRevisions(database: Database, studyInstanceUid: string) {
+async function listRevisions(database: Database, studyInstanceUid: string): Promise<Revision[]> {
   const { rows } = await database.pool.query(
     `SELECT revision, state, reason->>'sentence' AS reason, created_at AS "createdAt", model_name || ' ' || model_version AS model,
             (findings->'any'->>'score')::float8 AS score
        FROM result WHERE study_instance_uid = $1 ORDER BY revision DESC`,
     [studyInstanceUid],
   );
-  return rows;
+  return rows.map((row) => ({ ...row, createdAt: row.createdAt.toISOString() }));
 }
 
 async function findReport(database: Database, studyInstanceUid: string) {

@@ -1,7 +1,9 @@
-/** {@link StudyView} as a schema: served to integrators at `/api/schema`, and what the API is tested against. */
+/** {@link StudyView} and {@link StudyDetail} as schemas: served to integrators at `/api/schema` and `/api/schema/detail`, and what the API is tested against. */
 import type { StudyView } from '@ichor/shared';
-import { FINDING_CLASSES, REASONS, STUDY_STATES } from '@ichor/shared';
+import { FINDING_CLASSES, REASONS, RESULT_STATES, STUDY_STATES } from '@ichor/shared';
 import { z } from 'zod';
+import { Verdict } from './feedback.ts';
+import type { StudyDetail } from './studyDetail.ts';
 
 const uid = z.string().max(64);
 const score = z.number().min(0).max(1);
@@ -65,3 +67,45 @@ export const StudyViewSchema = z.strictObject({
 
 /** JSON Schema (draft 2020-12) of one study. */
 export const studyJsonSchema = z.toJSONSchema(StudyViewSchema);
+
+const six = z.array(score).length(FINDING_CLASSES.length);
+/** What the study page adds, as `GET /api/studies/{uid}/detail` gives it. */
+export const StudyDetailSchema = z.strictObject({
+  slices: z
+    .array(
+      z.strictObject({
+        sopInstanceUid: uid,
+        frameNumber: z.int().positive().exactOptional(),
+        zMm: z.number().exactOptional().meta({ description: 'z of Image Position (Patient), mm' }),
+        probabilities: six.meta({ description: `calibrated, in the order ${FINDING_CLASSES.join(', ')}` }),
+        cnnProbabilities: six.meta({ description: 'of the CNN alone, in the same order' }),
+        influence: z.partialRecord(z.enum(FINDING_CLASSES), score).exactOptional().meta({
+          description: 'per present finding, the share of this slice in what drove it; all slices add up to 1',
+        }),
+        heatmap: z.boolean().meta({ description: 'whether heatmaps/{n}.png exists: the secondary capture' }),
+        layer: z
+          .strictObject({ finding: z.enum(FINDING_CLASSES), score })
+          .nullable()
+          .meta({ description: 'what layers/{n}.png explains; null when there is none' }),
+      }),
+    )
+    .meta({ description: 'the analysed slices, from skull base to vertex; n of a picture is the place here, from 1' }),
+  revisions: z.array(
+    z.strictObject({
+      revision: z.int().positive(),
+      state: z.enum(RESULT_STATES),
+      reason: z.string().nullable(),
+      createdAt: z.iso.datetime(),
+      model: z.string(),
+      score: score.nullable(),
+    }),
+  ),
+  report: z.array(z.strictObject({ depth: z.int().min(0), name: z.string(), value: z.string() })),
+  viewerUrl: z.string().nullable(),
+  feedback: z.array(
+    Verdict.extend({ comment: z.string(), reader: z.string(), readerName: z.string(), at: z.iso.datetime() }),
+  ),
+}) satisfies z.ZodType<StudyDetail>;
+
+/** JSON Schema (draft 2020-12) of {@link StudyDetail}. */
+export const detailJsonSchema = z.toJSONSchema(StudyDetailSchema);

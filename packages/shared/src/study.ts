@@ -49,8 +49,26 @@ export type SliceScore = {
   readonly probabilities: readonly number[];
   /** Six probabilities of the CNN alone. */
   readonly cnnProbabilities: readonly number[];
+  /** z of the first pixel's centre (Image Position (Patient), PS3.3 C.7.6.2.1.1), mm; absent in results of before Ichor kept it. */
+  readonly zMm?: number;
   /** For each present finding, how much this slice drove its decision: the share of all slices' influence, which add up to 1. */
   readonly influence?: Readonly<Partial<Record<FindingClass, number>>>;
+};
+
+/** The heat map of a key slice as numbers: what its secondary capture is drawn from. */
+export type SliceHeatmap = {
+  readonly sopInstanceUid: string;
+  readonly frameNumber?: number;
+  /** What the map explains, and that class's calibrated probability on the slice. */
+  readonly finding: FindingClass;
+  readonly score: number;
+  /** Matrix of the slice, as stored. */
+  readonly rows: number;
+  readonly columns: number;
+  readonly mapRows: number;
+  readonly mapColumns: number;
+  /** [mapRows, mapColumns], ≥ 0, unscaled: float32, little endian, base64. */
+  readonly map: string;
 };
 
 /** Outcome of one analysis, before it is stored. */
@@ -64,6 +82,7 @@ export type TriageResult = {
   readonly findings: Findings | null;
   readonly keySlices: readonly KeySlice[];
   readonly sliceScores: readonly SliceScore[];
+  readonly heatmaps: readonly SliceHeatmap[];
   readonly series: readonly SeriesSelection[];
   readonly errorCode: string | null;
 };

@@ -205,6 +205,7 @@ function scoresOf(
 ): SliceScore[] {
   return stack.slices.map((slice, index) => ({
     ...frameOf(slice),
+    zMm: Number(slice.positionMm[2].toFixed(2)),
     probabilities: probabilities[index]!,
     cnnProbabilities: Array.from(
       logits.subarray(index * CLASSES, (index + 1) * CLASSES),

@@ -23,6 +23,7 @@ export type HeatmapInput = {
   /** E.g. "ichor-slim-resnext 0.2.0". */
   readonly model: string;
 };
+type HeatmapCells = Pick<HeatmapInput, 'map' | 'mapRows' | 'mapColumns'>;
 export type RgbImage = { readonly rgb: Buffer; readonly rows: number; readonly columns: number };
 
 const WINDOW = { low: 0, high: 80 };
@@ -77,7 +78,7 @@ const JPEG = { quality: 85, mozjpeg: true };
 export const magnification = ({ rows, columns }: Pick<HeatmapInput, 'rows' | 'columns'>): number =>
   Math.max(1, Math.ceil(512 / Math.min(rows, columns)));
 
-const shownSize = (input: HeatmapInput) => ({
+const shownSize = (input: Pick<HeatmapInput, 'rows' | 'columns'>) => ({
   rows: input.rows * magnification(input),
   columns: input.columns * magnification(input),
 });
@@ -98,7 +99,7 @@ function windowed(hu: Int16Array, low: number, high: number): Buffer {
 }
 
 /** 0 to 255 of the map's maximum, [height, width]. */
-function smoothMap({ map, mapRows, mapColumns }: HeatmapInput, height: number, width: number): Uint8ClampedArray {
+function smoothMap({ map, mapRows, mapColumns }: HeatmapCells, height: number, width: number): Uint8ClampedArray {
   const scale = 255 / (Math.max(...map) || 1);
   const heat = enlarge(map, mapRows, mapColumns, height, width);
   return Uint8ClampedArray.from(heat, (value) => value * scale);
@@ -177,6 +178,22 @@ export async function slicePng(
 ): Promise<Buffer> {
   const low = window.centre - window.width / 2;
   return sharp(windowed(hu, low, low + window.width), { raw: { width: columns, height: rows, channels: 1 } })
+    .png({ compressionLevel: 6 })
+    .toBuffer();
+}
+
+/**
+ * PNG with alpha: the tints alone, in the matrix of the secondary capture. Laid over the slice in the brain window it gives that
+ * picture without its texts.
+ */
+export async function layerPng(input: HeatmapCells & Pick<HeatmapInput, 'rows' | 'columns'>): Promise<Buffer> {
+  const { rows, columns } = shownSize(input);
+  const rgba = Buffer.alloc(rows * columns * 4);
+  for (const [index, heat] of smoothMap(input, rows, columns).entries()) {
+    const { opacity, colour } = TINTS[heat]!;
+    if (opacity > 0) rgba.set([...colour.map(Math.round), Math.round(opacity * 255)], index * 4);
+  }
+  return sharp(rgba, { raw: { width: columns, height: rows, channels: 4 } })
     .png({ compressionLevel: 6 })
     .toBuffer();
 }

@@ -35,7 +35,7 @@ export async function writeHeatmap(
 ): Promise<{ sopInstanceUid: string; seriesInstanceUid: string; bytes: Uint8Array }> {
   const { result, identity, stack, keySlice, at } = request;
   const slice = stack.slices[keySlice.sliceIndex]!;
-  const strongest = shownMap(keySlice);
+  const strongest = shownMap(keySlice.maps);
   const shownFirst = [
     strongest,
     ...keySlice.maps.filter((map) => map !== strongest).sort((one, other) => other.probability - one.probability),
@@ -118,7 +118,8 @@ export async function writeHeatmap(
   return { sopInstanceUid, seriesInstanceUid, bytes };
 }
 
-function shownMap({ maps }: KeySliceImage): KeySliceImage['maps'][number] {
+/** Of a slice's maps the one that is drawn: that of the strongest subtype; of any hemorrhage where no subtype is present. */
+export function shownMap(maps: readonly ClassMap[]): ClassMap {
   const subtypes = maps.filter(({ classIndex }) => FINDING_CLASSES[classIndex] !== 'any');
   return [...(subtypes.length > 0 ? subtypes : maps)].sort((one, other) => other.probability - one.probability)[0]!;
 }

@@ -1,0 +1,26 @@
+/** The heat maps of the key slices as the result keeps them. */
+import { FINDING_CLASSES, type SliceHeatmap } from '@ichor/shared';
+import type { KeySliceImage, SliceStack } from '../types.ts';
+import { shownMap } from './secondaryCapture.ts';
+
+/** One for each key slice: the map that its secondary capture shows. */
+export const sliceHeatmaps = ({ slices }: SliceStack, images: readonly KeySliceImage[]): SliceHeatmap[] =>
+  images.map(({ sliceIndex, maps }) => {
+    const { sopInstanceUid, frameNumber, frames, rows, columns } = slices[sliceIndex]!;
+    const { classIndex, probability, map, mapRows, mapColumns } = shownMap(maps);
+    return {
+      sopInstanceUid,
+      ...(frames > 1 && { frameNumber }),
+      finding: FINDING_CLASSES[classIndex]!,
+      score: probability,
+      rows,
+      columns,
+      mapRows,
+      mapColumns,
+      map: Buffer.from(map.buffer, map.byteOffset, map.byteLength).toString('base64'),
+    };
+  });
+
+/** [mapRows, mapColumns], exactly as the model gave it. */
+export const mapOf = ({ map }: Pick<SliceHeatmap, 'map'>): Float32Array =>
+  new Float32Array(Uint8Array.from(Buffer.from(map, 'base64')).buffer);

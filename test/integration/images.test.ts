@@ -1,0 +1,165 @@
+/** Pictures and details of a study that went the whole way: what they show, who may see them, and what a browser need not fetch twice. */
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readPart10 } from '@ichor/shared';
+import { detailJsonSchema, StudyDetailSchema } from '@ichor/worklist';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import sharp from 'sharp';
+import { fetchApi } from '../support/ichor.ts';
+import { openTriagedStudy, type TriagedStudy } from '../support/triagedStudy.ts';
+
+/** Three times as large when drawn. */
+const [MATRIX, DRAWN, SLICES] = [192, 576, 24];
+/** Of 255, in what is left of the picture without the tint: grey alone. */
+const MOST_OFF = 2;
+
+let opened: TriagedStudy;
+let detail: ReturnType<typeof StudyDetailSchema.parse>;
+/** Place of the key slice with the highest score, from 1. */
+let key: number;
+beforeAll(async () => {
+  opened = await openTriagedStudy('images', { slices: SLICES, matrix: MATRIX });
+  detail = StudyDetailSchema.parse(await (await get('detail')).json());
+  const best = [...opened.study.keySlices].sort((one, other) => other.score - one.score)[0]!;
+  key = 1 + detail.slices.findIndex(({ sopInstanceUid }) => sopInstanceUid === best.sopInstanceUid);
+});
+afterAll(() => opened?.stop());
+
+const pathOf = (name: string): string => `/api/studies/${opened.study.studyInstanceUid}/${name}`;
+const get = (name: string): Promise<Response> => fetchApi(opened.api, pathOf(name));
+const getAgain = (name: string, etag: string): Promise<Response> =>
+  fetch(`http://127.0.0.1:${opened.api.httpPort}${pathOf(name)}`, {
+    headers: { authorization: `Bearer ${opened.api.token}`, 'if-none-match': etag },
+  });
+
+type Pixels = { readonly data: Buffer; readonly width: number; readonly height: number; readonly channels: number };
+async function pixelsOf(name: string): Promise<Pixels> {
+  const answer = await get(name);
+  expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'image/png']);
+  const { data, info } = await sharp(Buffer.from(await answer.arrayBuffer()))
+    .raw()
+    .toBuffer({ resolveWithObject: true });
+  return { data, ...info };
+}
+
+test('the detail of a study is as its schema says, with position and influence of every slice', async () => {
+  const given = await (await get('detail')).json();
+  expect(StudyDetailSchema.parse(given)).toEqual(given);
+  expect(new Ajv2020({ validateFormats: false }).compile(detailJsonSchema)(given)).toBe(true);
+  expect(await (await fetchApi(opened.api, '/api/schema/detail')).json()).toEqual(
+    JSON.parse(JSON.stringify(detailJsonSchema)),
+  );
+  const positions = detail.slices.map(({ zMm }) => zMm!);
+  expect(positions).toEqual(positions.toSorted((one, other) => one - other));
+  expect(new Set(positions).size).toBe(SLICES);
+  const shares = detail.slices.map(({ influence }) => influence!.subdural!);
+  expect(shares.reduce((sum, share) => sum + share, 0)).toBeCloseTo(1, 2);
+});
+
+test('every key slice has a layer that names what it explains, and no other slice has one', async () => {
+  const keys = new Set(opened.study.keySlices.map(({ sopInstanceUid }) => sopInstanceUid));
+  for (const { sopInstanceUid, layer, heatmap } of detail.slices)
+    expect([layer !== null, heatmap]).toEqual([keys.has(sopInstanceUid), keys.has(sopInstanceUid)]);
+  const { sopInstanceUid, layer } = detail.slices[key - 1]!;
+  const own = opened.study.keySlices.filter((one) => one.sopInstanceUid === sopInstanceUid && one.finding !== 'any');
+  const [strongest] = own.sort((one, other) => other.score - one.score);
+  expect(layer).toEqual({ finding: strongest!.finding, score: strongest!.score });
+  const without = detail.slices.findIndex(({ layer }) => layer === null) + 1;
+  expect((await get(`layers/${without}.png`)).status).toBe(400);
+});
+
+test('the layer over the slice in the brain window gives the secondary capture of the PACS', async () => {
+  const layer = await pixelsOf(`layers/${key}.png`);
+  expect([layer.width, layer.height, layer.channels]).toEqual([DRAWN, DRAWN, 4]);
+  const drawn = await secondaryCapture();
+  let [coloured, tinted] = [0, 0];
+  for (let row = Math.round(DRAWN * 0.22); row < DRAWN * 0.9; row++)
+    for (let column = 0; column < DRAWN * 0.84; column++) {
+      const at = row * DRAWN + column;
+      const share = layer.data[at * 4 + 3]! / 255;
+      if (share > 0) tinted++;
+      const grey = [0, 1, 2].map((channel) => drawn[at * 3 + channel]! - layer.data[at * 4 + channel]! * share);
+      coloured = Math.max(coloured, Math.max(...grey) - Math.min(...grey));
+    }
+  expect(tinted).toBeGreaterThan(DRAWN * DRAWN * 0.01);
+  expect(coloured).toBeLessThanOrEqual(MOST_OFF);
+});
+
+async function secondaryCapture(): Promise<Uint8Array> {
+  const { rows } = await opened.database.pool.query("SELECT object_path FROM derived_object WHERE kind = 'SC'");
+  for (const { object_path: name } of rows) {
+    const path = join(opened.dataDir, 'objects', name);
+    const { dataset } = readPart10(await readFile(path), path);
+    const pixels = dataset.pixelData();
+    if (
+      pixels?.kind === 'native' &&
+      dataset.items('x00082112')[0]?.text('x00081155') === detail.slices[key - 1]!.sopInstanceUid
+    )
+      return pixels.bytes;
+  }
+  throw new Error('no secondary capture of the key slice');
+}
+
+test('the slice is another picture in every window, the layer the same', async () => {
+  const pictures = await Promise.all(
+    ['brain', 'subdural', 'soft-tissue', 'bone'].map((window) => pixelsOf(`slices/${key}.png?window=${window}`)),
+  );
+  expect(new Set(pictures.map(({ data }) => data.toString('base64'))).size).toBe(4);
+  for (const { width, height } of pictures) expect([width, height]).toEqual([MATRIX, MATRIX]);
+});
+
+test('a browser that has a picture gets 304; another window, another slice and another study are other pictures', async () => {
+  const names = [`slices/${key}.png`, `slices/${key}.png?window=bone`, `slices/1.png`, `heatmaps/${key}.png`];
+  const tags = [];
+  for (const name of [...names, `layers/${key}.png`, 'thumbnail.png']) {
+    const first = await get(name);
+    expect(first.headers.get('cache-control')).toBe('private, no-cache');
+    const etag = first.headers.get('etag')!;
+    tags.push(etag);
+    for (const known of [etag, `W/${etag}`, `"other", ${etag}`]) {
+      const again = await getAgain(name, known);
+      expect([again.status, again.headers.get('etag'), await again.text()]).toEqual([304, etag, '']);
+    }
+    expect((await getAgain(name, '"other"')).status).toBe(200);
+  }
+  expect(new Set(tags).size).toBe(tags.length);
+  expect((await get('detail')).headers.get('cache-control')).toBe('no-store');
+});
+
+test('a picture that a browser has is refused without sign-in, and its view is in the audit trail', async () => {
+  const name = `layers/${key}.png`;
+  const etag = (await get(name)).headers.get('etag')!;
+  const stranger = await fetch(`http://127.0.0.1:${opened.api.httpPort}${pathOf(name)}`, {
+    headers: { 'if-none-match': etag },
+  });
+  expect([stranger.status, stranger.headers.get('etag'), stranger.headers.get('cache-control')]).toEqual([
+    401,
+    null,
+    'no-store',
+  ]);
+  const seen = async (): Promise<number> =>
+    (await opened.database.pool.query("SELECT count(*)::int AS n FROM audit WHERE act = 'study-viewed' AND succeeded"))
+      .rows[0].n;
+  await opened.database.pool.query('ALTER TABLE audit DISABLE TRIGGER USER');
+  await opened.database.pool.query("UPDATE audit SET at = at - interval '1 hour'");
+  await opened.database.pool.query('ALTER TABLE audit ENABLE TRIGGER USER');
+  const before = await seen();
+  expect((await getAgain(name, etag)).status).toBe(304);
+  expect(await seen()).toBe(before + 1);
+  expect((await getAgain(name, etag)).status).toBe(304);
+  expect(await seen()).toBe(before + 1);
+});
+
+test('a result of before Ichor kept the maps has its secondary captures, and no layer', async () => {
+  const { rows } = await opened.database.pool.query('SELECT result_id, heatmaps FROM result');
+  await opened.database.pool.query('UPDATE result SET heatmaps = NULL');
+  try {
+    const old = StudyDetailSchema.parse(await (await get('detail')).json()).slices[key - 1]!;
+    expect([old.layer, old.heatmap]).toEqual([null, true]);
+    expect((await get(`layers/${key}.png`)).status).toBe(400);
+    expect((await get(`heatmaps/${key}.png`)).status).toBe(200);
+  } finally {
+    await opened.database.pool.query('UPDATE result SET heatmaps = $1', [JSON.stringify(rows[0].heatmaps)]);
+  }
+});
