@@ -294,6 +294,14 @@ describe('commands on the database', () => {
       stderr: expect.stringContaining('not known'),
     });
     expect(await runIchor(['redeliver'], env)).toMatchObject({ code: 2 });
+    expect(await runIchor(['redeliver', '--study', '9.9.9'], env)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('Study 9.9.9 is not known'),
+    });
+    expect(await runIchor(['redeliver', '--destination', 'TYPO'], env)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('TYPO'),
+    });
     expect(await runIchor(['redeliver', '--all-dead'], env)).toMatchObject({
       code: 0,
       stdout: expect.stringContaining('0'),

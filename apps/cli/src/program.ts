@@ -192,7 +192,7 @@ function addUpkeep(program: Command, cli: Cli, outcome: Outcome): void {
     });
   program
     .command('redeliver')
-    .description('send reports and heat maps again')
+    .description('send reports and heat maps again whose delivery was given up')
     .option('--study <UID>', 'those of one study')
     .option('--destination <AET>', 'those of one destination')
     .option('--all-dead', 'every delivery that was given up')

@@ -6,7 +6,7 @@ import { EXIT, type ExitCode } from '../exitCodes.ts';
 
 export type Selection = { readonly study?: string; readonly destination?: string; readonly allDead?: boolean };
 
-/** Deliveries that were given up become due again, with a new time to live. @throws IchorError INPUT_UNUSABLE */
+/** Deliveries that were given up become due again, with a new time to live. @throws IchorError INPUT_UNUSABLE, STUDY_UNKNOWN */
 export async function redeliverAgain(cli: Cli, { study, destination, allDead }: Selection): Promise<ExitCode> {
   if (study === undefined && destination === undefined && !allDead)
     throw new IchorError('INPUT_UNUSABLE', {
@@ -20,7 +20,8 @@ export async function redeliverAgain(cli: Cli, { study, destination, allDead }: 
   try {
     const chosen = { studyInstanceUid: study ?? null, destination: destination ?? null };
     const count = await redeliver(database, queues, chosen);
-    cli.terminal.print(`${count} deliveries are due again.`);
+    cli.terminal.print(`${count} ${count === 1 ? 'delivery is' : 'deliveries are'} due again.`);
+    if (count === 0) cli.terminal.note('Only what was given up (dead) is sent again, and nothing was.');
     return EXIT.done;
   } finally {
     await queues.close();

@@ -1,12 +1,13 @@
 /** Dead deliveries once more, and jobs for whatever is due without one. */
 import type { Database, Queues } from '@ichor/shared';
 import { deliveryJobId, deliveryQueue } from '@ichor/shared';
-import { dueJobs, revive } from './rows.ts';
+import { checkKnown, dueJobs, revive } from './rows.ts';
 
 export type Redelivery = { readonly studyInstanceUid: string | null; readonly destination: string | null };
 
-/** Makes dead deliveries pending again, of one study, of one destination, or all. @returns how many */
+/** Makes dead deliveries pending again, of one study, of one destination, or all. @returns how many. @throws IchorError STUDY_UNKNOWN, INPUT_UNUSABLE */
 export async function redeliver(database: Database, queues: Queues, chosen: Redelivery): Promise<number> {
+  await checkKnown(database, chosen);
   const count = await revive(database, chosen);
   await enqueueDue(database, queues);
   return count;

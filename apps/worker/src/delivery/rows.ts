@@ -1,5 +1,6 @@
 /** The statements of delivery; each does one thing. */
 import type { Database, DeliveryJob } from '@ichor/shared';
+import { IchorError } from '@ichor/shared';
 
 export type DueObject = {
   readonly deliveryId: number;
@@ -86,6 +87,24 @@ export async function dueJobs(database: Database): Promise<DeliveryJob[]> {
     "SELECT DISTINCT result_id, destination FROM delivery WHERE state = 'pending' AND next_attempt_at <= now()",
   );
   return rows.map((row) => ({ resultId: Number(row.result_id), destination: row.destination }));
+}
+
+/** @throws IchorError STUDY_UNKNOWN; INPUT_UNUSABLE for a destination that nothing was ever due to */
+export async function checkKnown(
+  database: Database,
+  { studyInstanceUid, destination }: { readonly studyInstanceUid: string | null; readonly destination: string | null },
+): Promise<void> {
+  const { rows } = await database.pool.query(
+    `SELECT ($1::text IS NULL OR EXISTS (SELECT FROM study WHERE study_instance_uid = $1)) AS study,
+            ($2::text IS NULL OR EXISTS (SELECT FROM delivery WHERE destination = $2)) AS destination`,
+    [studyInstanceUid, destination],
+  );
+  if (!rows[0].study) throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid: studyInstanceUid! });
+  if (!rows[0].destination)
+    throw new IchorError('INPUT_UNUSABLE', {
+      path: destination!,
+      reason: 'nothing was ever due to such a destination',
+    });
 }
 
 /** @returns how many deliveries became pending again */
