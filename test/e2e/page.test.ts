@@ -4,7 +4,7 @@ import { startWorklistRole } from '@ichor/worklist';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { violations } from '../support/axe.ts';
-import { openBrowser } from '../support/browser.ts';
+import { openBrowser, watchComplaints } from '../support/browser.ts';
 import { freePort } from '../support/ichor.ts';
 import { addNotifiedResult, lanesFor } from '../support/notifications.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -46,13 +46,11 @@ afterAll(async () => {
 beforeEach(() => emptyTables(database));
 afterEach(() => expect(complaints.splice(0)).toEqual([]));
 
-/** What the browser complained of: errors of scripts, and answers it could not use. */
 const complaints: string[] = [];
 async function openPage(path: string, colorScheme: 'dark' | 'light' = 'dark'): Promise<Page> {
   const context = await browser.newContext({ colorScheme, viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('response', (answer) => answer.status() >= 400 && complaints.push(`${answer.status()} ${answer.url()}`));
+  watchComplaints(page, complaints);
   await page.goto(url + path);
   return page;
 }
@@ -120,16 +118,32 @@ test.each(['dark', 'light'] as const)('axe finds nothing on any page in the %s t
   }
 });
 
-test('a dead letter shows in the header of every page, and goes out again from its own', async () => {
-  await addDeadNotification('1.2.3');
+test('a dead letter shows in the header while the page is open, and goes out again from its own', async () => {
   const page = await openPage('/');
+  await page.waitForSelector('nav a:has-text("Notifications")');
+  expect(await page.locator('.badge').count()).toBe(0);
+  await addDeadNotification('1.2.3');
+  await database.pool.query(`INSERT INTO incident (code, message) VALUES ('NOTIFICATION_REFUSED', 'AR')`);
   await page.click('nav a:has-text("1 dead")');
   await page.waitForSelector('td:has-text("AR: no such order")');
   await page.click('[data-resend]');
   await page.waitForSelector('[role=status]:has-text("It is due again")');
+  await page.waitForSelector('.badge', { state: 'detached' });
   await page.selectOption('#state', 'pending');
   await page.waitForSelector('td:has-text("pending")');
   expect((await database.pool.query('SELECT state FROM notification')).rows).toEqual([{ state: 'pending' }]);
+  await page.context().close();
+});
+
+test('the dead letters of a destination go out at once, and a change shows in the filter that is chosen', async () => {
+  for (const uid of ['1.2.3', '1.2.4']) await addDeadNotification(uid);
+  const page = await openPage('/notifications');
+  await page.click('button:has-text("Send 2 dead to HL7 ris.example:2575 again")');
+  await page.waitForSelector('.empty');
+  await page.selectOption('#state', 'delivered');
+  await database.pool.query(`UPDATE notification SET state = 'delivered' WHERE study_instance_uid = '1.2.3'`);
+  await page.waitForSelector('tbody tr');
+  expect(await page.locator('tbody tr').allTextContents()).toEqual([expect.stringContaining('delivered')]);
   await page.context().close();
 });
 

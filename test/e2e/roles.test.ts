@@ -1,7 +1,7 @@
 /** What each role is shown, in Chromium. */
-import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
-import { openBrowser } from '../support/browser.ts';
+import { openBrowser, watchComplaints } from '../support/browser.ts';
 import { PASSWORD, type SignedInWorklist, startSignedInWorklist } from '../support/signedIn.ts';
 import { addResult, addStudy, emptyTables } from '../support/worklistRows.ts';
 
@@ -23,9 +23,13 @@ beforeEach(async () => {
   await addResult(worklist.database, '1.2.3', 'flagged');
 });
 
+const complaints: string[] = [];
+afterEach(() => expect(complaints.splice(0)).toEqual([]));
+
 /** The study's page, as one of these people sees it after signing in there. */
 async function studyOf(name: string): Promise<Page> {
   const page = await (await browser.newContext({ colorScheme: 'dark' })).newPage();
+  watchComplaints(page, complaints);
   await page.goto(`${worklist.url}/studies/1.2.3`);
   await page.fill('#name', name);
   await page.fill('#password', PASSWORD);

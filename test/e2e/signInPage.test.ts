@@ -1,9 +1,9 @@
 /** The pages of sign-in as a person meets them: in Chromium, by keyboard, without script, in both themes. */
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, test } from '@jest/globals';
 import type { Browser } from 'playwright-core';
 import { violations } from '../support/axe.ts';
-import { openBrowser } from '../support/browser.ts';
+import { openBrowser, watchComplaints } from '../support/browser.ts';
 import { ROOT } from '../support/ichor.ts';
 import { PASSWORD, type SignedInWorklist, startSignedInWorklist } from '../support/signedIn.ts';
 
@@ -20,11 +20,15 @@ afterAll(async () => {
   await worklist?.stop();
 });
 
+const complaints: string[] = [];
+afterEach(() => expect(complaints.splice(0)).toEqual([]));
+
 test.each(['light', 'dark'] as const)(
   'in the %s theme axe finds nothing, and a wrong password is told',
   async (colorScheme) => {
     const context = await browser.newContext({ colorScheme, viewport: { width: 390, height: 844 } });
     const page = await context.newPage();
+    watchComplaints(page, complaints);
     await page.goto(`${worklist.url}/account`);
     expect(await page.textContent('body')).toContain('Not for diagnostic use');
     expect(await violations(page, 'best-practice')).toEqual([]);

@@ -1,7 +1,7 @@
 /** The receivers of others when they are down, refuse or hang: nothing lost, nothing doubled, positives first afterwards. */
 import type { Database } from '@ichor/shared';
 import { openDatabase } from '@ichor/shared';
-import { listNotifications, resendNotification } from '@ichor/worker';
+import { listNotifications, resendNotifications } from '@ichor/worker';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Hl7Peer, makePeer, PEERS } from '../support/hl7Peers.ts';
 import { eventually, freePort } from '../support/ichor.ts';
@@ -105,7 +105,7 @@ describe.each(Object.entries(PEERS))('%s', (_name, listen) => {
     const [dead] = await listNotifications(database, { state: 'dead' });
     expect(dead).toMatchObject({ studyInstanceUid: '1.2.3', error: expect.stringContaining('it answered AR') });
     peer.behave(() => 'AA');
-    expect(await resendNotification(database, dead!.id)).toBe(1);
+    expect(await resendNotifications(database, dead!.id)).toHaveLength(1);
     await notifier.wake();
     await untilStates({ delivered: 6 });
     expect(peer.arrived.at(-1)).toEqual({ controlId: dead!.controlId, studyInstanceUid: '1.2.3', answer: 'AA' });

@@ -34,19 +34,26 @@ beforeEach(async () => {
 });
 
 type Row = { readonly id: number; readonly studyInstanceUid: string; readonly kind: string; readonly state: string };
-async function list(query = ''): Promise<{ notifications: Row[]; dead: number }> {
+type Lane = { readonly kind: string; readonly destination: string };
+const RIS: Lane = { kind: 'hl7', destination: LANES.find(({ kind }) => kind === 'hl7')!.destination };
+const HOOK: Lane = { kind: 'webhook', destination: LANES.find(({ kind }) => kind === 'webhook')!.destination };
+async function list(query = ''): Promise<{ notifications: Row[]; dead: readonly (Lane & { count: number })[] }> {
   return (await clients.adam.send(`/api/notifications${query}`)).json() as never;
 }
-const resend = (client: WebClient, id: number | null, origin: string | null = worklist.url): Promise<Response> =>
+const resend = (
+  client: WebClient,
+  which: Lane | { id: unknown },
+  origin: string | null = worklist.url,
+): Promise<Response> =>
   client.send('/api/notifications/resend', {
     method: 'POST',
     headers: { 'content-type': 'application/json', ...(origin !== null && { origin }) },
-    body: JSON.stringify({ id }),
+    body: JSON.stringify(which),
   });
 
 test('an administrator sees them, filtered by state, kind and study, and how many are dead', async () => {
   const all = await list();
-  expect([all.notifications.length, all.dead]).toEqual([4, 1]);
+  expect([all.notifications.length, all.dead]).toEqual([4, [{ ...RIS, count: 1 }]]);
   expect((await list('?state=dead')).notifications).toEqual([
     expect.objectContaining({ studyInstanceUid: '1.2.3', kind: 'hl7', attempts: 4, error: 'AR: no such patient' }),
   ]);
@@ -60,31 +67,76 @@ test('an administrator sees them, filtered by state, kind and study, and how man
 test('nobody else does, nor sends again, nor learns how many are dead', async () => {
   for (const client of [clients.vera, clients.rada]) {
     expect((await client.send('/api/notifications')).status).toBe(403);
-    expect((await resend(client, null)).status).toBe(403);
+    expect((await resend(client, { id: null })).status).toBe(403);
     expect(await (await client.send('/api/me')).json()).toMatchObject({ deadNotifications: null });
   }
-  expect((await list()).dead).toBe(1);
+  expect((await list()).dead).toEqual([{ ...RIS, count: 1 }]);
 });
 
 test('a dead one is due again once, and the trail says who did it', async () => {
   const [{ id }] = (await list('?state=dead')).notifications as [Row];
-  expect(await (await resend(clients.adam, id)).json()).toEqual({ resent: 1 });
-  expect(await list('?state=dead')).toEqual({ notifications: [], dead: 0 });
-  const again = await resend(clients.adam, id);
+  expect(await (await resend(clients.adam, { id })).json()).toEqual({ resent: 1 });
+  expect(await list('?state=dead')).toEqual({ notifications: [], dead: [] });
+  const again = await resend(clients.adam, { id });
   expect([again.status, await again.text()]).toEqual([400, expect.stringContaining('pending already')]);
-  const { rows } = await worklist.database.pool.query(
-    `SELECT actor, detail FROM audit WHERE act = 'resend' ORDER BY audit_id DESC LIMIT 1`,
-  );
-  expect(rows).toEqual([{ actor: 'adam', detail: `notification ${id}` }]);
+  expect((await trail()).slice(-1)).toEqual([`adam sent 1.2.3 again: notification ${id}`]);
 });
 
-test('all dead ones are due again at once', async () => {
-  await worklist.database.pool.query(`UPDATE notification SET state = 'dead'`);
-  expect(await (await resend(clients.adam, null)).json()).toEqual({ resent: 4 });
-  expect((await list('?state=pending')).notifications).toHaveLength(4);
+const trail = async (): Promise<string[]> =>
+  (
+    await worklist.database.pool.query(
+      `SELECT concat(actor, ' sent ', study_instance_uid, ' again: ', detail) AS said FROM audit WHERE act = 'resend' ORDER BY audit_id`,
+    )
+  ).rows.map(({ said }) => said);
+const kill = (where: string) =>
+  worklist.database.pool.query(`UPDATE notification SET state = 'dead' WHERE state = 'pending' AND ${where}`);
+
+test('all dead ones of a destination are due again, those of another are not', async () => {
+  await kill('true');
+  expect((await list()).dead).toEqual([
+    { ...RIS, count: 2 },
+    { ...HOOK, count: 2 },
+  ]);
+  expect(await (await resend(clients.adam, HOOK)).json()).toEqual({ resent: 2 });
+  expect((await list()).dead).toEqual([{ ...RIS, count: 2 }]);
+  expect((await list('?state=pending')).notifications.map(({ kind }) => kind)).toEqual(['webhook', 'webhook']);
 });
+
+test('all dead ones are due again at once, with an entry in the trail for each', async () => {
+  await kill('true');
+  const known = (await trail()).length;
+  expect(await (await resend(clients.adam, { id: null })).json()).toEqual({ resent: 4 });
+  expect((await list('?state=pending')).notifications).toHaveLength(4);
+  expect((await trail()).slice(known).map((said) => said.split(':')[0])).toEqual(
+    expect.arrayContaining(['adam sent 1.2.3 again', 'adam sent 1.2.4 again']),
+  );
+  expect(await trail()).toHaveLength(known + 4);
+});
+
+test('a dead one that a later revision has overtaken counts no more and is not sent again', async () => {
+  await addNotifiedResult(worklist.database, LANES, { uid: '1.2.3', state: 'clear' });
+  await worklist.database.pool.query(`UPDATE notification SET state = 'delivered' WHERE revision = 2`);
+  const { notifications, dead } = await list('?state=dead');
+  expect([notifications, dead]).toEqual([[expect.objectContaining({ overtaken: true })], []]);
+  expect((await resend(clients.adam, { id: notifications[0]!.id })).status).toBe(400);
+  expect(await (await resend(clients.adam, { id: null })).json()).toEqual({ resent: 0 });
+});
+
+test.each([{ id: '1' }, { id: -1 }, { kind: 'fax', destination: 'x' }, { ...RIS, id: 1 }])(
+  'a request for %j is refused',
+  async (which) => {
+    const answer = await resend(clients.adam, which as never);
+    expect([answer.status, await answer.text()]).toEqual([400, expect.stringContaining('name an id')]);
+  },
+);
 
 test.each(['https://evil.example', null])('a request from another site (%s) sends nothing again', async (origin) => {
-  expect((await resend(clients.adam, null, origin)).status).toBe(403);
-  expect((await list()).dead).toBe(1);
+  expect((await resend(clients.adam, { id: null }, origin)).status).toBe(403);
+  expect((await list()).dead).toEqual([{ ...RIS, count: 1 }]);
+});
+
+test('the icon is there for strangers too, also where nothing names one', async () => {
+  const icon = await fetch(`${worklist.url}/favicon.ico`);
+  expect([icon.status, icon.headers.get('content-type')]).toEqual([200, 'image/svg+xml; charset=utf-8']);
+  expect(await icon.text()).toMatch(/^<svg /);
 });

@@ -1,5 +1,5 @@
 /** Debian's Chromium, driven by Playwright; software rendering, since the machines have no display. */
-import { type Browser, chromium } from 'playwright-core';
+import { type Browser, chromium, type Page } from 'playwright-core';
 
 const FLAGS = [
   '--no-sandbox',
@@ -17,3 +17,16 @@ export const openBrowser = (graphics: 'webgl' | 'plain' = 'webgl'): Promise<Brow
     executablePath: process.env['ICHOR_CHROMIUM'] ?? '/usr/bin/chromium',
     args: [...FLAGS, ...(graphics === 'webgl' ? WEBGL : ['--disable-gpu'])],
   });
+
+/** Collects what the browser complains of: errors of scripts, what the policy forbids, and what a page asks for and does not get. */
+export function watchComplaints(page: Page, complaints: string[]): void {
+  page.on('pageerror', (error) => complaints.push(error.message));
+  page.on('console', (message) => {
+    const knownByAnswer = message.text().startsWith('Failed to load resource');
+    if (message.type() === 'error' && !knownByAnswer) complaints.push(message.text());
+  });
+  page.on('response', (answer) => {
+    if (answer.status() >= 400 && !answer.request().isNavigationRequest())
+      complaints.push(`${answer.status()} ${answer.url()}`);
+  });
+}

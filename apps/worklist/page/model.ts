@@ -77,16 +77,19 @@ export type Notification = {
 /** The one who looks. */
 export type Me = {
   readonly role: 'viewer' | 'radiologist' | 'administrator';
-  /** Of all dead notifications; null for who may not see them. */
+  /** How many wait for someone to send them again; null for who may not see them. */
   readonly deadNotifications: number | null;
 };
 
 export class Failed extends Error {}
 /** JSON of the API. @throws Failed with the server's own sentence */
 export async function api<T>(path: string, body?: unknown): Promise<T> {
+  /** The receiver has a later revision already. */
+  readonly overtaken: boolean;
   const init =
     body === undefined
       ? {}
+export type DeadLetters = { readonly kind: string; readonly destination: string; readonly count: number };
       : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   const response = await fetch(path, init);
   if (response.status === 401) location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);

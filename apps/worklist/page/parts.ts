@@ -1,6 +1,6 @@
 /** What every page has: header, theme, live connection. */
 import { html } from 'htm/preact';
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import { api, type Me, type Study } from './model.ts';
 
 export function Header({ title }: { title: string }) {
@@ -21,14 +21,37 @@ export function Header({ title }: { title: string }) {
 /** Who looks; null until that is known. */
 export function useMe(): Me | null {
   const [me, setMe] = useState<Me | null>(null);
-  useEffect(() => void api<Me>('/api/me').then(setMe, () => {}), []);
+  useEffect(() => {
+    const ask = () => void api<Me>('/api/me').then(setMe, () => {});
+    ask();
+    addEventListener(ME_CHANGED, ask);
+    return () => removeEventListener(ME_CHANGED, ask);
+  }, []);
   return me;
+}
+const ME_CHANGED = 'ichor-me';
+/** Tells every header to ask again: something died, or was sent again. */
+export const meChanged = (): boolean => dispatchEvent(new Event(ME_CHANGED));
+
+const SOON_MS = 500;
+/** @returns asks for a run; however often it is asked, there is one per half second, of the newest function given */
+export function useSoon(run: () => void): () => void {
+  const newest = useRef(run);
+  newest.current = run;
+  const timer = useRef(0);
+  return () => {
+    timer.current ||= window.setTimeout(() => {
+      timer.current = 0;
+      newest.current();
+    }, SOON_MS);
+  };
 }
 
 type Listener = { onStudy: (study: Study) => void; onResync: () => void };
 /** The stream of changes. @returns since when it is lost (ms), null while connected */
 export function useLive({ onStudy, onResync }: Listener): number | null {
   const [lostAt, setLostAt] = useState<number | null>(null);
+  const askMe = useSoon(meChanged);
   useEffect(() => {
     let events: EventSource;
     let timer = 0;
@@ -36,10 +59,15 @@ export function useLive({ onStudy, onResync }: Listener): number | null {
     const open = () => {
       events = new EventSource('/api/events');
       events.addEventListener('study', (event) => onStudy(JSON.parse(event.data)));
-      events.addEventListener('resync', onResync);
+      events.addEventListener('incident', askMe);
+      const everything = () => {
+        onResync();
+        askMe();
+      };
+      events.addEventListener('resync', everything);
       events.addEventListener('ready', () => {
         setLostAt(null);
-        if (!first) onResync();
+        if (!first) everything();
         first = false;
       });
       events.onerror = () => {

@@ -1,6 +1,6 @@
 /** What other systems were told of results, and the dead letters among it: for administrators. */
-import { type Database, IchorError } from '@ichor/shared';
-import { countDeadNotifications, listNotifications } from '@ichor/worker';
+import { type Database, IchorError, NOTIFICATION_KINDS, type NotificationLane } from '@ichor/shared';
+import { countDeadNotifications, listNotifications, type Resent } from '@ichor/worker';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
 import { allow, audit } from './auth/signIn.ts';
@@ -8,13 +8,19 @@ import { parseNotificationQuery } from './queries.ts';
 
 export type NotificationParts = {
   readonly database: Database;
-  /** Makes a notification due again, or every dead one (null). @returns how many */
-  readonly resendNotification?: (id: number | null) => Promise<number>;
+  /** Makes a notification due again, or every dead one of a destination, or every dead one (null). @returns those */
+  readonly resendNotifications?: (which: number | NotificationLane | null) => Promise<readonly Resent[]>;
 };
 
-const Resend = z.strictObject({ id: z.int().positive().nullable() });
+const Which = z.union([
+  z.strictObject({ id: z.int().positive().nullable() }),
+  z.strictObject({ kind: z.enum(NOTIFICATION_KINDS), destination: z.string().min(1).max(300) }),
+]);
 
-export function addNotifications(app: FastifyInstance, { database, resendNotification }: NotificationParts): void {
+export function addNotifications(
+  app: FastifyInstance,
+  { database, resendNotifications = async () => [] }: NotificationParts,
+): void {
   const administrators = { preHandler: allow('administrator') };
   app.get('/api/notifications', administrators, async (request) => {
     const query = parseNotificationQuery(request.query);
@@ -26,15 +32,22 @@ export function addNotifications(app: FastifyInstance, { database, resendNotific
     return { notifications, dead };
   });
   app.post('/api/notifications/resend', administrators, async (request) => {
-    const given = Resend.safeParse(request.body);
-    if (!given.success)
-      throw new IchorError('REQUEST_INVALID', { reason: 'id must be a notification, or null for all' });
-    const { id } = given.data;
-    const resent = (await resendNotification?.(id)) ?? 0;
-    if (id !== null && resent === 0) throw new IchorError('REQUEST_INVALID', { reason: NOT_AGAIN });
-    await audit(request, 'resend', null, id === null ? `${resent} dead notifications` : `notification ${id}`);
-    return { resent };
+    const given = Which.safeParse(request.body);
+    if (!given.success) throw new IchorError('REQUEST_INVALID', { reason: WHICH });
+    const which = 'id' in given.data ? given.data.id : given.data;
+    const resent = await resendNotifications(which);
+    if (typeof which === 'number' && resent.length === 0)
+      throw new IchorError('REQUEST_INVALID', { reason: NOT_AGAIN });
+    for (const { id, studyInstanceUid } of resent)
+      await audit(request, 'resend', studyInstanceUid, `notification ${id}`);
+    return { resent: resent.length };
   });
 }
 
+const WHICH = 'name an id, or a kind and a destination for its dead ones, or the id null for every dead one';
 const NOT_AGAIN = 'this notification is unknown, pending already, or overtaken by a later revision of its study';
+
+/** How many wait for someone to send them again. */
+export async function deadNotifications(database: Database): Promise<number> {
+  return (await countDeadNotifications(database)).reduce((sum, { count }) => sum + count, 0);
+}

@@ -1,7 +1,7 @@
 /** ★ The worklist role: database and queue → readiness, API and page; changes → server-sent events. */
 import type { Config, Database, Log } from '@ichor/shared';
 import { listenError, openDatabase, openQueues } from '@ichor/shared';
-import { enqueueNotifications, redeliver, resendNotification } from '@ichor/worker';
+import { enqueueNotifications, redeliver, resendNotifications } from '@ichor/worker';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { ADD_FIRST_USER, lacksUser } from './auth/accounts.ts';
@@ -34,10 +34,10 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     checks,
     events,
     resend: (studyInstanceUid) => redeliver(database, queues, { studyInstanceUid, destination: null }),
-    async resendNotification(id) {
-      const count = await resendNotification(database, id);
+    async resendNotifications(which) {
+      const resent = await resendNotifications(database, which);
       await enqueueNotifications(database, queues);
-      return count;
+      return resent;
     },
   });
   const close = async (): Promise<void> => {

@@ -5,7 +5,7 @@ import {
   listNotifications,
   type NotificationState,
   type NotificationView,
-  resendNotification,
+  resendNotifications,
 } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
@@ -38,7 +38,7 @@ export async function notifications(cli: Cli, options: NotificationsOptions): Pr
       if (found.length === 0) cli.terminal.note('No notifications.');
       return EXIT.done;
     }
-    const count = await resendNotification(database, id);
+    const { length: count } = await resendNotifications(database, id);
     if (id !== null && count === 0)
       throw new IchorError('INPUT_UNUSABLE', {
         path: `notification ${id}`,

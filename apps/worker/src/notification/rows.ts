@@ -226,6 +226,8 @@ export type NotificationView = {
   readonly attempts: number;
   /** May quote the receiver: show it to people who may see patients only. */
   readonly error: string | null;
+  /** The receiver has a later revision of the study: this one is not sent again. */
+  readonly overtaken: boolean;
   readonly createdAt: string;
   readonly deliveredAt: string | null;
 };
@@ -236,14 +238,18 @@ export type NotificationQuery = {
   readonly limit?: number;
 };
 
+/** Of the row `n`: its destination has a later one of the study. */
+const OVERTAKEN = `EXISTS (SELECT FROM notification later WHERE later.kind = n.kind AND later.destination = n.destination
+  AND later.study_instance_uid = n.study_instance_uid AND later.notification_id > n.notification_id AND later.state = 'delivered')`;
+
 /** The newest first. */
 export async function listNotifications(
   database: Database,
   { state, kind, studyInstanceUid, limit = 200 }: NotificationQuery = {},
 ): Promise<NotificationView[]> {
   const { rows } = await database.pool.query(
-    `SELECT * FROM notification WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR study_instance_uid = $2)
-        AND ($3::text IS NULL OR kind = $3)
+    `SELECT n.*, ${OVERTAKEN} AS overtaken FROM notification n
+      WHERE ($1::text IS NULL OR state = $1) AND ($2::text IS NULL OR study_instance_uid = $2) AND ($3::text IS NULL OR kind = $3)
       ORDER BY notification_id DESC LIMIT $4`,
     [state ?? null, studyInstanceUid ?? null, kind ?? null, limit],
   );
@@ -258,37 +264,47 @@ export async function listNotifications(
     state: row.state,
     attempts: row.attempts,
     error: row.error,
+    overtaken: row.overtaken,
     createdAt: row.created_at.toISOString(),
     deliveredAt: row.delivered_at?.toISOString() ?? null,
   }));
 }
 
-/** How many were given up. */
-export async function countDeadNotifications(database: Database): Promise<number> {
-  const { rows } = await database.pool.query(`SELECT count(*)::int AS dead FROM notification WHERE state = 'dead'`);
-  return rows[0].dead;
+export type DeadLetters = NotificationLane & { readonly count: number };
+
+/** How many were given up and not overtaken since, per destination: someone must send them again. */
+export async function countDeadNotifications(database: Database): Promise<DeadLetters[]> {
+  const { rows } = await database.pool.query(
+    `SELECT kind, destination, count(*)::int AS count FROM notification n WHERE state = 'dead' AND NOT ${OVERTAKEN}
+      GROUP BY kind, destination ORDER BY kind, destination`,
+  );
+  return rows;
 }
+
+export type Resent = { readonly id: number; readonly studyInstanceUid: string };
 
 /**
  * Makes a row that is not pending due again, with the same control ID. Not one that a later row of its study has overtaken: the
  * receiver would go back to an outdated result.
- * @param id null: every dead one
- * @returns how many are due again
+ * @param which the number of one; a destination: every dead one of it; null: every dead one
+ * @returns those that are due again
  */
-export async function resendNotification(database: Database, id: number | null): Promise<number> {
+export async function resendNotifications(
+  database: Database,
+  which: number | NotificationLane | null,
+): Promise<Resent[]> {
+  const [id, lane] = typeof which === 'number' ? [which, null] : [null, which];
   const { rows } = await database.pool.query(
     `UPDATE notification n SET state = 'pending', attempts = 0, error = NULL, delivered_at = NULL, pending_since = now(), next_attempt_at = now()
-      WHERE (n.notification_id = $1 AND n.state <> 'pending' OR $1::bigint IS NULL AND n.state = 'dead')
-        AND NOT EXISTS (SELECT FROM notification later WHERE later.kind = n.kind AND later.destination = n.destination
-                          AND later.study_instance_uid = n.study_instance_uid AND later.notification_id > n.notification_id
-                          AND later.state = 'delivered')
-     RETURNING n.kind, n.destination`,
-    [id],
+      WHERE CASE WHEN $1::bigint IS NOT NULL THEN notification_id = $1 AND state <> 'pending'
+                 ELSE state = 'dead' AND ($2::text IS NULL OR kind = $2 AND destination = $3) END AND NOT ${OVERTAKEN}
+     RETURNING notification_id, study_instance_uid, kind, destination`,
+    [id, lane?.kind ?? null, lane?.destination ?? null],
   );
   await database.pool.query(
     `UPDATE notification_lane SET paused_until = '-infinity'
       WHERE (kind, destination) IN (SELECT * FROM unnest($1::text[], $2::text[]))`,
     [rows.map((row) => row.kind), rows.map((row) => row.destination)],
   );
-  return rows.length;
+  return rows.map((row) => ({ id: Number(row.notification_id), studyInstanceUid: row.study_instance_uid }));
 }

@@ -18,7 +18,7 @@ const NOTICE =
 function page(title: string, body: string, { head = '', wide = false } = {}): string {
   return `<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escapeHtml(title)} · Ichor</title><link rel="stylesheet" href="/sign-in.css">${head}</head>
+<title>${escapeHtml(title)} · Ichor</title><link rel="icon" href="/assets/icon.svg" type="image/svg+xml"><link rel="stylesheet" href="/sign-in.css">${head}</head>
 <body${wide ? ' class="wide"' : ''}><header><p class="brand">Ichor</p>${NOTICE}</header>
 <main><h1>${escapeHtml(title)}</h1>
 ${body}

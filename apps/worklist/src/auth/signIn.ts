@@ -28,6 +28,8 @@ const OPEN: ReadonlySet<string> = new Set([
   '/metrics',
   '/sign-in',
   '/sign-in.css',
+  '/favicon.ico',
+  '/assets/icon.svg',
   '/sign-in/oidc',
   '/sign-in/oidc/callback',
 ]);
