@@ -1,7 +1,7 @@
 /** The worklist: pages of the server joined as the reader scrolls, only the rows in sight in the document. */
 import { html } from 'htm/preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { api, before, CLASSES, elapsed, patientName, reasonOf, type Study } from './model.ts';
+import { api, before, CLASSES, elapsed, patientName, reasonOf, SHORT, type Study } from './model.ts';
 import { Header, Lost, useLive, useNow } from './parts.ts';
 
 /** The first page is small, to be there at once; those behind it come while the reader looks. */
@@ -14,7 +14,7 @@ const SETTLED_MS = 120;
 type Page = { studies: Study[]; next: string | null };
 type Filter = { state: string; finding: string; search: string; withinHours: string };
 const NONE: Filter = { state: '', finding: '', search: '', withinHours: '' };
-const rowHeight = (): number => (innerWidth < 700 ? 168 : 84);
+const rowHeight = (): number => (innerWidth < 700 ? 176 : 84);
 
 const stepped = (value: number, step: number): number => Math.floor(value / step) * step;
 /** A study that a live change brought before its page came is there already. */
@@ -188,14 +188,6 @@ function Bars({ study }: { study: Study }) {
     return html`<span class=${present ? 'bar on' : 'bar'}><span style=${{ height: `${Math.max(2, score * 36)}px` }}></span><small>${SHORT[name]}</small></span>`;
   })}</span>`;
 }
-const SHORT: Record<string, string> = {
-  epidural: 'EDH',
-  intraparenchymal: 'IPH',
-  intraventricular: 'IVH',
-  subarachnoid: 'SAH',
-  subdural: 'SDH',
-  any: 'Any',
-};
 
 /** A light per destination: the worst of what it is owed. */
 function Lights({ study }: { study: Study }) {

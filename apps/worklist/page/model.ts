@@ -1,6 +1,15 @@
 /** What the API gives, as far as the pages use it. */
 export const CLASSES = ['epidural', 'intraparenchymal', 'intraventricular', 'subarachnoid', 'subdural', 'any'] as const;
 export type FindingClass = (typeof CLASSES)[number];
+/** Where there is little room. */
+export const SHORT: Readonly<Record<FindingClass, string>> = {
+  epidural: 'EDH',
+  intraparenchymal: 'IPH',
+  intraventricular: 'IVH',
+  subarachnoid: 'SAH',
+  subdural: 'SDH',
+  any: 'Any',
+};
 export type Finding = { readonly score: number; readonly threshold: number; readonly present: boolean };
 export type Study = {
   readonly patient?: { readonly name: string | null; readonly id: string | null } | null;
@@ -36,11 +45,15 @@ export type Detail = {
   readonly slices: readonly {
     sopInstanceUid: string;
     frameNumber?: number;
+    /** Position, mm; not in results of before Ichor kept it. */
+    zMm?: number;
     probabilities: number[];
     cnnProbabilities: number[];
     /** Share of all slices' influence on each present finding; results of before Ichor kept it have none. */
     influence?: Partial<Record<FindingClass, number>>;
     heatmap: boolean;
+    /** What its heat map, as a layer of its own, explains; results of before Ichor kept it have none. */
+    layer: { finding: FindingClass; score: number } | null;
   }[];
   readonly revisions: readonly {
     revision: number;
@@ -71,9 +84,12 @@ export type Notification = {
   readonly state: 'pending' | 'delivered' | 'dead';
   readonly attempts: number;
   readonly error: string | null;
+  /** The receiver has a later revision already. */
+  readonly overtaken: boolean;
   readonly createdAt: string;
   readonly deliveredAt: string | null;
 };
+export type DeadLetters = { readonly kind: string; readonly destination: string; readonly count: number };
 /** The one who looks. */
 export type Me = {
   readonly role: 'viewer' | 'radiologist' | 'administrator';
@@ -84,12 +100,9 @@ export type Me = {
 export class Failed extends Error {}
 /** JSON of the API. @throws Failed with the server's own sentence */
 export async function api<T>(path: string, body?: unknown): Promise<T> {
-  /** The receiver has a later revision already. */
-  readonly overtaken: boolean;
   const init =
     body === undefined
       ? {}
-export type DeadLetters = { readonly kind: string; readonly destination: string; readonly count: number };
       : { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) };
   const response = await fetch(path, init);
   if (response.status === 401) location.assign(`/sign-in?to=${encodeURIComponent(location.pathname)}`);

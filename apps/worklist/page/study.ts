@@ -1,10 +1,10 @@
 /** One study: slices with scores and heat maps, findings and what readers say of them, report, deliveries, history. */
 import { html } from 'htm/preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { State } from './list.ts';
 import { api, CLASSES, clock, type Detail, type FindingClass, patientName, reasonOf, type Study } from './model.ts';
 import { Header, Lost, useLive, useMe } from './parts.ts';
-import { Bars, COLOURS, Lines } from './plot.ts';
+import { Viewer } from './viewer.ts';
 
 export function StudyPage({ uid }: { uid: string }) {
   const [study, setStudy] = useState<Study | null>(null);
@@ -60,87 +60,6 @@ function Summary({ study, viewerUrl }: { study: Study; viewerUrl: string | null 
     ${viewerUrl && html`<a id="viewer" href=${viewerUrl} target="_blank" rel="noreferrer">Open in the viewer</a>`}</div>
     <p>${reasonOf(study)}</p><small>${study.studyInstanceUid}${study.model && ` · ${study.model.name} ${study.model.version}`}</small>`;
 }
-
-const WINDOWS = ['brain', 'subdural', 'soft-tissue', 'bone'];
-function Viewer({ study, slices }: { study: Study; slices: Detail['slices'] }) {
-  const key = [...study.keySlices].sort((a, b) => b.score - a.score)[0];
-  const [at, setAt] = useState(() =>
-    Math.max(
-      0,
-      slices.findIndex((slice) => slice.sopInstanceUid === key?.sopInstanceUid),
-    ),
-  );
-  const [shown, setWindow] = useState('brain');
-  const [heat, setHeat] = useState(true);
-  const [opacity, setOpacity] = useState(100);
-  const box = useRef<HTMLDivElement>(null);
-  const go = (step: number) => setAt((now) => Math.min(slices.length - 1, Math.max(0, now + step)));
-  useEffect(() => {
-    const onWheel = (event: WheelEvent) => {
-      event.preventDefault();
-      go(Math.sign(event.deltaY));
-    };
-    const onKey = (event: KeyboardEvent) => {
-      if (event.target instanceof HTMLInputElement || event.target instanceof HTMLTextAreaElement) return;
-      const step = { ArrowRight: 1, ArrowUp: 1, ArrowLeft: -1, ArrowDown: -1 }[event.key];
-      if (step !== undefined) go(step);
-      if (step !== undefined) event.preventDefault();
-      if (event.key === 'h') setHeat((on) => !on);
-    };
-    box.current!.addEventListener('wheel', onWheel, { passive: false });
-    addEventListener('keydown', onKey);
-    return () => removeEventListener('keydown', onKey);
-  }, []);
-  const slice = slices[at]!;
-  const base = `/api/studies/${study.studyInstanceUid}`;
-  return html`<h2>Slice ${at + 1} of ${slices.length}</h2><div class="viewer" ref=${box}>
-      <img src=${`${base}/slices/${at + 1}.png?window=${shown}&r=${study.revision}`} alt=${`Slice ${at + 1}, ${shown} window`} />
-      ${heat && shown === 'brain' && slice.heatmap && html`<img src=${`${base}/heatmaps/${at + 1}.png?r=${study.revision}`} alt="Heat map of the findings" style=${{ opacity: opacity / 100 }} />`}</div>
-    <div class="tools">${WINDOWS.map(
-      (name) =>
-        html`<button aria-pressed=${String(name === shown)} onClick=${() => {
-          setWindow(name);
-          setHeat(name === 'brain');
-        }}>${name}</button>`,
-    )}
-      <button aria-pressed=${String(heat)} onClick=${() => setHeat(!heat)}>Heat map (h)</button>
-      <label>Opacity <input type="range" min="0" max="100" value=${opacity} onInput=${(event: Event) => setOpacity(Number((event.target as HTMLInputElement).value))} /></label></div>
-    ${(!slice.heatmap || shown !== 'brain') && html`<small>Heat maps exist for key slices, in the brain window.</small>`}
-    <label>Slice <input type="range" min="1" max=${slices.length} value=${at + 1} aria-label="Slice" onInput=${(event: Event) => setAt(Number((event.target as HTMLInputElement).value) - 1)} /></label>
-    <${Scores} study=${study} slices=${slices} at=${at} onChoose=${setAt} />`;
-}
-
-/** Every slice's scores, and how much each slice drove the leading finding; the values of the slice under the mouse, else of the one shown. */
-function Scores({
-  study,
-  slices,
-  at,
-  onChoose,
-}: {
-  study: Study;
-  slices: Detail['slices'];
-  at: number;
-  onChoose: (index: number) => void;
-}) {
-  const [pointed, setPointed] = useState<number | null>(null);
-  const index = pointed ?? at;
-  const series = CLASSES.map((name, place) => ({
-    name,
-    colour: COLOURS[place]!,
-    values: slices.map((one) => one.probabilities[place] ?? 0),
-  }));
-  const leading = [...series]
-    .filter(({ name }) => study.findings?.[name].present && slices[0]?.influence?.[name] !== undefined)
-    .sort((a, b) => Number(a.name === 'any') - Number(b.name === 'any') || scoreOf(study, b) - scoreOf(study, a))[0];
-  const shares = leading && slices.map((one) => one.influence?.[leading.name] ?? 0);
-  const threshold = study.findings?.any.threshold;
-  const common = { chosen: at, onChoose, onPoint: setPointed };
-  return html`<h2>Score per slice</h2><${Lines} ...${common} label="Score of every finding per slice, skull base to vertex" series=${series} most=${1} line=${threshold === undefined ? null : { at: threshold, name: 'threshold of any' }} />
-    ${leading && shares && html`<h2>Influence of each slice on ${leading.name}</h2><${Bars} ...${common} label=${`Share of every slice in what drove the finding ${leading.name}`} values=${shares} colour=${leading.colour} />`}
-    <div class="legend" id="readout" aria-live="polite"><strong>Slice ${index + 1}</strong>${series.map(({ name, colour, values }) => html`<span><svg width="14" height="10" aria-hidden="true"><rect width="14" height="10" fill=${colour} /></svg> ${name} <b>${values[index]!.toFixed(2)}</b>${study.findings && html` <small>from ${study.findings[name].threshold.toFixed(2)}</small>`}</span>`)}
-      ${leading && shares && html`<span>influence <b>${(shares[index]! * 100).toFixed(1)} %</b></span>`}</div>`;
-}
-const scoreOf = (study: Study, { name }: { name: FindingClass }): number => study.findings?.[name].score ?? 0;
 
 function Findings({
   study,
