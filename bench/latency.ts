@@ -56,5 +56,5 @@ async function measureStudy(number: number, out: string, dicomPort: number, api:
     return view?.times.delivered ? view : null;
   });
   const since = (time: string | null) => Date.parse(time!) - Date.parse(times.lastInstance!) - QUIET_PERIOD_MS;
-  return { study: number, toFlagMs: since(times.flagged), toReportMs: since(times.delivered) };
+  return { study: number, toFlagMs: since(times.decided), toReportMs: since(times.delivered) };
 }

@@ -190,7 +190,7 @@ describe('a request from another site', () => {
 });
 
 describe('a stranger', () => {
-  const OPEN = ['/healthz', '/metrics', '/readyz', '/sign-in', '/sign-in.css'];
+  const OPEN = ['/assets/icon.svg', '/favicon.ico', '/healthz', '/metrics', '/readyz', '/sign-in', '/sign-in.css'];
 
   test('gets 401 on every route there is, but for those that are open on purpose', async () => {
     const routes = await everyRoute();
@@ -358,7 +358,7 @@ test('events name the patient to people only', async () => {
 describe('without sign-in', () => {
   test('nothing but the demo runs: the setting is refused with its remedy, and sign-in is on by itself', () => {
     expect(readConfig({ ICHOR_SIGN_IN: 'off' }).problems).toEqual([
-      expect.stringMatching(/^ICHOR_SIGN_IN can only be on: .*ichor user add NAME --role administrator.*ichor demo/),
+      expect.stringMatching(/^ICHOR_SIGN_IN can only be on: .*ichor user add NAME --role administrator.*npm run demo/),
     ]);
     expect([loadConfig({}).signIn, loadConfig({ ICHOR_SIGN_IN: 'on' }).signIn]).toEqual([true, true]);
   });

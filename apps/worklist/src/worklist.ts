@@ -52,7 +52,7 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     await changes.started;
     const port = await listen(app, config);
     log.event('worklist.listening', { address: config.bind, port });
-    if (await lacksUser(config, database)) log.event('worklist.no-user', { remedy: ADD_FIRST_USER });
+    if (await lacksUser(config, database)) log.event('worklist.no-user', { remedy: ADD_FIRST_USER.join(' or ') });
     return { port, close };
   } catch (error) {
     await close();

@@ -177,7 +177,7 @@ export const SETTINGS = {
     schema: z
       .literal(
         'on',
-        'can only be on: leave it out, and make the first user with `ichor user add NAME --role administrator`; only `ichor demo` runs without sign-in, on this machine alone',
+        'can only be on: leave it out and make the first user with `npx ichor user add NAME --role administrator`. Only `npm run demo` runs without sign-in',
       )
       .default('on'),
   },

@@ -3,8 +3,11 @@ import type { Config, Database, Role } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
 import { hashPassword, passwordProblem } from './passwords.ts';
 
-/** What makes the first user, on the command line. */
-export const ADD_FIRST_USER = 'ichor user add NAME --role administrator';
+/** What makes the first user: where Ichor's folder is, and under Docker Compose. */
+export const ADD_FIRST_USER = [
+  'npx ichor user add NAME --role administrator',
+  'docker compose exec worklist ichor user add NAME --role administrator',
+] as const;
 
 export type Account = {
   readonly accountId: string;

@@ -59,9 +59,7 @@ ${oidc === null ? '' : singleSignOn(oidc.problem, returnTo)}`,
 }
 
 const FIRST_USER = `<div class="notice"><p>There is no user yet. Make the first one where the worklist runs, with its settings:</p>
-<p><code>npx ${ADD_FIRST_USER}</code></p>
-<p>or, with the supplied docker-compose.yml:</p>
-<p><code>docker compose exec worklist ${ADD_FIRST_USER}</code></p></div>`;
+${ADD_FIRST_USER.map((command) => `<p><code>${command}</code></p>`).join('<p>or</p>')}</div>`;
 
 function singleSignOn(problem: string | null, returnTo: string): string {
   if (problem === null)
