@@ -189,6 +189,7 @@ test.each([
   await page.click('summary:has-text("Values of every slice")');
   expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
   await page.setViewportSize({ ...SIZES[size], height: size === 'desk' ? 1700 : 2600 });
+  await page.evaluate("document.querySelector('main').scrollTop = 0");
   await page.screenshot({ path: join(SCREENSHOTS, `study-${theme}-${size}.png`) });
   await page.context().close();
 });
