@@ -1,7 +1,9 @@
 /** Outgoing notifications on the page's API: who may see them, sending dead ones again, and the trail of it. */
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { eventually, freePort } from '../support/ichor.ts';
 import { addNotifiedResult, lanesFor } from '../support/notifications.ts';
 import { type SignedInWorklist, startSignedInWorklist } from '../support/signedIn.ts';
+import { startDatagramCollector } from '../support/syslogCollector.ts';
 import type { WebClient } from '../support/webClient.ts';
 import { emptyTables } from '../support/worklistRows.ts';
 
@@ -111,6 +113,22 @@ test('all dead ones are due again at once, with an entry in the trail for each',
     expect.arrayContaining(['adam sent 1.2.3 again', 'adam sent 1.2.4 again']),
   );
   expect(await trail()).toHaveLength(known + 4);
+});
+
+test('the collector of audit messages is told who sent what again, of which study', async () => {
+  const port = await freePort();
+  const collector = await startDatagramCollector(port);
+  try {
+    await worklist.restart({ ICHOR_AUDIT_SYSLOG: `udp://127.0.0.1:${port}` });
+    await resend(clients.adam, RIS);
+    const resent = () => collector.received.find(({ xml }) => xml.includes('csd-code="resend"'));
+    await eventually('the message', async () => resent() !== undefined);
+    for (const part of ['UserID="adam"', 'ParticipantObjectID="1.2.3"', 'EventActionCode="R"'])
+      expect(resent()!.xml).toContain(part);
+  } finally {
+    await worklist.restart();
+    await collector.stop();
+  }
 });
 
 test('a dead one that a later revision has overtaken counts no more and is not sent again', async () => {

@@ -83,14 +83,17 @@ function Filters({ filter, onChange }: { filter: Filter; onChange: (filter: Filt
 
 function Table({ rows, resend }: { rows: readonly Notification[]; resend: Resend }) {
   if (rows.length === 0) return html`<p class="empty">No notifications here.</p>`;
-  return html`<div class="scroll" tabindex="0" role="region" aria-label="Notifications"><table class="wide"><thead><tr>${['Made', 'To', 'Study', 'State', 'Attempts', 'Last answer', ''].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
-    <tbody>${rows.map(
-      (
-        one,
-      ) => html`<tr key=${one.id}><td>${clock(one.createdAt)}</td><td>${KINDS[one.kind]} <strong>${one.destination}</strong>${one.urgent && html` <span class="problem">positive</span>`}</td>
-        <td><a href=${`/studies/${one.studyInstanceUid}`}>…${one.studyInstanceUid.slice(-16)}</a> revision ${one.revision}</td>
-        <td><span class=${`light ${one.state === 'delivered' ? 'committed' : one.state}`}>${one.state}</span>${one.deliveredAt && html`<br /><small>${clock(one.deliveredAt)}</small>`}</td>
-        <td>${one.attempts}</td><td>${one.error ?? '–'}</td>
-        <td>${one.state === 'dead' && (one.overtaken ? html`<small>A later revision has arrived there.</small>` : html`<button data-resend=${one.id} onClick=${() => resend({ id: one.id })}>Send again</button>`)}</td></tr>`,
-    )}</tbody></table></div>`;
+  return html`<div class="scroll" tabindex="0" role="region" aria-label="Notifications"><table class="letters"><thead><tr>${['Made', 'To', 'Study', 'State', 'Last answer'].map((head) => html`<th scope="col">${head}</th>`)}</tr></thead>
+    <tbody>${rows.map((one) => html`<${Row} key=${one.id} one=${one} resend=${resend} />`)}</tbody></table></div>`;
 }
+
+function Row({ one, resend }: { one: Notification; resend: Resend }) {
+  return html`<tr><td>${clock(one.createdAt)}</td><td>${KINDS[one.kind]} <strong>${one.destination}</strong>${one.urgent && html` <span class="problem">positive</span>`}</td>
+    <td><a href=${`/studies/${one.studyInstanceUid}`}>…${one.studyInstanceUid.slice(-16)}</a> revision ${one.revision}</td>
+    <td><span class=${`light ${one.state === 'delivered' ? 'committed' : one.state}`}>${one.state}</span> ${attemptsOf(one)}
+      ${one.deliveredAt && html`<br /><small>${clock(one.deliveredAt)}</small>`}
+      ${one.state === 'dead' && (one.overtaken ? html`<br /><small>A later revision has arrived there.</small>` : html`<br /><button data-resend=${one.id} onClick=${() => resend({ id: one.id })}>Send again</button>`)}</td>
+    <td>${one.error ?? '–'}</td></tr>`;
+}
+const attemptsOf = ({ attempts }: Notification): string =>
+  attempts === 0 ? '' : `after ${attempts} ${attempts === 1 ? 'attempt' : 'attempts'}`;
