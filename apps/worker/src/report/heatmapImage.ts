@@ -20,7 +20,7 @@ export type HeatmapInput = {
   readonly findings: readonly string[];
   /** E.g. "Slice 14 of 35, z 61.0 mm". */
   readonly place: string;
-  /** E.g. "ichor-slim-resnext 0.2.0". */
+  /** E.g. "ichor-slim-resnext 0.3.0". */
   readonly model: string;
 };
 type HeatmapCells = Pick<HeatmapInput, 'map' | 'mapRows' | 'mapColumns'>;
