@@ -188,6 +188,11 @@ test.each([
   expect(await violations(page)).toEqual([]);
   await page.click('summary:has-text("Values of every slice")');
   expect(await page.evaluate('document.documentElement.scrollWidth <= innerWidth')).toBe(true);
+  expect(
+    await page.evaluate(
+      "[...document.querySelectorAll('.verdicts button, .viewer + .tools *')].every((one) => one.getBoundingClientRect().right <= one.closest('.card').getBoundingClientRect().right)",
+    ),
+  ).toBe(true);
   await page.setViewportSize({ ...SIZES[size], height: size === 'desk' ? 1700 : 2600 });
   await page.evaluate("document.querySelector('main').scrollTop = 0");
   await page.screenshot({ path: join(SCREENSHOTS, `study-${theme}-${size}.png`) });
