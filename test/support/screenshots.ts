@@ -106,11 +106,10 @@ async function takeSignIn(browser: Browser, room: ReadingRoom): Promise<void> {
   await page.close();
 }
 
-/** Of the positive studies that were truly scanned the one that is surest. */
+/** The epidural bleed of the room. */
 async function positiveStudy({ database }: ReadingRoom): Promise<string> {
   const { rows } = await database.pool.query(
-    `SELECT study_instance_uid FROM study JOIN result USING (result_id, study_instance_uid)
-      WHERE study.state = 'flagged' AND input_digest <> 'copy' ORDER BY findings->'any'->'score' DESC LIMIT 1`,
+    "SELECT study_instance_uid FROM study WHERE patient_id = 'PHANTOM-8900002' AND state = 'flagged'",
   );
   return `/studies/${rows[0].study_instance_uid}`;
 }

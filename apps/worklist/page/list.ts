@@ -1,13 +1,13 @@
 /** The worklist: pages of the server joined as the reader scrolls, only the rows in sight in the document. */
 import { html } from 'htm/preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
 import { api, before, CLASSES, elapsed, patientName, reasonOf, SHORT, type Study } from './model.ts';
 import { Header, Lost, useLive, useNow } from './parts.ts';
 
 /** The first page is small, to be there at once; those behind it come while the reader looks. */
 const FIRST_ROWS = 50;
 const PAGE_ROWS = 200;
-/** Rows beyond those in sight, above and below; they are drawn anew when so many less one have gone by. */
+/** Rows beyond those in sight, above and below. */
 const MARGIN = 5;
 /** A picture is asked for where its row has stayed this long: not for what only flies past. */
 const SETTLED_MS = 120;
@@ -111,7 +111,7 @@ export function ListPage() {
     <main class="list"><${Filters} filter=${filter} onChange=${setFilter} />
     ${problem && html`<p class="lost" role="alert">${problem}</p>`}
     ${loaded && studies.length === 0 && !problem && html`<p class="empty">${plain ? 'No study has arrived yet. Send head CT to Ichor and it appears here by itself.' : 'No study matches these filters.'}</p>`}
-    <div class="scroller" ref=${scroller} tabindex="0" role="region" aria-label="Studies" onScroll=${(event: Event) => setTop(stepped((event.target as HTMLElement).scrollTop, (MARGIN - 1) * height))}>
+    <div class="scroller" ref=${scroller} tabindex="0" role="region" aria-label="Studies" onScroll=${(event: Event) => setTop(stepped((event.target as HTMLElement).scrollTop, height))}>
       <ul class="rows" style=${{ height: `${studies.length * height}px` }}>
       ${rows.map((study, index) => html`<${Row} key=${study.studyInstanceUid} study=${study} top=${(first + index) * height} height=${height} chosen=${first + index === selected} />`)}
       </ul></div>
@@ -158,12 +158,16 @@ const STATE_WORDS: Record<Study['state'], string> = {
 export const State = ({ state }: { state: Study['state'] }) =>
   html`<span class=${`state ${state}`}>${STATE_WORDS[state]}</span>`;
 
+/** While another row moves into sight this one is not compared again. */
 function Row({ study, top, height, chosen }: { study: Study; top: number; height: number; chosen: boolean }) {
-  return html`<li class=${`row ${study.state} ${chosen ? 'chosen' : ''}`} style=${{ top: `${top}px`, height: `${height}px` }}>
+  return useMemo(
+    () => html`<li class=${`row ${study.state} ${chosen ? 'chosen' : ''}`} style=${{ top: `${top}px`, height: `${height}px` }}>
     <span class="thumb">${study.state === 'flagged' && html`<${Thumb} study=${study} />`}</span>
     <span class="who"><a href=${`/studies/${study.studyInstanceUid}`}>${study.accessionNumber || `…${study.studyInstanceUid.slice(-16)}`}</a><span>${patientName(study)}</span><${Since} since=${study.times.firstInstance} /></span>
     <span class="what"><${State} state=${study.state} /><span class="reason">${reasonOf(study) || (study.findings ? named(study) : `${study.receivedInstances} instances`)}</span></span>
-    <${Bars} study=${study} /><${Lights} study=${study} /></li>`;
+    <${Bars} study=${study} /><${Lights} study=${study} /></li>`,
+    [study, top, height, chosen],
+  );
 }
 function Thumb({ study }: { study: Study }) {
   const [settled, setSettled] = useState(false);
