@@ -38,7 +38,7 @@ export function encodeInstance(instance: NewInstance, vrs: Readonly<Record<strin
 
 /** Patient, general study, equipment and marks, copied from the source where valid, or our own. @param at when it was made */
 export function commonAttributes(identity: SourceIdentity, model: ModelIdentity, at: Date): Record<string, unknown> {
-  const { date, time } = dicomDateTime(at);
+  const { date, time } = dicomDateTime(at, identity);
   return {
     SpecificCharacterSet: 'ISO_IR 192',
     InstanceCreationDate: date,
@@ -74,11 +74,20 @@ export function commonAttributes(identity: SourceIdentity, model: ModelIdentity,
   };
 }
 
-/** DA and TM in UTC. */
-export function dicomDateTime(at: Date): { date: string; time: string } {
-  const digits = at.toISOString().replaceAll(/\D/g, '');
+/** DA and TM in the zone that the instance names, the source's, and without one in that of this machine (PS3.3 C.12.1.1.8). */
+export function dicomDateTime(
+  at: Date,
+  { timezoneOffsetFromUtc }: Pick<SourceIdentity, 'timezoneOffsetFromUtc'>,
+): { date: string; time: string } {
+  const offset = validOffset(timezoneOffsetFromUtc);
+  const eastMinutes = offset === null ? -at.getTimezoneOffset() : minutesOf(offset);
+  const digits = new Date(at.getTime() + eastMinutes * 60_000).toISOString().replaceAll(/\D/g, '');
   return { date: digits.slice(0, 8), time: digits.slice(8, 14) };
 }
+
+/** @param offset as -0330 */
+const minutesOf = (offset: string): number =>
+  (offset.startsWith('-') ? -1 : 1) * (Number(offset.slice(1, 3)) * 60 + Number(offset.slice(3)));
 
 const optional = (keyword: string, value: string | null): Record<string, string> =>
   value === null ? {} : { [keyword]: value };

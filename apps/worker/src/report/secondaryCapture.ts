@@ -57,7 +57,7 @@ export async function writeHeatmap(
     model: `${result.model.name} ${result.model.version}`,
   });
   const scale = magnification(slice);
-  const { date, time } = dicomDateTime(at);
+  const { date, time } = dicomDateTime(at, identity);
   const derived = (...role: string[]): string =>
     deriveUid(result.studyInstanceUid, result.inputDigest, result.model.sha256, ...role);
   const [sopInstanceUid, seriesInstanceUid] = [

@@ -32,7 +32,7 @@ export type WrittenReport = {
 export function writeReport(request: ReportRequest): WrittenReport {
   const { result, identity, form, at } = request;
   const content = measurementReport(request, form.title === 'triage');
-  const { date, time } = dicomDateTime(at);
+  const { date, time } = dicomDateTime(at, identity);
   const [sopClassUid, sopInstanceUid] = [SR_CLASSES[form.sr], derived(result, 'SR', form.sr, form.title)];
   const seriesInstanceUid = derived(result, 'SR series', form.sr, form.title);
   const bytes = encodeInstance({
