@@ -27,6 +27,22 @@ test('copies with the same pixels are one instance, the first; copies with other
   expect([...conflicting]).toEqual(['1.2']);
 });
 
+test('copies with the same pixels at another place are in conflict', async () => {
+  const [first, second] = copies('1.1', '1.1');
+  const moved = { ...second!, frames: [{ positionMm: [0, 0, 5] }] } as unknown as InstanceHeader;
+  const { conflicting } = await resolveConflicts([first!, moved], async () => 'same');
+  expect([...conflicting]).toEqual(['1.1']);
+});
+
+test('an instance in conflict with one of another series stays in both, so that neither looks whole without it', async () => {
+  const [first, second] = copies('1.1', '1.1');
+  const { headers, conflicting } = await resolveConflicts(
+    [first!, { ...second!, seriesInstanceUid: '2' }],
+    async () => 'same',
+  );
+  expect([headers.map(({ path }) => path), [...conflicting]]).toEqual([['0', '1'], ['1.1']]);
+});
+
 test('a copy that cannot be read is in conflict', async () => {
   const { conflicting } = await resolveConflicts(copies('1.1', '1.1'), async () => {
     throw new NotAnalysable('undecodable-pixel-data', 'broken');

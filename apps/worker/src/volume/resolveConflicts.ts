@@ -5,7 +5,7 @@ import type { StoredImage } from './pixelDigest.ts';
 import type { InstanceHeader } from './readHeaders.ts';
 
 export type Resolved = {
-  /** One header per SOP Instance UID. */
+  /** One header per SOP Instance UID; of one in conflict, one per series that it lies in, so that each series shows it. */
   readonly headers: readonly InstanceHeader[];
   /** UIDs whose contents disagree. */
   readonly conflicting: ReadonlySet<string>;
@@ -27,8 +27,12 @@ export async function resolveConflicts(headers: readonly InstanceHeader[], diges
     return patient ? digest : null;
   };
   for (const [uid, group] of groups) if (group.length > 1 && !(await agree(group, inTime))) conflicting.add(uid);
-  return { headers: [...groups.values()].map((group) => group[0]!), conflicting };
+  const kept = [...groups].flatMap(([uid, group]) => (conflicting.has(uid) ? firstOfSeries(group) : group.slice(0, 1)));
+  return { headers: kept, conflicting };
 }
+
+const firstOfSeries = (group: readonly InstanceHeader[]): InstanceHeader[] =>
+  [...Map.groupBy(group, ({ seriesInstanceUid }) => seriesInstanceUid).values()].map((own) => own[0]!);
 
 /** What cannot be read agrees with nothing; what kept the decoder busy until its deadline is not followed by another try. */
 function unreadable(error: unknown): 'timeout' | null {
@@ -47,7 +51,7 @@ async function agree(
     if (!rows || !columns) return false;
     const digest = await digestOf({ path, rows, columns, frames: frames.length });
     if (digest === null) return false;
-    contents.add(JSON.stringify([header.seriesInstanceUid, rows, columns, frames, digest]));
+    contents.add(JSON.stringify([header.seriesInstanceUid, header.frameOfReferenceUid, rows, columns, frames, digest]));
   }
   return contents.size === 1;
 }
