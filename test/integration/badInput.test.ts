@@ -278,6 +278,21 @@ describe('a series that is no stack', () => {
 });
 
 describe('a study that is not what the model knows', () => {
+  test('values that are not Hounsfield units are unsupported-pixel-format', async () => {
+    expect(await reasonFor(set({ RescaleType: 'Z_EFF' }))).toBe('unsupported-pixel-format');
+  });
+  test('a body part that only the Anatomic Region Sequence names counts', async () => {
+    const region = (meaning: string) =>
+      set({
+        BodyPartExamined: '',
+        SeriesDescription: '5mm',
+        ProtocolName: 'Routine',
+        StudyDescription: 'CT',
+        AnatomicRegionSequence: [{ CodeValue: '1', CodingSchemeDesignator: 'SCT', CodeMeaning: meaning }],
+      });
+    expect(await reasonFor(region('Head'))).toBeNull();
+    expect(await reasonFor(region('Chest'))).toBe('not-head');
+  });
   test('MR is not-ct', async () => {
     expect(await reasonFor(set({ Modality: 'MR', SOPClassUID: '1.2.840.10008.5.1.4.1.1.4' }))).toBe('not-ct');
   });

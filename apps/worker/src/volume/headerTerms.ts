@@ -20,13 +20,22 @@ export const ANGIOGRAPHY_OR_PERFUSION =
 export const CONTRAST =
   /(\bWITH CONTRAST\b|\bPOST[- ]?CONTRAST\b|\bPOST[- ]?GAD\b|\bC\+|\+C\b|\bW\/? ?CONTRAST\b|\bENHANCED\b|\bMIT KM\b|\bKM\b|\bCECT\b|\bIV CONTRAST\b)/;
 export const WITHOUT_CONTRAST =
-  /(\bWITHOUT\b|\bNON[- ]?CONTRAST\b|\bNON[- ]?ENHANCED\b|\bUNENHANCED\b|\bNCCT\b|\bW\/?O\b|\bPLAIN\b|\bNATIV\w*\b|\bOHNE\b|\bC-)/;
+  /(\bWITHOUT\b|\bNON[- ]?CON(TRAST)?\b|\bNON[- ]?ENHANCED\b|\bUNENHANCED\b|\bNCCT\b|\bW\/?O\b|\bPLAIN\b|\bNATIV\w*\b|\bOHNE\b|\bC-)/;
+const NEGATED_CONTRAST = /\b(WITHOUT|W\/?O|NON|OHNE)[- ]?(IV )?(CONTRAST|ENHANCED|KM)\b/g;
+const BOTH = /\bW(ITH|\/)?( (AND|&|\+))? ?(WITHOUT|W\/?O)\b/;
 export const NO_AGENT = /^(NONE|NO|NON|N|0|-|WITHOUT.*|NO CONTRAST.*|OHNE.*|NIL|NA|N\/A)$/;
 export const HEAD =
   /(\bHEAD\b|\bBRAIN\b|\bSKULL\b|\bCRANI\w*|\bCEREBR\w*|\bSCHAEDEL\b|\bSCHÄDEL\b|\bKOPF\b|\bTETE\b|\bTÊTE\b|\bCABEZA\b|\bNEURO\w*|\bCCT\b|\bNCCT\b|\bSTROKE\b|\bHOOFD\b|\bHIRN\b|\bENCEPH\w*)/;
 export const OTHER_BODY_PART =
   /(\bCHEST\b|\bTHORAX\b|\bLUNGS?\b|\bABD\w*|\bPELVI\w*|\bSPINE\b|\bC-?SPINE\b|\bCSPINE\b|\bLSPINE\b|\bTSPINE\b|\bNECK\b|\bHALS\b|\bKNEE\b|\bHIP\b|\bANKLE\b|\bFOOT\b|\bHAND\b|\bWRIST\b|\bELBOW\b|\bSHOULDER\b|\bHEART\b|\bCARDIAC\b|\bCORONAR\w+ ARTER\w+|\bLIVER\b|\bKIDNEY\b|\bSINUS(ES)?\b|\bFACIAL\b|\bFACE\b|\bORBITS?\b|\bTEMPORAL BONES?\b|\bIAC\b|\bDENTAL\b|\bMANDIBLE\b|\bEXTREMITY\b|\bLEG\b|\bARM\b|\bWHOLE ?BODY\b|\bCHESTABDPELVIS\b)/;
 export const REFORMAT = /\b(COR|CORONAL|SAG|SAGITTAL|MPR|MIP|VRT|3D|REFORMAT\w*)\b/;
+
+/** Units of Rescale Type (0028,1054) that are Hounsfield units, or say nothing; maps of iodine or atomic number have others. */
+export const HOUNSFIELD = /^(HU|HU MOD|US|HOUNSFIELD.*|UNSPECIFIED)$/;
+
+/** Whether a text names contrast, also beside its absence ("W/O AND W CONTRAST"). */
+export const namesContrast = (text: string): boolean =>
+  BOTH.test(text) || CONTRAST.test(text.replaceAll(NEGATED_CONTRAST, ' '));
 
 /** Sharp kernels for bone and air; a soft-tissue reconstruction must exist beside them. */
 const BONE_KERNELS: readonly RegExp[] = [

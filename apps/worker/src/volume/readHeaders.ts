@@ -30,6 +30,8 @@ export type InstanceHeader = {
   readonly manufacturer: string | null;
   /** What was given as contrast agent, whichever attribute says so. */
   readonly contrastAgent: string | null;
+  /** Units of the rescaled values, wherever they are told. */
+  readonly rescaleTypes: readonly string[];
   readonly rows: number | null;
   readonly columns: number | null;
   readonly samplesPerPixel: number;
@@ -123,11 +125,12 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     seriesDescription: dataset.text('x0008103e'),
     studyDescription: dataset.text('x00081030'),
     protocolName: dataset.text('x00181030'),
-    bodyPartExamined: dataset.text('x00180015'),
+    bodyPartExamined: dataset.text('x00180015') ?? anatomicRegionOf(dataset),
     imageType: dataset.texts('x00080008'),
     convolutionKernels: kernelsOf(dataset),
     manufacturer: dataset.text('x00080070'),
     contrastAgent: contrastAgentOf(dataset),
+    rescaleTypes: rescaleTypesOf(dataset),
     rows: dataset.number('x00280010'),
     columns: dataset.number('x00280011'),
     samplesPerPixel: dataset.number('x00280002') ?? 1,
@@ -150,11 +153,26 @@ function contrastAgentOf(dataset: Dataset): string | null {
 
 /** Convolution Kernel, also where enhanced CT keeps it: CT Reconstruction Sequence (0018,9314) of the functional groups. */
 function kernelsOf(dataset: Dataset): string[] {
-  const enhanced = [...dataset.items('x52009229'), ...dataset.items('x52009230')].flatMap((group) =>
+  const enhanced = groupsOf(dataset).flatMap((group) =>
     group.items('x00189314').flatMap((item) => item.texts('x00181210')),
   );
   return [...dataset.texts('x00181210'), ...enhanced].filter(Boolean);
 }
+
+/** Rescale Type; enhanced CT has it in its Pixel Value Transformation Sequence (0028,9145). */
+function rescaleTypesOf(dataset: Dataset): string[] {
+  const sources = [dataset, ...groupsOf(dataset).flatMap((group) => group.items('x00289145'))];
+  return [...new Set(sources.flatMap((source) => source.text('x00281054') ?? []))];
+}
+
+/** Anatomic Region Sequence (0008,2218), in enhanced CT within Frame Anatomy (0020,9071): its Code Meaning. */
+function anatomicRegionOf(dataset: Dataset): string | null {
+  const sources = [dataset, ...groupsOf(dataset).flatMap((group) => group.items('x00209071'))];
+  return sources.flatMap((source) => source.items('x00082218')[0]?.text('x00080104') ?? [])[0] ?? null;
+}
+
+/** Functional groups, shared ones first. */
+const groupsOf = (dataset: Dataset): Dataset[] => [...dataset.items('x52009229'), ...dataset.items('x52009230')];
 
 /** Enhanced multi-frame: per-frame functional groups before shared ones (PS3.3 C.7.6.16). */
 function framesOf(dataset: Dataset): FrameGeometry[] {

@@ -13,9 +13,11 @@ import {
   CONTRAST,
   DERIVED_TYPE,
   HEAD,
+  HOUNSFIELD,
   kernelKind,
   LOCALIZER,
   NO_AGENT,
+  namesContrast,
   OTHER_BODY_PART,
   REFORMAT,
   WITHOUT_CONTRAST,
@@ -82,7 +84,7 @@ const STEPS: readonly Step[] = [
   (all) =>
     all.some(
       (one) =>
-        ANGIOGRAPHY_OR_PERFUSION.test(seriesText(one)) ||
+        ANGIOGRAPHY_OR_PERFUSION.test(ownText(one)) ||
         one.imageType.some((type) => ANGIOGRAPHY_OR_PERFUSION.test(upper(type))),
     )
       ? 'angiography-or-perfusion'
@@ -128,8 +130,9 @@ function bodyPart(instances: readonly InstanceHeader[]): Reason | null {
 function hasContrast(one: InstanceHeader): boolean {
   const agent = upper(one.contrastAgent ?? '');
   if (agent !== '' && !NO_AGENT.test(agent)) return true;
-  const text = seriesText(one);
-  return CONTRAST.test(text) && !WITHOUT_CONTRAST.test(text);
+  const [description, protocol] = [upper(one.seriesDescription ?? ''), upper(one.protocolName ?? '')];
+  if (namesContrast(description) || WITHOUT_CONTRAST.test(description)) return namesContrast(description);
+  return CONTRAST.test(protocol) && !WITHOUT_CONTRAST.test(protocol);
 }
 
 function isDerived(one: InstanceHeader): boolean {
@@ -160,7 +163,7 @@ function plane(instances: readonly InstanceHeader[]): ReasonCode | Reason | null
       if (tilt === null) return 'missing-geometry';
       if (tilt > MOST_TILT_DEGREES) return reason('not-axial', `${Math.round(tilt)}° against the axial plane`);
     }
-    if (REFORMAT.test(seriesText(one))) return 'not-axial';
+    if (REFORMAT.test(upper(one.seriesDescription ?? one.protocolName ?? ''))) return 'not-axial';
   }
   return null;
 }
@@ -172,6 +175,8 @@ function pixels(instances: readonly InstanceHeader[]): ReasonCode | Reason | nul
       return reason('unsupported-transfer-syntax', one.transferSyntaxUid);
     if (one.samplesPerPixel !== 1 || !/^MONOCHROME[12]$/.test(one.photometricInterpretation ?? ''))
       return reason('unsupported-photometric', one.photometricInterpretation ?? 'absent');
+    const otherUnit = one.rescaleTypes.find((type) => !HOUNSFIELD.test(upper(type)));
+    if (otherUnit !== undefined) return reason('unsupported-pixel-format', `Rescale Type is ${otherUnit}`);
     if (!one.rows || !one.columns) return reason('truncated-pixel-data', 'Rows or Columns is missing or zero');
   }
   return null;
@@ -199,5 +204,13 @@ const countSlices = (instances: readonly InstanceHeader[]): number =>
   instances.reduce((count, { frames }) => count + frames.length, 0);
 const hasType = (one: InstanceHeader, type: string): boolean => one.imageType.some((value) => upper(value) === type);
 const upper = (text: string): string => text.toUpperCase().replaceAll('_', ' ');
+/**
+ * A protocol is often that of the whole examination ("stroke: native, CTA, perfusion"), and stands in every series of it: where
+ * a description says that its series is without contrast, the protocol is not asked.
+ */
+const ownText = (one: InstanceHeader): string => {
+  const description = upper(one.seriesDescription ?? '');
+  return WITHOUT_CONTRAST.test(description) ? description : seriesText(one);
+};
 const seriesText = (one: InstanceHeader): string =>
   `${upper(one.seriesDescription ?? '')} ${upper(one.protocolName ?? '')}`;
