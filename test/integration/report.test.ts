@@ -62,7 +62,7 @@ async function make(name: string, options: readonly string[], slices: number): P
     '--out',
     out,
     '--seed',
-    '13',
+    '17',
     '--slices',
     String(slices),
     '--matrix',

@@ -176,12 +176,16 @@ def temperatures_of(labels: np.ndarray, logits: np.ndarray, enough: list[bool]) 
 
 
 def thresholds_of(scan_truth: np.ndarray, scan_score: np.ndarray, enough: list[bool]) -> dict[str, dict[str, float]]:
-    """Per set and class: the scan score from which a class counts as present."""
+    """Per set and class: the scan score from which a class counts as present. A kind is named only where there is a hemorrhage, so its
+    threshold has to tell it from other kinds: it is chosen among the patients with a hemorrhage.
+    """
+    bleeding = scan_truth[:, -1] > 0.5
     sets: dict[str, dict[str, float]] = {name: {} for name in DEFAULT_THRESHOLDS}
     for c, name in enumerate(CLASSES):
         found = dict(DEFAULT_THRESHOLDS)
         if enough[c]:
-            balanced = balanced_threshold(scan_truth[:, c], scan_score[:, c])
+            among = slice(None) if name == CLASSES[-1] else bleeding
+            balanced = balanced_threshold(scan_truth[among, c], scan_score[among, c])
             sensitive = threshold_for_sensitivity(scan_truth[:, c], scan_score[:, c], 0.97)
             found = {"balanced": balanced, "high-sensitivity": min(balanced, sensitive)}
         for kind, value in found.items():
