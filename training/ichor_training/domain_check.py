@@ -22,7 +22,7 @@ FIT_STRIDE = 2
 OUTLIER_HEADS, OUTLIER_STRIDE = 2, 3
 """Per fold and source so many heads are spoilt; of each every third slice tells enough."""
 REFUSED_AT_MOST = 0.01
-MARGIN = 1.1
+MARGIN = 1.25
 """The threshold is this much above the distance that all but 1 % of the held-out heads keep."""
 
 
