@@ -63,7 +63,7 @@ def test_an_outlier_is_hounsfield_units_of_the_same_shape_and_not_the_head(name)
 def test_the_threshold_keeps_all_but_a_percent_of_the_heads_and_the_table_counts_what_it_refuses():
     folds = [domain_check.Distances({"CT-ICH 1.0.0": [1.0, 1.2], "phantoms": [0.9, 1.1]}, {"abdomen": [3.0, 1.3]})] * 3
     judged = domain_check.judged(folds)
-    assert judged["threshold"] == pytest.approx(1.1 * 1.2, abs=1e-3)
+    assert judged["threshold"] == pytest.approx(domain_check.MARGIN * 1.2, abs=1e-3)
     assert [(one["name"], one["refused"], one["studies"]) for one in judged["heads"] + judged["outliers"]] == [
         ("CT-ICH 1.0.0", 0, 6), ("phantoms", 0, 6), ("abdomen", 3, 6),
     ]
@@ -81,7 +81,7 @@ def test_a_bundle_gets_its_detector_and_its_digests_follow(tmp_path):
     manifest = json.loads((tmp_path / "manifest.json").read_text())
     for file in manifest["files"].values():
         assert hashlib.sha256((tmp_path / file["path"]).read_bytes()).hexdigest() == file["sha256"]
-    assert manifest["outOfDomain"]["threshold"] == pytest.approx(1.1) and "domain" in manifest["files"]
+    assert manifest["outOfDomain"]["threshold"] == pytest.approx(domain_check.MARGIN) and "domain" in manifest["files"]
     assert (tmp_path / "MODEL_CARD.md").read_text().count(f"## {TITLE}\n") == 1
 
 
