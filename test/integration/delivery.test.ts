@@ -2,7 +2,7 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
-import { createServer, type Server, type Socket } from 'node:net';
+import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Database, openDatabase, openQueues, part10Header, type Queues } from '@ichor/shared';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
@@ -420,7 +420,18 @@ async function storescp(name: Name, ...options: readonly string[]): Promise<() =
     return ended;
   };
   closers.push(stop);
+  await eventually('storescp', () => listening(portOf(name)));
   return stop;
+}
+
+function listening(port: number): Promise<true | null> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once('error', () => resolve(null));
+  });
 }
 
 async function rawPeer(name: Name, behave: (socket: Socket) => unknown): Promise<Server> {
