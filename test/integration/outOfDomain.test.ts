@@ -23,10 +23,10 @@ afterAll(async () => {
 });
 
 /** @param change what becomes of a stored value (Hounsfield units + 1024) */
-async function resultOf(name: string, change: (stored: number, row: number, column: number) => number) {
+async function resultOf(name: string, change: (stored: number, row: number, column: number, slice: number) => number) {
   const side = PHANTOM.matrix;
   const decorate = (dataset: DatasetOf, index: number): void => {
-    const stored = slices[index]!.hu.map((hu, at) => change(hu + 1024, Math.floor(at / side), at % side));
+    const stored = slices[index]!.hu.map((hu, at) => change(hu + 1024, Math.floor(at / side), at % side, index));
     dataset['PixelData'] = stored.buffer;
     dataset['BitsStored'] = 16;
     dataset['HighBit'] = 15;
@@ -55,5 +55,19 @@ test.each<[string, (stored: number, row: number, column: number) => number]>([
   expect(result.reason).toMatchObject({
     code: 'out-of-domain',
     detail: expect.stringMatching(/^distance [\d.]+ from the studies it knows, where at most [\d.]+ is accepted$/),
+  });
+});
+
+test.each([
+  ['zeros', 0],
+  ['one grey', 1064],
+])('a head of which one slice is lost to %s ends not analysed, and the slice is named', async (name, value) => {
+  const result = await resultOf(name.replaceAll(' ', '-'), (stored, _row, _column, slice) =>
+    slice === 7 ? value : stored,
+  );
+  expect(result).toMatchObject({ state: 'not-analysed', findings: null, keySlices: [] });
+  expect(result.reason).toMatchObject({
+    code: 'blank-slice',
+    detail: expect.stringMatching(/^slice \d+ of 16, 2\.25\./),
   });
 });

@@ -34,6 +34,7 @@ export const REASONS = {
     'The pixels are not 16-bit (or 8-bit) integers with a linear rescale to Hounsfield units.',
   'mixed-patients': 'The instances of the series name different patients.',
   'conflicting-instances': 'Two instances with the same SOP Instance UID have different content.',
+  'blank-slice': 'A slice shows nothing although its neighbours do: its pixels were lost.',
   'unreadable-instance': 'The header of an instance cannot be read.',
   'less-suited': 'Another series of the study suits the analysis better.',
   'out-of-domain':

@@ -8,7 +8,7 @@ import { lastLayerMaps } from './gradCam.ts';
 
 const [ROWS, COLUMNS, SLICES, FEATURES] = [2, 3, 10, 4];
 
-/** Slice n is full of n; turned or not as the test says. */
+/** Slice n is full of n, but for one pixel; turned or not as the test says. */
 const stackOf = (toRadiological: SliceStack['toRadiological']): SliceStack => ({
   studyInstanceUid: '1.2',
   seriesInstanceUid: '1.3',
@@ -29,6 +29,7 @@ const stackOf = (toRadiological: SliceStack['toRadiological']): SliceStack => ({
     orientation: [1, 0, 0, 0, 1, 0],
   })),
 });
+const sliceFullOf = (value: number) => new Int16Array(ROWS * COLUMNS).fill(value).fill(500, -1);
 const UPRIGHT = { transpose: false, flipRows: false, flipColumns: false };
 
 /** A model whose logits and features are the slice's first value; it notes what it is asked. */
@@ -38,7 +39,7 @@ function fakeTools() {
     identity: { name: 'fake', version: '1', sha256: '0' },
     manifest: { calibration: { temperature: [1, 1, 1, 1, 1, 1] }, gradCam: 'sequence' } as unknown as Manifest,
     thresholds: FINDING_CLASSES.map((name) => (name === 'any' ? 0.9 : 1)),
-    load: async ({ path }) => ({ hu: new Int16Array(ROWS * COLUMNS).fill(Number(path)), rows: ROWS, columns: COLUMNS }),
+    load: async ({ path }) => ({ hu: sliceFullOf(Number(path)), rows: ROWS, columns: COLUMNS }),
     onProgress: () => {},
     graphs: {
       async cnn(hu, count, rows, columns) {
@@ -120,6 +121,23 @@ test('a study farther from what the model knows than the bundle accepts is refus
   await expect(analyseStack(stackOf(UPRIGHT), options(), undefinedDistance)).rejects.toMatchObject({
     reason: { code: 'out-of-domain' },
   });
+});
+
+test.each([
+  ['one value everywhere', new Int16Array(ROWS * COLUMNS).fill(40)],
+  ['air everywhere', Int16Array.from({ length: ROWS * COLUMNS }, (_, index) => -1000 - index)],
+])('a slice of %s between others is named, and the study not analysed', async (_, lost) => {
+  const { tools } = fakeTools();
+  const blankAt = (...places: readonly string[]): AnalysisTools => ({
+    ...tools,
+    load: async (slice) =>
+      places.includes(slice.path) ? { hu: lost, rows: ROWS, columns: COLUMNS } : tools.load(slice),
+  });
+  await expect(analyseStack(stackOf(UPRIGHT), options(), blankAt('8', '4', '9'))).rejects.toMatchObject({
+    reason: { code: 'blank-slice', detail: 'slice 5 of 10, 1.4.4' },
+  });
+  const atTheEnds = await analyseStack(stackOf(UPRIGHT), options(), blankAt('0', '1', '9'));
+  expect(atTheEnds.slices).toHaveLength(SLICES);
 });
 
 test('heat maps and influence are there for what is present, and nothing is explained where nothing is', async () => {

@@ -4,6 +4,7 @@ import { FINDING_CLASSES, type FindingClass, type KeySlice, type ModelIdentity, 
 import { featureKey } from '../featureKey.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Analysis, ClassMap, KeySliceImage, Slice, SliceFeatures, SliceStack } from '../types.ts';
+import { blankBetween, isBlank } from '../volume/blankSlices.ts';
 import type { LoadedSlice } from '../volume/loadSlice.ts';
 import type { Manifest } from './bundle.ts';
 import { chooseKeySlices, decideFindings, type KeySliceChoice, probabilitiesOf } from './findings.ts';
@@ -30,13 +31,14 @@ const BATCH = 4;
 const MOST_KEPT = 128;
 const CLASSES = FINDING_CLASSES.length;
 
-/** @throws NotAnalysable when a slice cannot be decoded, or the study is unlike those the model knows */
+/** @throws NotAnalysable when a slice cannot be decoded or shows nothing, or the study is unlike those the model knows */
 export async function analyseStack(
   stack: SliceStack,
   options: AnalysisOptions,
   tools: AnalysisTools,
 ): Promise<Analysis> {
-  const { slices, seen } = await extractFeatures(stack, options, tools);
+  const { slices, seen, blank } = await extractFeatures(stack, options, tools);
+  refuseBlank(stack, blank);
   const features = joined(slices.map((slice) => slice.features));
   const logits = joined(slices.map((slice) => slice.logits));
   await refuseOutOfDomain(features, slices.length, tools);
@@ -55,6 +57,13 @@ export async function analyseStack(
   };
 }
 
+/** @throws NotAnalysable naming the slice */
+function refuseBlank({ slices }: SliceStack, blank: readonly boolean[]): void {
+  const index = blankBetween(blank);
+  if (index === null) return;
+  throw new NotAnalysable('blank-slice', `slice ${index + 1} of ${slices.length}, ${slices[index]!.sopInstanceUid}`);
+}
+
 /** @throws NotAnalysable naming distance and threshold */
 async function refuseOutOfDomain(features: Float32Array, slices: number, tools: AnalysisTools): Promise<void> {
   const threshold = tools.manifest.outOfDomain?.threshold;
@@ -71,6 +80,8 @@ type Extracted = {
   readonly slices: SliceFeatures[];
   /** By index of the slice: those that ran just now, if they are not too many. */
   readonly seen: Map<number, SeenSlice>;
+  /** In the order of the stack. */
+  readonly blank: boolean[];
 };
 
 async function extractFeatures(
@@ -78,10 +89,11 @@ async function extractFeatures(
   { cached }: AnalysisOptions,
   tools: AnalysisTools,
 ): Promise<Extracted> {
-  const extracted: Extracted = { slices: new Array(stack.slices.length), seen: new Map() };
+  const extracted: Extracted = { slices: new Array(stack.slices.length), seen: new Map(), blank: [] };
   let batch: BatchSlice[] = [];
   for (const [index, slice] of stack.slices.entries()) {
     const { hu } = await tools.load(slice);
+    extracted.blank.push(isBlank(hu));
     const pixelDigest = createHash('sha256')
       .update(new Uint8Array(hu.buffer, hu.byteOffset, hu.byteLength))
       .digest('hex');
