@@ -133,6 +133,18 @@ describe('ichor echo and send', () => {
     expect((await runIchor(['echo', 'not-a-peer'])).code).toBe(2);
   });
 
+  test('echo to the port of a web server says that no DICOM is spoken there', async () => {
+    const web = createServer(
+      (socket) => void socket.once('data', () => socket.end('HTTP/1.1 400 Bad Request\r\n\r\n')),
+    );
+    const port = await freePort();
+    web.listen(port, '127.0.0.1');
+    await once(web, 'listening');
+    const { code, stderr } = await runIchor(['echo', `PACS@127.0.0.1:${port}`]);
+    web.close();
+    expect([code, stderr]).toEqual([1, expect.stringContaining('does not speak DICOM')]);
+  });
+
   test('send brings a folder over bit for bit', async () => {
     const sent = await makePhantom('to-send', '--slices', '12');
     const { code, stdout } = await runIchor(['send', peer(), sent, '--calling', 'CTSCANNER']);

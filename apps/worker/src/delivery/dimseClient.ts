@@ -251,11 +251,19 @@ function associate(
     });
     client.on('associationRejected', (rejection: Rejection) => end(rejected(destination, rejection)));
     client.on('associationReleased', () => end(null));
-    client.on('networkError', (error: Error) => broken(reasonOf(error).replace(/^.*-> (Connection error: )?/, '')));
+    client.on('networkError', (error: Error) => broken(networkReason(error)));
     client.on('closed', () => broken('the peer closed the connection'));
     propose(client, proposed);
     client.send(peer.host, peer.port, caller.callingAeTitle, peer.aeTitle, optionsFor(peer, caller));
   });
+}
+
+/** The library says which byte it did not understand; whoever typed a port wants to know which service it found there. */
+function networkReason(error: Error): string {
+  const reason = reasonOf(error).replace(/^.*-> (Connection error: )?/, '');
+  return reason.startsWith('Unknown PDU type')
+    ? 'what answers there does not speak DICOM; is the port that of a web server?'
+    : reason;
 }
 
 function optionsFor(peer: Peer, { tls, timeoutMs = RESPONSE_TIMEOUT_MS }: Caller) {
