@@ -239,9 +239,10 @@ describe('ichor triage', () => {
   test('tells a person the findings in words', async () => {
     const { code, stdout, stderr } = await runIchor([
       'triage',
-      await makePhantom('words', '--slices', '24', '--seed', '10'),
+      await makePhantom('words', '--slices', '24', '--seed', '10', '--bleed', 'intraparenchymal'),
     ]);
     expect(code).toBe(0);
+    expect(stdout).toMatch(/^\s+key slice\s+\d+ of 24\s.*any 0\.\d{3}$/m);
     expect(stdout).toMatch(/^\s+any\s+score \d\.\d{3}\s+threshold/m);
     expect(stdout).toContain('Not for diagnostic use');
     expect(stderr).toContain('Analysing: 1 of 1');

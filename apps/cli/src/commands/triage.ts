@@ -1,7 +1,7 @@
 /** `ichor triage DIR`: the analysis of the worker on a folder, without server or database. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Config, ModelIdentity, StudyView } from '@ichor/shared';
+import type { Config, ModelIdentity, SliceScore, StudyView } from '@ichor/shared';
 import { asIchorError, createLog, IchorError, PRIORITY } from '@ichor/shared';
 import {
   type AnalysedStudy,
@@ -18,6 +18,7 @@ import { describeStudy } from '../triage/describeStudy.ts';
 import { existingFolder } from '../triage/existingFolder.ts';
 import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
 
+type Triaged = { readonly view: StudyView; readonly sliceScores: readonly SliceScore[] };
 type Options = { readonly json: boolean; readonly out: string | null };
 
 /** Analyses every study under a folder. @returns not analysed when one study is, failed when one failed */
@@ -31,20 +32,20 @@ export async function triage(cli: Cli, dir: string, options: Options): Promise<E
     });
   const inference = await startInference(config, createLog({ ...config, logLevel: 'silent' }, 'triage'));
   const progress = startProgress(cli.terminal, 'Analysing', studies.length);
-  const views: StudyView[] = [];
+  const triaged: Triaged[] = [];
   try {
     for (const study of studies) {
-      views.push(await triageOne(study, inference, config, options));
+      triaged.push(await triageOne(study, inference, config, options));
       progress.step(`study ${study.studyInstanceUid}`);
     }
   } finally {
     progress.done();
     await inference.close();
   }
-  for (const view of views)
-    for (const line of options.json ? [JSON.stringify(view)] : describeStudy(cli.terminal, view))
+  for (const { view, sliceScores } of triaged)
+    for (const line of options.json ? [JSON.stringify(view)] : describeStudy(cli.terminal, view, sliceScores))
       cli.terminal.print(line);
-  return exitCodeOf(views);
+  return exitCodeOf(triaged.map(({ view }) => view));
 }
 
 function exitCodeOf(views: readonly StudyView[]): ExitCode {
@@ -52,18 +53,15 @@ function exitCodeOf(views: readonly StudyView[]): ExitCode {
   return views.some(({ state }) => state === 'not-analysed') ? EXIT.notAnalysed : EXIT.done;
 }
 
-async function triageOne(
-  study: StudyFiles,
-  inference: Inference,
-  config: Config,
-  options: Options,
-): Promise<StudyView> {
+async function triageOne(study: StudyFiles, inference: Inference, config: Config, options: Options): Promise<Triaged> {
   try {
     const analysed = await analyseStudy(study.studyInstanceUid, study.paths, { inference, features: noFeatureCache });
     if (options.out !== null) await writeTo(options.out, analysed, config);
-    return { ...emptyView(study, inference.model), ...shownOf(analysed) };
+    const view = { ...emptyView(study, inference.model), ...shownOf(analysed) };
+    return { view, sliceScores: analysed.result.sliceScores };
   } catch (thrown) {
-    return { ...emptyView(study, inference.model), state: 'failed', error: asIchorError(thrown).code };
+    const view = emptyView(study, inference.model);
+    return { view: { ...view, state: 'failed', error: asIchorError(thrown).code }, sliceScores: [] };
   }
 }
 

@@ -1,5 +1,5 @@
 /** A study for a person's eyes. */
-import type { StudyView } from '@ichor/shared';
+import { FINDING_CLASSES, type KeySlice, type SliceScore, type StudyView } from '@ichor/shared';
 import { paint, type Style, type Terminal, table } from '../terminal.ts';
 
 /** Colour of each state, also in the demo's worklist. */
@@ -13,15 +13,18 @@ export const STATE_STYLES: Readonly<Record<StudyView['state'], Style>> = {
   analysing: 'dim',
 };
 
-/** State and reason, findings with score and threshold, key slices, and what became of each series. */
-export function describeStudy(terminal: Terminal, study: StudyView): string[] {
+/**
+ * State and reason, findings with score and threshold, key slices, and what became of each series.
+ * @param sliceScores in the order of the stack, skull base first
+ */
+export function describeStudy(terminal: Terminal, study: StudyView, sliceScores: readonly SliceScore[]): string[] {
   const state = paint(terminal, STATE_STYLES[study.state], study.state);
   const lines = [`${state}  study ${study.studyInstanceUid}  (${study.receivedInstances} files)`];
   if (study.reason !== null)
     lines.push(`  ${study.reason.sentence}${study.reason.detail ? ` (${study.reason.detail})` : ''}`);
   if (study.error !== null) lines.push(`  error ${study.error}`);
   lines.push(...indented(table(findingRows(terminal, study))));
-  lines.push(...indented(table(keySliceRows(study))));
+  lines.push(...indented(table(keySliceRows(study, sliceScores))));
   lines.push(...indented(table(seriesRows(study))));
   lines.push('  Not for diagnostic use. The absence of a flag is not a negative read.');
   return lines;
@@ -36,13 +39,21 @@ function findingRows(terminal: Terminal, { findings }: StudyView): string[][] {
   ]);
 }
 
-const keySliceRows = ({ keySlices }: StudyView): string[][] =>
-  keySlices.map(({ finding, score, sopInstanceUid, frameNumber }) => [
-    'key slice',
-    finding,
-    score.toFixed(3),
-    frameNumber === undefined ? sopInstanceUid : `${sopInstanceUid} frame ${frameNumber}`,
-  ]);
+/** One row for each slice, from the skull base up: its place and what it is a key slice of. */
+function keySliceRows({ keySlices }: StudyView, sliceScores: readonly SliceScore[]): string[][] {
+  return sliceScores.flatMap((slice, index) => {
+    const own = keySlices.filter(
+      (key) => key.sopInstanceUid === slice.sopInstanceUid && key.frameNumber === slice.frameNumber,
+    );
+    return own.length === 0 ? [] : [['key slice', `${index + 1} of ${sliceScores.length}`, findingsOf(own)]];
+  });
+}
+
+const findingsOf = (keySlices: readonly KeySlice[]): string =>
+  keySlices
+    .toSorted((one, other) => FINDING_CLASSES.indexOf(one.finding) - FINDING_CLASSES.indexOf(other.finding))
+    .map(({ finding, score }) => `${finding} ${score.toFixed(3)}`)
+    .join(', ');
 
 const seriesRows = ({ series }: StudyView): string[][] =>
   series.map(({ seriesInstanceUid, description, instances, reason }) => [
