@@ -116,6 +116,7 @@ describe('receivers of others', () => {
       expect.arrayContaining(['52101004^Present^SCT', 'A', 'P']),
     );
     expect(observation(flagged!, 'ICH-SUBDURAL-SCORE')?.slice(5, 9)).toEqual(['0.98', '1^no units^UCUM', '<0.5', 'A']);
+    expect(observation(flagged!, 'ICH-EPIDURAL')?.slice(5, 9)).toEqual(['373068000^Undetermined^SCT', '', '', '']);
     expect(observation(clear!, 'ICH-ANY')?.slice(4)).toEqual(
       expect.arrayContaining(['272519000^Absent^SCT', 'N', 'P']),
     );

@@ -3,7 +3,7 @@ import { execFile, spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { isOwnObject, loadConfig, readPart10 } from '@ichor/shared';
+import { FINDING_CLASSES, FINDING_NAMES, isOwnObject, loadConfig, readPart10 } from '@ichor/shared';
 import {
   type AnalysedStudy,
   analyseStudy,
@@ -124,7 +124,7 @@ test('highdicom reads back the scores, the presence and the key slices that were
     const { analysed, reports } = studies.get(name)!;
     const read = JSON.parse(
       (await promisify(execFile)(requirePython(), ['-c', READ_BACK, reports[0]!])).stdout,
-    ) as Record<string, { score: number; present: boolean; images: string[] }>;
+    ) as Record<string, { score: number; presence: string; images: string[] }>;
     const findings = analysed.result.findings!;
     const percent = (score: number) => Math.round(score * 1000) / 10;
     expect(Object.values(read).map(({ score }) => score)).toEqual(
@@ -137,7 +137,9 @@ test('highdicom reads back the scores, the presence and the key slices that were
         findings.subdural,
       ].map(({ score }) => percent(score)),
     );
-    expect(read['Intracranial hemorrhage, any']!.present).toBe(findings.any.present);
+    const notNamed = findings.any.present ? 'Undetermined' : 'Absent';
+    for (const finding of FINDING_CLASSES)
+      expect(read[FINDING_NAMES[finding]]!.presence).toBe(findings[finding].present ? 'Present' : notNamed);
     expect(read['Subdural hemorrhage']!.images).toEqual(
       analysed.result.keySlices
         .filter(({ finding }) => finding === 'subdural')
@@ -173,7 +175,7 @@ for group in [g for c in sr.ContentSequence if name(c) == 'Imaging Measurements'
     items = {name(i): i for i in group.ContentSequence}
     out[items['Tracking Identifier'].TextValue] = {
         'score': float(items['Certainty of Finding'].MeasuredValueSequence[0].NumericValue),
-        'present': items['Presence'].ConceptCodeSequence[0].CodeMeaning == 'Present',
+        'presence': items['Presence'].ConceptCodeSequence[0].CodeMeaning,
         'images': [i.ReferencedSOPSequence[0].ReferencedSOPInstanceUID for i in group.ContentSequence if i.ValueType == 'IMAGE'],
     }
 groups = sr.content.get_image_measurement_groups()

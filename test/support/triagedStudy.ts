@@ -15,6 +15,9 @@ export type TriagedStudy = {
   stop(): Promise<void>;
 };
 
+/** Whatever the bundle thinks of the phantom's kind of hemorrhage. */
+const KIND_IS_NAMED = 'subdural=0.001';
+
 /** With a subdural hemorrhage. */
 export async function openTriagedStudy(
   name: string,
@@ -28,6 +31,7 @@ export async function openTriagedStudy(
     ICHOR_DICOM_PORT: String(dicomPort),
     ICHOR_HTTP_PORT: String(httpPort),
     ICHOR_QUIET_PERIOD_MS: '1000',
+    ICHOR_THRESHOLDS: KIND_IS_NAMED,
   };
   const ichor = startIchor([], settings);
   const api = await openApi(httpPort, settings).catch((error) => {

@@ -181,7 +181,7 @@ function Thumb({ study }: { study: Study }) {
 const Since = ({ since }: { since: string | null }) => html`<span class="since">${elapsed(since, useNow())}</span>`;
 function named({ findings }: Study): string {
   const present = CLASSES.filter((name) => name !== 'any' && findings![name].present);
-  return present.length > 0 ? present.join(', ') : findings!.any.present ? 'hemorrhage, kind uncertain' : '';
+  return present.length > 0 ? present.join(', ') : findings!.any.present ? 'hemorrhage, kind undetermined' : '';
 }
 
 function Bars({ study }: { study: Study }) {

@@ -81,7 +81,7 @@ function Findings({
   return html`<h2>Findings</h2><div class="scroll" tabindex="0" role="region" aria-label="Findings"><table><thead><tr><th scope="col">Finding</th><th scope="col">Score</th><th scope="col">${judges ? 'Your verdict' : 'Verdicts'}</th></tr></thead><tbody>
     ${[...CLASSES].reverse().map((name) => {
       const finding = study.findings![name];
-      return html`<tr><th scope="row">${name}${finding.present && html` <span class="problem">present</span>`}</th><td>${finding.score.toFixed(2)}<br /><small>from ${finding.threshold.toFixed(2)}</small></td>
+      return html`<tr><th scope="row">${name}${finding.present ? html` <span class="problem">present</span>` : study.findings!.any.present && html` <small>undetermined</small>`}</th><td>${finding.score.toFixed(2)}<br /><small>from ${finding.threshold.toFixed(2)}</small></td>
       <td>${
         judges &&
         html`<div class="verdicts">${['agree', 'disagree', 'unsure'].map((verdict) => html`<button data-verdict=${`${name}-${verdict}`} onClick=${() => say(name, verdict)}>${verdict}</button>`)}

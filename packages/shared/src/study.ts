@@ -22,6 +22,16 @@ export type ResultState = (typeof RESULT_STATES)[number];
 export type Finding = { readonly score: number; readonly threshold: number; readonly present: boolean };
 export type Findings = Readonly<Record<FindingClass, Finding>>;
 
+export type Presence = 'present' | 'absent' | 'undetermined';
+/**
+ * CID 240 (PS3.16). Where there is no hemorrhage, no kind of it is; where there is one, a kind that did not reach its threshold may still be
+ * there (docs/adr/0012).
+ */
+export function presenceOf(findings: Findings, name: FindingClass): Presence {
+  if (findings[name].present) return 'present';
+  return findings.any.present ? 'undetermined' : 'absent';
+}
+
 /** A slice that shows a finding; `score` is that slice's calibrated probability. */
 export type KeySlice = {
   readonly sopInstanceUid: string;

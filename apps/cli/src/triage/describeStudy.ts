@@ -1,5 +1,5 @@
 /** A study for a person's eyes. */
-import { FINDING_CLASSES, type KeySlice, type SliceScore, type StudyView } from '@ichor/shared';
+import { FINDING_CLASSES, type KeySlice, presenceOf, type SliceScore, type StudyView } from '@ichor/shared';
 import { paint, type Style, type Terminal, table } from '../terminal.ts';
 
 /** Colour of each state, also in the demo's worklist. */
@@ -31,11 +31,12 @@ export function describeStudy(terminal: Terminal, study: StudyView, sliceScores:
 }
 
 function findingRows(terminal: Terminal, { findings }: StudyView): string[][] {
-  return Object.entries(findings ?? {}).map(([name, { score, threshold, present }]) => [
+  if (findings === null) return [];
+  return FINDING_CLASSES.map((name) => [
     name,
-    `score ${score.toFixed(3)}`,
-    `threshold ${threshold.toFixed(3)}`,
-    present ? paint(terminal, 'red', 'present') : 'not present',
+    `score ${findings[name].score.toFixed(3)}`,
+    `threshold ${findings[name].threshold.toFixed(3)}`,
+    findings[name].present ? paint(terminal, 'red', 'present') : presenceOf(findings, name),
   ]);
 }
 

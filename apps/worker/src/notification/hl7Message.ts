@@ -7,8 +7,8 @@
  * a study that was not analysed. There OBX-11 (table 0085) is X for every finding, so that values of a former revision are
  * withdrawn. F, final, is never sent: a radiologist's report is what is final.
  */
-import type { Code, FindingClass, Hl7Destination } from '@ichor/shared';
-import { CODES, FINDING_CLASSES, FINDING_CODES, FINDING_NAMES } from '@ichor/shared';
+import type { Code, FindingClass, Hl7Destination, Presence } from '@ichor/shared';
+import { CODES, FINDING_CLASSES, FINDING_CODES, FINDING_NAMES, presenceOf } from '@ichor/shared';
 import { LIMITATIONS } from '../report/measurementReport.ts';
 import type { Content } from './content.ts';
 
@@ -162,7 +162,13 @@ function outcome({ study }: Content): Observation {
   };
 }
 
-/** Presence and score; the score's range is what counts as absent. */
+/** OBX-8; a kind of hemorrhage that is undetermined is neither normal nor abnormal. */
+const FLAGS = { present: { flag: 'A' }, absent: { flag: 'N' }, undetermined: {} } as const satisfies Record<
+  Presence,
+  object
+>;
+
+/** Presence and score; the score's range is what does not count as present. */
 function finding({ study }: Content, name: FindingClass, subId: number): Observation[] {
   const local = `ICH-${name.toUpperCase()}`;
   const presence = components(local, FINDING_NAMES[name], '99ICHOR', ...triplet(FINDING_CODES[name].finding));
@@ -173,11 +179,11 @@ function finding({ study }: Content, name: FindingClass, subId: number): Observa
       { type: 'CWE', code: presence, subId, value: '', status: 'X' },
       { type: 'NM', code: score, subId, value: '', status: 'X' },
     ];
-  const flag = found.present ? 'A' : 'N';
+  const shown = presenceOf(study.findings!, name);
   const range = `<${number(found.threshold)}`;
   return [
-    { type: 'CWE', code: presence, subId, value: coded(found.present ? CODES.present : CODES.absent), flag },
-    { type: 'NM', code: score, subId, value: number(found.score), units: '1^no units^UCUM', range, flag },
+    { type: 'CWE', code: presence, subId, value: coded(CODES[shown]), ...FLAGS[shown] },
+    { type: 'NM', code: score, subId, value: number(found.score), units: '1^no units^UCUM', range, ...FLAGS[shown] },
   ];
 }
 

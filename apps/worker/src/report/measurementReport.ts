@@ -5,11 +5,12 @@ import {
   FINDING_CLASSES,
   FINDING_CODES,
   FINDING_NAMES,
-  type Finding,
   type FindingClass,
+  type Findings,
   MANUFACTURER,
   MODEL_NAME,
   type ModelIdentity,
+  presenceOf,
   type TriageResult,
 } from '@ichor/shared';
 import type { SourceIdentity } from '../types.ts';
@@ -71,11 +72,12 @@ function measurementGroups(input: ReportInput): ContentItem[] {
   const { findings } = input.result;
   if (findings === null) return [unansweredGroup(input)];
   const order: readonly FindingClass[] = ['any', ...FINDING_CLASSES.filter((name) => name !== 'any')];
-  return order.map((name) => findingGroup(input, name, findings[name]));
+  return order.map((name) => findingGroup(input, findings, name));
 }
 
 /** TID 1501: one finding with presence, score, algorithm and the slices that show it best. */
-function findingGroup({ result, keySlices }: ReportInput, name: FindingClass, finding: Finding): ContentItem {
+function findingGroup({ result, keySlices }: ReportInput, findings: Findings, name: FindingClass): ContentItem {
+  const finding = findings[name];
   return container(CODES.measurementGroup, [
     ...tracking(result, name),
     ...algorithm(result.model, finding.threshold),
@@ -84,7 +86,7 @@ function findingGroup({ result, keySlices }: ReportInput, name: FindingClass, fi
     number('CONTAINS', CODES.certainty, percent(finding.score), CODES.percent, [
       code('HAS CONCEPT MOD', CODES.derivation, CODES.maximum),
     ]),
-    code('CONTAINS', CODES.presence, finding.present ? CODES.present : CODES.absent),
+    code('CONTAINS', CODES.presence, CODES[presenceOf(findings, name)]),
     ...keySlices.filter((slice) => slice.finding === name).map((slice) => image('CONTAINS', CODES.sourceImage, slice)),
   ]);
 }
@@ -148,7 +150,7 @@ export function conclusion({ state, reason, findings, errorCode }: TriageResult)
   const named = present
     .filter((name) => name !== 'any')
     .map((name) => `${FINDING_NAMES[name]} (score ${percent(findings[name].score)} %)`);
-  return `FLAGGED: suspicion of intracranial hemorrhage (score ${percent(findings.any.score)} %).${named.length > 0 ? ` Suspected: ${named.join(', ')}.` : ''}`;
+  return `FLAGGED: suspicion of intracranial hemorrhage (score ${percent(findings.any.score)} %).${named.length > 0 ? ` Suspected: ${named.join(', ')}.` : ' The kind of hemorrhage is undetermined.'}`;
 }
 
 /** 0–1 as per cent with one decimal. */

@@ -56,6 +56,7 @@ export const CODES = {
   presence: sct('705057003', 'Presence'),
   present: sct('52101004', 'Present'),
   absent: sct('272519000', 'Absent'),
+  undetermined: sct('373068000', 'Undetermined'),
   certainty: dcm('111012', 'Certainty of Finding'),
   derivation: dcm('121401', 'Derivation'),
   maximum: sct('56851009', 'Maximum'),
