@@ -1,46 +1,23 @@
 /** HL7 v2 messages over real sockets: two receivers of others, and one that misbehaves. */
 
-import type { Database } from '@ichor/shared';
-import { openDatabase } from '@ichor/shared';
 import { listNotifications, resendNotifications } from '@ichor/worker';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Server } from 'node-hl7-server';
 import simpleHl7 from 'simple-hl7';
 import { escaped, personName } from '../../apps/worker/src/notification/hl7Message.ts';
 import { type Hl7Receiver, startHl7Receiver } from '../support/hl7Receiver.ts';
 import { eventually, freePort } from '../support/ichor.ts';
-import {
-  addNotifiedResult,
-  emptyNotifications,
-  lanesFor,
-  type Notifier,
-  startNotifier,
-  stateCounts,
-  untilIdle,
-} from '../support/notifications.ts';
-import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { addNotifiedResult, lanesFor, stateCounts, untilIdle, useNotifications } from '../support/notifications.ts';
 
-let postgres: TestPostgres;
-let database: Database;
 let receivers: Hl7Receiver[] = [];
-let notifier: Notifier | null = null;
 
-beforeAll(async () => {
-  postgres = await startPostgres();
-  database = await openDatabase({ databaseUrl: postgres.url, dataDir: '.' }, silentLog);
-}, 120_000);
-afterAll(async () => {
-  await database.close();
-  await postgres.stop();
-});
-beforeEach(() => emptyNotifications(database));
 afterEach(async () => {
   for (const receiver of receivers) await receiver.stop();
   receivers = [];
-  await notifier?.stop();
-  notifier = null;
 }, 30_000);
+/** Its hook comes last: what a notifier waits for is closed before it. */
+const notifications = useNotifications();
 
 const settings = (...ports: number[]) => ({
   ICHOR_HL7_DESTINATIONS: ports.map((port) => `127.0.0.1:${port}?app=RIS&facility=HOSPITAL`).join(','),
@@ -50,16 +27,6 @@ const receiver = async (port = 0): Promise<Hl7Receiver> => {
   receivers.push(one);
   return one;
 };
-const start = async (env: Readonly<Record<string, string>>): Promise<Notifier> => {
-  notifier = await startNotifier(database, env);
-  return notifier;
-};
-const untilStates = (wanted: Readonly<Record<string, number>>) =>
-  eventually(
-    `states ${JSON.stringify(wanted)}`,
-    async () => JSON.stringify(await stateCounts(database)) === JSON.stringify(wanted),
-    30_000,
-  );
 const uids = (one: Hl7Receiver): string[] => one.processed.map(({ studyInstanceUid }) => studyInstanceUid);
 
 describe('receivers of others', () => {
@@ -67,7 +34,11 @@ describe('receivers of others', () => {
   const addAll = async (port: number): Promise<void> => {
     const lanes = lanesFor(settings(port));
     for (const [index, state] of STATES.entries())
-      await addNotifiedResult(database, lanes, { uid: `1.2.${index}`, state, patientName: 'Müller^Jürgen=山田^太郎' });
+      await addNotifiedResult(notifications.database, lanes, {
+        uid: `1.2.${index}`,
+        state,
+        patientName: 'Müller^Jürgen=山田^太郎',
+      });
   };
 
   test('node-hl7-server accepts and parses each kind of result', async () => {
@@ -80,8 +51,8 @@ describe('receivers of others', () => {
       await response.sendResponse('AA');
     });
     await addAll(port);
-    await start(settings(port));
-    await untilStates({ delivered: 4 });
+    await notifications.start(settings(port));
+    await notifications.untilStates({ delivered: 4 });
     await inbound.close();
     expect(parsed).toEqual([
       expect.stringMatching(/^2\.5\.1 P A-1 P-1 Müller/),
@@ -102,8 +73,8 @@ describe('receivers of others', () => {
     app.use((_request, response) => response.end());
     app.start(port);
     await addAll(port);
-    await start(settings(port));
-    await untilStates({ delivered: 4 });
+    await notifications.start(settings(port));
+    await notifications.untilStates({ delivered: 4 });
     app.stop();
     const [flagged, clear, notAnalysed] = parsed;
     const names = flagged!.map((one) => one.slice(0, 3));
@@ -138,17 +109,20 @@ describe('receivers of others', () => {
 
 test('while the receiver is down nothing is lost, and positives go first when it is back', async () => {
   const port = await freePort();
-  const { lanes, wake } = await start(settings(port));
+  const { lanes, wake } = await notifications.start(settings(port));
   for (let index = 0; index < 6; index++) {
-    await addNotifiedResult(database, lanes, { uid: `1.2.${index}`, state: index % 3 === 2 ? 'flagged' : 'clear' });
+    await addNotifiedResult(notifications.database, lanes, {
+      uid: `1.2.${index}`,
+      state: index % 3 === 2 ? 'flagged' : 'clear',
+    });
     await wake();
   }
   await eventually('a failed attempt', async () =>
-    (await listNotifications(database)).some(({ attempts }) => attempts > 1),
+    (await listNotifications(notifications.database)).some(({ attempts }) => attempts > 1),
   );
-  expect(await stateCounts(database)).toEqual({ pending: 6 });
+  expect(await stateCounts(notifications.database)).toEqual({ pending: 6 });
   const back = await receiver(port);
-  await untilStates({ delivered: 6 });
+  await notifications.untilStates({ delivered: 6 });
   expect(uids(back)).toEqual(['1.2.2', '1.2.5', '1.2.0', '1.2.1', '1.2.3', '1.2.4']);
   expect(back.arrived).toHaveLength(6);
 }, 60_000);
@@ -157,9 +131,10 @@ test('a receiver that answers AE for a while gets everything once, with the same
   const ris = await receiver();
   ris.behave((_message, nth) => (nth <= 5 ? 'AE' : 'AA'));
   const lanes = lanesFor(settings(ris.port));
-  for (const index of [0, 1, 2]) await addNotifiedResult(database, lanes, { uid: `1.2.${index}`, state: 'clear' });
-  await start(settings(ris.port));
-  await untilStates({ delivered: 3 });
+  for (const index of [0, 1, 2])
+    await addNotifiedResult(notifications.database, lanes, { uid: `1.2.${index}`, state: 'clear' });
+  await notifications.start(settings(ris.port));
+  await notifications.untilStates({ delivered: 3 });
   expect(new Set(uids(ris)).size).toBe(3);
   expect(new Set(ris.arrived.map(({ controlId }) => controlId)).size).toBe(3);
   expect(ris.arrived).toHaveLength(8);
@@ -168,20 +143,21 @@ test('a receiver that answers AE for a while gets everything once, with the same
 test('after a while of AE the positive study is the first that is taken, also when it came last', async () => {
   const ris = await receiver();
   ris.behave(() => 'AE');
-  const { lanes, wake } = await start(settings(ris.port));
-  for (const index of [0, 1, 2]) await addNotifiedResult(database, lanes, { uid: `1.2.${index}`, state: 'clear' });
+  const { lanes, wake } = await notifications.start(settings(ris.port));
+  for (const index of [0, 1, 2])
+    await addNotifiedResult(notifications.database, lanes, { uid: `1.2.${index}`, state: 'clear' });
   await wake();
   await eventually('refusals', async () => ris.arrived.length >= 6, 10_000);
-  await addNotifiedResult(database, lanes, { uid: '1.2.9', state: 'flagged' });
+  await addNotifiedResult(notifications.database, lanes, { uid: '1.2.9', state: 'flagged' });
   await wake();
   await eventually(
     'its refusal',
     async () => ris.arrived.some(({ studyInstanceUid }) => studyInstanceUid === '1.2.9'),
     10_000,
   );
-  await untilIdle(database);
+  await untilIdle(notifications.database);
   ris.behave(() => 'AA');
-  await untilStates({ delivered: 4 });
+  await notifications.untilStates({ delivered: 4 });
   expect(uids(ris)[0]).toBe('1.2.9');
 }, 90_000);
 
@@ -189,31 +165,32 @@ test('a message that is always answered AE delays no other study', async () => {
   const ris = await receiver();
   ris.behave(({ studyInstanceUid }) => (studyInstanceUid === '1.2.0' ? 'AE' : 'AA'));
   const lanes = lanesFor(settings(ris.port));
-  await addNotifiedResult(database, lanes, { uid: '1.2.0', state: 'flagged' });
-  for (const index of [1, 2, 3]) await addNotifiedResult(database, lanes, { uid: `1.2.${index}`, state: 'clear' });
-  await start(settings(ris.port));
-  await eventually('the others', async () => (await stateCounts(database))['delivered'] === 3);
+  await addNotifiedResult(notifications.database, lanes, { uid: '1.2.0', state: 'flagged' });
+  for (const index of [1, 2, 3])
+    await addNotifiedResult(notifications.database, lanes, { uid: `1.2.${index}`, state: 'clear' });
+  await notifications.start(settings(ris.port));
+  await eventually('the others', async () => (await stateCounts(notifications.database))['delivered'] === 3);
   expect(uids(ris)).toEqual(['1.2.1', '1.2.2', '1.2.3']);
 }, 60_000);
 
 test('AR is a dead letter at once with its reason, and goes out again when asked for', async () => {
   const ris = await receiver();
   ris.behave(() => 'AR');
-  await addNotifiedResult(database, lanesFor(settings(ris.port)), { uid: '1.2.1', state: 'flagged' });
-  const { wake } = await start(settings(ris.port));
-  await untilStates({ dead: 1 });
-  const [dead] = await listNotifications(database, { state: 'dead' });
+  await addNotifiedResult(notifications.database, lanesFor(settings(ris.port)), { uid: '1.2.1', state: 'flagged' });
+  const { wake } = await notifications.start(settings(ris.port));
+  await notifications.untilStates({ dead: 1 });
+  const [dead] = await listNotifications(notifications.database, { state: 'dead' });
   expect(dead).toMatchObject({ attempts: 1, error: expect.stringContaining('it answered AR') });
   const incident = await eventually('the incident', async () => {
-    const { rows } = await database.pool.query('SELECT code, message FROM incident');
+    const { rows } = await notifications.database.pool.query('SELECT code, message FROM incident');
     return rows[0];
   });
   expect(incident.code).toBe('NOTIFICATION_REFUSED');
   expect(incident.message).not.toContain('DOE');
   ris.behave(() => 'AA');
-  expect(await resendNotifications(database, dead!.id)).toHaveLength(1);
+  expect(await resendNotifications(notifications.database, dead!.id)).toHaveLength(1);
   await wake();
-  await untilStates({ delivered: 1 });
+  await notifications.untilStates({ delivered: 1 });
   expect(ris.processed.map(({ controlId }) => controlId)).toEqual([dead!.controlId]);
 }, 60_000);
 
@@ -223,9 +200,10 @@ test.each(['hang', 'garbage', 'other message', 'close'] as const)(
     const ris = await receiver();
     ris.behave((_message, nth) => (nth <= 2 ? fault : 'AA'));
     const lanes = lanesFor(settings(ris.port));
-    for (const index of [0, 1]) await addNotifiedResult(database, lanes, { uid: `1.2.${index}`, state: 'clear' });
-    await start(settings(ris.port));
-    await untilStates({ delivered: 2 });
+    for (const index of [0, 1])
+      await addNotifiedResult(notifications.database, lanes, { uid: `1.2.${index}`, state: 'clear' });
+    await notifications.start(settings(ris.port));
+    await notifications.untilStates({ delivered: 2 });
     expect(ris.processed).toHaveLength(2);
     expect(ris.arrived).toHaveLength(4);
   },
@@ -237,9 +215,9 @@ test.each(['CA', 'in pieces', 'several'] as const)(
   async (answer) => {
     const ris = await receiver();
     ris.behave(() => answer);
-    await addNotifiedResult(database, lanesFor(settings(ris.port)), { uid: '1.2.1', state: 'clear' });
-    await start(settings(ris.port));
-    await untilStates({ delivered: 1 });
+    await addNotifiedResult(notifications.database, lanesFor(settings(ris.port)), { uid: '1.2.1', state: 'clear' });
+    await notifications.start(settings(ris.port));
+    await notifications.untilStates({ delivered: 1 });
     expect(ris.arrived).toHaveLength(1);
   },
   60_000,
@@ -248,9 +226,9 @@ test.each(['CA', 'in pieces', 'several'] as const)(
 test('when an ACK is lost the same message comes again, byte for byte, and the receiver can drop it', async () => {
   const ris = await receiver();
   ris.behave((_message, nth) => (nth === 1 ? 'lost ACK' : 'AA'));
-  await addNotifiedResult(database, lanesFor(settings(ris.port)), { uid: '1.2.1', state: 'flagged' });
-  await start(settings(ris.port));
-  await untilStates({ delivered: 1 });
+  await addNotifiedResult(notifications.database, lanesFor(settings(ris.port)), { uid: '1.2.1', state: 'flagged' });
+  await notifications.start(settings(ris.port));
+  await notifications.untilStates({ delivered: 1 });
   expect(ris.arrived).toHaveLength(2);
   expect(ris.arrived[0]!.text).toBe(ris.arrived[1]!.text);
   expect(ris.processed).toHaveLength(1);
@@ -260,16 +238,16 @@ test('a later revision waits for the former one and is a correction; an overtake
   const ris = await receiver();
   ris.behave((_message, nth) => (nth === 1 ? 'AE' : 'AA'));
   const lanes = lanesFor(settings(ris.port));
-  await addNotifiedResult(database, lanes, { uid: '1.2.1', state: 'clear' });
-  await addNotifiedResult(database, lanes, { uid: '1.2.1', state: 'flagged' });
-  await addNotifiedResult(database, lanes, { uid: '1.2.1', state: 'not-analysed' });
-  await start(settings(ris.port));
-  await untilStates({ delivered: 3 });
+  await addNotifiedResult(notifications.database, lanes, { uid: '1.2.1', state: 'clear' });
+  await addNotifiedResult(notifications.database, lanes, { uid: '1.2.1', state: 'flagged' });
+  await addNotifiedResult(notifications.database, lanes, { uid: '1.2.1', state: 'not-analysed' });
+  await notifications.start(settings(ris.port));
+  await notifications.untilStates({ delivered: 3 });
   const statusOf = (text: string) => /\rOBR(?:\|[^|\r]*){24}\|([A-Z])/.exec(text)?.[1];
   expect(ris.processed.map(({ text }) => statusOf(text))).toEqual(['P', 'C', 'I']);
   expect(ris.processed[2]!.text).toMatch(/ICH-ANY\^[^\r]*\|X\|/);
-  const first = (await listNotifications(database)).at(-1)!;
-  expect(await resendNotifications(database, first.id)).toHaveLength(0);
+  const first = (await listNotifications(notifications.database)).at(-1)!;
+  expect(await resendNotifications(notifications.database, first.id)).toHaveLength(0);
 }, 60_000);
 
 test('a receiver that is dead or hangs delays no other receiver', async () => {
@@ -277,18 +255,21 @@ test('a receiver that is dead or hangs delays no other receiver', async () => {
   hanging.behave(() => 'hang');
   const env = settings(dead, hanging.port, healthy.port);
   for (const index of [0, 1, 2, 3, 4])
-    await addNotifiedResult(database, lanesFor(env), { uid: `1.2.${index}`, state: 'flagged' });
-  await start({ ...env, ICHOR_NOTIFICATION_TIMEOUT_MS: '60000' });
+    await addNotifiedResult(notifications.database, lanesFor(env), { uid: `1.2.${index}`, state: 'flagged' });
+  await notifications.start({ ...env, ICHOR_NOTIFICATION_TIMEOUT_MS: '60000' });
   await eventually('the healthy one', async () => healthy.processed.length === 5, 20_000);
   expect(hanging.arrived).toHaveLength(1);
 }, 60_000);
 
 test('what no receiver takes within the time to live is dead', async () => {
-  await addNotifiedResult(database, lanesFor(settings(await freePort())), { uid: '1.2.1', state: 'flagged' });
-  const { destination } = (await listNotifications(database))[0]!;
-  await start({ ICHOR_HL7_DESTINATIONS: destination, ICHOR_DELIVERY_TTL_MS: '1000' });
-  await untilStates({ dead: 1 });
-  expect((await listNotifications(database))[0]!.error).toContain('Given up after 1000 ms');
+  await addNotifiedResult(notifications.database, lanesFor(settings(await freePort())), {
+    uid: '1.2.1',
+    state: 'flagged',
+  });
+  const { destination } = (await listNotifications(notifications.database))[0]!;
+  await notifications.start({ ICHOR_HL7_DESTINATIONS: destination, ICHOR_DELIVERY_TTL_MS: '1000' });
+  await notifications.untilStates({ dead: 1 });
+  expect((await listNotifications(notifications.database))[0]!.error).toContain('Given up after 1000 ms');
 }, 60_000);
 
 describe('escaping', () => {

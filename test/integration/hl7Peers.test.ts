@@ -1,39 +1,16 @@
 /** The receivers of others when they are down, refuse or hang: nothing lost, nothing doubled, positives first afterwards. */
-import type { Database } from '@ichor/shared';
-import { openDatabase } from '@ichor/shared';
 import { listNotifications, resendNotifications } from '@ichor/worker';
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Hl7Peer, makePeer, PEERS } from '../support/hl7Peers.ts';
 import { eventually, freePort } from '../support/ichor.ts';
-import {
-  addNotifiedResult,
-  emptyNotifications,
-  lanesFor,
-  type Notifier,
-  startNotifier,
-  stateCounts,
-  untilIdle,
-} from '../support/notifications.ts';
-import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { addNotifiedResult, lanesFor, stateCounts, untilIdle, useNotifications } from '../support/notifications.ts';
 
-let postgres: TestPostgres;
-let database: Database;
 let peer: Hl7Peer;
-let notifier: Notifier | null = null;
-beforeAll(async () => {
-  postgres = await startPostgres();
-  database = await openDatabase({ databaseUrl: postgres.url, dataDir: '.' }, silentLog);
-}, 120_000);
-afterAll(async () => {
-  await database.close();
-  await postgres.stop();
-});
-beforeEach(() => emptyNotifications(database));
 afterEach(async () => {
-  await notifier?.stop();
-  notifier = null;
   await peer.close();
 }, 30_000);
+/** Its hook comes last: what a notifier waits for is closed before it. */
+const notifications = useNotifications();
 
 /** `1.2.3` and `1.2.5` are positive, and neither came first. */
 const STATES = ['clear', 'not-analysed', 'clear', 'flagged', 'failed', 'flagged'] as const;
@@ -41,13 +18,8 @@ const POSITIVES_FIRST = ['1.2.3', '1.2.5', '1.2.0', '1.2.1', '1.2.2', '1.2.4'];
 
 const addResults = async (env: Readonly<Record<string, string>>): Promise<void> => {
   for (const [index, state] of STATES.entries())
-    await addNotifiedResult(database, lanesFor(env), { uid: `1.2.${index}`, state });
+    await addNotifiedResult(notifications.database, lanesFor(env), { uid: `1.2.${index}`, state });
 };
-const untilStates = (wanted: Readonly<Record<string, number>>) =>
-  eventually(
-    `states ${JSON.stringify(wanted)}`,
-    async () => JSON.stringify(await stateCounts(database)) === JSON.stringify(wanted),
-  );
 /** What the receiver took, in that order. */
 const taken = (): string[] =>
   peer.arrived.filter(({ answer }) => answer === 'AA').map(({ studyInstanceUid }) => studyInstanceUid);
@@ -63,19 +35,19 @@ describe.each(Object.entries(PEERS))('%s', (_name, listen) => {
 
   test('goes down, and is back after a while', async () => {
     await peer.open();
-    notifier = await startNotifier(database, env);
-    await addNotifiedResult(database, notifier.lanes, { uid: '1.2.9', state: 'clear' });
+    const notifier = await notifications.start(env);
+    await addNotifiedResult(notifications.database, notifier.lanes, { uid: '1.2.9', state: 'clear' });
     await notifier.wake();
-    await untilStates({ delivered: 1 });
+    await notifications.untilStates({ delivered: 1 });
     await peer.close();
     await addResults(env);
     await notifier.wake();
     await eventually('failed attempts', async () =>
-      (await listNotifications(database, { state: 'pending' })).some(({ attempts }) => attempts > 1),
+      (await listNotifications(notifications.database, { state: 'pending' })).some(({ attempts }) => attempts > 1),
     );
-    expect(await stateCounts(database)).toEqual({ delivered: 1, pending: 6 });
+    expect(await stateCounts(notifications.database)).toEqual({ delivered: 1, pending: 6 });
     await peer.open();
-    await untilStates({ delivered: 7 });
+    await notifications.untilStates({ delivered: 7 });
     expect(taken()).toEqual(['1.2.9', ...POSITIVES_FIRST]);
     expect(peer.arrived).toHaveLength(7);
   }, 90_000);
@@ -84,11 +56,11 @@ describe.each(Object.entries(PEERS))('%s', (_name, listen) => {
     peer.behave(() => 'AE');
     await peer.open();
     await addResults(env);
-    notifier = await startNotifier(database, env);
-    await untilIdle(database);
-    expect(await stateCounts(database)).toEqual({ pending: 6 });
+    await notifications.start(env);
+    await untilIdle(notifications.database);
+    expect(await stateCounts(notifications.database)).toEqual({ pending: 6 });
     peer.behave(() => 'AA');
-    await untilStates({ delivered: 6 });
+    await notifications.untilStates({ delivered: 6 });
     expect(taken().slice(0, 2).sort()).toEqual(POSITIVES_FIRST.slice(0, 2));
     expect(taken().slice(2)).toEqual(POSITIVES_FIRST.slice(2));
     expect(new Set(peer.arrived.map(({ controlId }) => controlId)).size).toBe(6);
@@ -98,16 +70,16 @@ describe.each(Object.entries(PEERS))('%s', (_name, listen) => {
     peer.behave((studyInstanceUid) => (studyInstanceUid === '1.2.3' ? 'AR' : 'AA'));
     await peer.open();
     await addResults(env);
-    notifier = await startNotifier(database, env);
-    await untilStates({ dead: 1, delivered: 5 });
+    const notifier = await notifications.start(env);
+    await notifications.untilStates({ dead: 1, delivered: 5 });
     expect(taken()).toEqual(POSITIVES_FIRST.slice(1));
     expect(peer.arrived).toHaveLength(6);
-    const [dead] = await listNotifications(database, { state: 'dead' });
+    const [dead] = await listNotifications(notifications.database, { state: 'dead' });
     expect(dead).toMatchObject({ studyInstanceUid: '1.2.3', error: expect.stringContaining('it answered AR') });
     peer.behave(() => 'AA');
-    expect(await resendNotifications(database, dead!.id)).toHaveLength(1);
+    expect(await resendNotifications(notifications.database, dead!.id)).toHaveLength(1);
     await notifier.wake();
-    await untilStates({ delivered: 6 });
+    await notifications.untilStates({ delivered: 6 });
     expect(peer.arrived.at(-1)).toEqual({ controlId: dead!.controlId, studyInstanceUid: '1.2.3', answer: 'AA' });
   }, 90_000);
 
@@ -115,10 +87,10 @@ describe.each(Object.entries(PEERS))('%s', (_name, listen) => {
     peer.behave(() => 'hang');
     await peer.open();
     await addResults(env);
-    notifier = await startNotifier(database, env);
+    await notifications.start(env);
     await untilArrived(2);
     peer.behave(() => 'AA');
-    await untilStates({ delivered: 6 });
+    await notifications.untilStates({ delivered: 6 });
     expect(taken()).toEqual(POSITIVES_FIRST);
     expect(new Set(peer.arrived.map(({ controlId }) => controlId)).size).toBe(6);
   }, 90_000);

@@ -5,21 +5,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { createServer, type Server } from 'node:http';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Database } from '@ichor/shared';
-import { openDatabase, readConfig } from '@ichor/shared';
+import { readConfig } from '@ichor/shared';
 import { listNotifications } from '@ichor/worker';
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
+import { afterEach, expect, test } from '@jest/globals';
 import { StudyViewSchema } from '../../apps/worklist/src/studySchema.ts';
 import { eventually, freePort, ROOT } from '../support/ichor.ts';
-import {
-  addNotifiedResult,
-  emptyNotifications,
-  lanesFor,
-  type Notifier,
-  startNotifier,
-  stateCounts,
-} from '../support/notifications.ts';
-import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { addNotifiedResult, lanesFor, useNotifications } from '../support/notifications.ts';
 import { runPython } from '../support/python.ts';
 import { openWorkFolder } from '../support/workFolder.ts';
 
@@ -28,29 +19,17 @@ type Posted = { readonly eventId: string; readonly signature: string; readonly b
 /** Status and headers of the answer; null: none at all. */
 type Answer = { readonly status: number; readonly headers?: Record<string, string> } | null;
 
-let postgres: TestPostgres;
-let database: Database;
 let servers: Server[] = [];
-let notifier: Notifier | null = null;
 
-beforeAll(async () => {
-  postgres = await startPostgres();
-  database = await openDatabase({ databaseUrl: postgres.url, dataDir: '.' }, silentLog);
-}, 120_000);
-afterAll(async () => {
-  await database.close();
-  await postgres.stop();
-});
-beforeEach(() => emptyNotifications(database));
 afterEach(async () => {
   for (const server of servers) {
     server.closeAllConnections();
     server.close();
   }
   servers = [];
-  await notifier?.stop();
-  notifier = null;
 }, 30_000);
+/** Its hook comes last: what a notifier waits for is closed before it. */
+const notifications = useNotifications();
 
 async function endpoint(answer: (nth: number) => Answer) {
   const posted: Posted[] = [];
@@ -68,25 +47,16 @@ async function endpoint(answer: (nth: number) => Answer) {
 }
 
 const settings = (...urls: string[]) => ({ ICHOR_WEBHOOKS: urls.join(','), ICHOR_WEBHOOK_SECRET: SECRET });
-const start = async (env: Readonly<Record<string, string>>): Promise<void> => {
-  notifier = await startNotifier(database, env);
-};
-const untilStates = (wanted: Readonly<Record<string, number>>) =>
-  eventually(
-    JSON.stringify(wanted),
-    async () => JSON.stringify(await stateCounts(database)) === JSON.stringify(wanted),
-    30_000,
-  );
 
 test('the body is the study of the API without the patient, and both verifiers of the docs accept the signature', async () => {
   const hook = await endpoint(() => ({ status: 204 }));
-  await addNotifiedResult(database, lanesFor(settings(hook.url)), {
+  await addNotifiedResult(notifications.database, lanesFor(settings(hook.url)), {
     uid: '1.2.1',
     state: 'flagged',
     patientName: 'Müller^Zoë',
   });
-  await start(settings(hook.url));
-  await untilStates({ delivered: 1 });
+  await notifications.start(settings(hook.url));
+  await notifications.untilStates({ delivered: 1 });
   const [{ body, signature, eventId }] = hook.posted as [Posted];
   const event = JSON.parse(body);
   expect(StudyViewSchema.parse(event.study)).toMatchObject({
@@ -127,9 +97,9 @@ test('the body is the study of the API without the patient, and both verifiers o
 test('503, 429, 408 and a broken connection are tried again with the same event id', async () => {
   const statuses = [503, 429, 408];
   const hook = await endpoint((nth) => ({ status: statuses[nth - 1] ?? 200 }));
-  await addNotifiedResult(database, lanesFor(settings(hook.url)), { uid: '1.2.1', state: 'clear' });
-  await start(settings(hook.url));
-  await untilStates({ delivered: 1 });
+  await addNotifiedResult(notifications.database, lanesFor(settings(hook.url)), { uid: '1.2.1', state: 'clear' });
+  await notifications.start(settings(hook.url));
+  await notifications.untilStates({ delivered: 1 });
   expect(hook.posted).toHaveLength(4);
   expect(new Set(hook.posted.map(({ eventId }) => eventId)).size).toBe(1);
 }, 60_000);
@@ -139,10 +109,12 @@ test.each([400, 404, 410, 302])(
   async (status) => {
     const elsewhere = await endpoint(() => ({ status: 200 }));
     const hook = await endpoint(() => ({ status, headers: { Location: elsewhere.url } }));
-    await addNotifiedResult(database, lanesFor(settings(hook.url)), { uid: '1.2.1', state: 'clear' });
-    await start(settings(hook.url));
-    await untilStates({ dead: 1 });
-    expect((await listNotifications(database, { state: 'dead' }))[0]!.error).toContain(`it answered ${status}`);
+    await addNotifiedResult(notifications.database, lanesFor(settings(hook.url)), { uid: '1.2.1', state: 'clear' });
+    await notifications.start(settings(hook.url));
+    await notifications.untilStates({ dead: 1 });
+    expect((await listNotifications(notifications.database, { state: 'dead' }))[0]!.error).toContain(
+      `it answered ${status}`,
+    );
     expect([hook.posted.length, elsewhere.posted.length]).toEqual([1, 0]);
   },
   60_000,
@@ -151,11 +123,11 @@ test.each([400, 404, 410, 302])(
 test('Retry-After is honoured: the endpoint is left alone', async () => {
   const hook = await endpoint(() => ({ status: 429, headers: { 'Retry-After': '600' } }));
   const lanes = lanesFor(settings(hook.url));
-  await addNotifiedResult(database, lanes, { uid: '1.2.1', state: 'clear' });
-  await addNotifiedResult(database, lanes, { uid: '1.2.2', state: 'flagged' });
-  await start(settings(hook.url));
+  await addNotifiedResult(notifications.database, lanes, { uid: '1.2.1', state: 'clear' });
+  await addNotifiedResult(notifications.database, lanes, { uid: '1.2.2', state: 'flagged' });
+  await notifications.start(settings(hook.url));
   const paused = await eventually('the pause', async () => {
-    const { rows } = await database.pool.query(
+    const { rows } = await notifications.database.pool.query(
       'SELECT extract(epoch FROM paused_until - now()) AS seconds FROM notification_lane WHERE paused_until > now()',
     );
     return rows[0];
@@ -169,8 +141,8 @@ test('an endpoint that is dead and one that never answers delay neither another 
   const healthy = await endpoint(() => ({ status: 200 }));
   const env = settings(`http://127.0.0.1:${await freePort()}/`, hanging.url, healthy.url);
   for (const index of [0, 1, 2, 3, 4])
-    await addNotifiedResult(database, lanesFor(env), { uid: `1.2.${index}`, state: 'clear' });
-  await start({ ...env, ICHOR_NOTIFICATION_TIMEOUT_MS: '60000' });
+    await addNotifiedResult(notifications.database, lanesFor(env), { uid: `1.2.${index}`, state: 'clear' });
+  await notifications.start({ ...env, ICHOR_NOTIFICATION_TIMEOUT_MS: '60000' });
   await eventually('the healthy one', async () => healthy.posted.length === 5, 20_000);
   expect(hanging.posted).toHaveLength(1);
 }, 60_000);

@@ -1,10 +1,18 @@
 /** The notification part of a worker in this process, on real queues, and results as triage leaves them. */
-import { type Database, loadConfig, type NotificationLane, openIncidents, openQueues } from '@ichor/shared';
+import {
+  type Database,
+  loadConfig,
+  type NotificationLane,
+  openDatabase,
+  openIncidents,
+  openQueues,
+} from '@ichor/shared';
+import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
 import { lanesOf } from '../../apps/worker/src/notification/lanes.ts';
 import { insertNotifications } from '../../apps/worker/src/notification/rows.ts';
 import { enqueueNotifications, startNotification } from '../../apps/worker/src/notification/runNotification.ts';
 import { eventually } from './ichor.ts';
-import { silentLog } from './postgres.ts';
+import { silentLog, startPostgres, type TestPostgres } from './postgres.ts';
 import { FINDINGS } from './worklistRows.ts';
 
 export type Notifier = {
@@ -33,6 +41,41 @@ export async function startNotifier(
       await queues.close();
       await incidents.close();
     },
+  };
+}
+
+/** The hooks of a suite: a PostgreSQL of its own, emptied before each test, and a notifier that is stopped after the test. */
+export function useNotifications() {
+  let postgres: TestPostgres;
+  let database: Database;
+  let notifier: Notifier | null = null;
+  beforeAll(async () => {
+    postgres = await startPostgres();
+    database = await openDatabase({ databaseUrl: postgres.url, dataDir: '.' }, silentLog);
+  }, 120_000);
+  afterAll(async () => {
+    await database.close();
+    await postgres.stop();
+  });
+  beforeEach(() => emptyNotifications(database));
+  afterEach(async () => {
+    await notifier?.stop();
+    notifier = null;
+  }, 30_000);
+  return {
+    get database(): Database {
+      return database;
+    },
+    /** One a test. */
+    async start(env: Readonly<Record<string, string>>): Promise<Notifier> {
+      notifier = await startNotifier(database, env);
+      return notifier;
+    },
+    untilStates: (wanted: Readonly<Record<string, number>>) =>
+      eventually(
+        `states ${JSON.stringify(wanted)}`,
+        async () => JSON.stringify(await stateCounts(database)) === JSON.stringify(wanted),
+      ),
   };
 }
 

@@ -2,8 +2,8 @@
  * Studies as the API shows them: one statement per function. Accession number and UIDs only; patient name and ID are
  * added by `auth/patients.ts` for those who may see them.
  */
-import type { Database, FindingClass, Findings, StudyState, StudyView } from '@ichor/shared';
-import { FINDING_CLASSES, IchorError } from '@ichor/shared';
+import type { Database, FindingClass, StudyState, StudyTimes, StudyView } from '@ichor/shared';
+import { findingsInOrder, IchorError, timesOf } from '@ichor/shared';
 import type { QueryResultRow } from 'pg';
 
 /** Where a page of the worklist ended; opaque to clients. */
@@ -88,7 +88,7 @@ export async function findStudies(database: Database, studyInstanceUids: readonl
   return rows.map(toView);
 }
 
-function toView(row: QueryResultRow): StudyView {
+function toView(row: QueryResultRow & StudyTimes): StudyView {
   return {
     studyInstanceUid: row.study_instance_uid,
     accessionNumber: row.accession_number,
@@ -98,25 +98,12 @@ function toView(row: QueryResultRow): StudyView {
     revision: row.revision,
     priority: row.priority,
     receivedInstances: row.instances,
-    findings: inOrder(row.findings),
+    findings: findingsInOrder(row.findings),
     keySlices: row.key_slices ?? [],
     series: row.series ?? [],
     model:
       row.model_sha256 === null ? null : { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
-    times: {
-      firstInstance: isoTime(row.first_instance_at),
-      lastInstance: isoTime(row.last_instance_at),
-      complete: isoTime(row.completed_at),
-      decided: isoTime(row.resulted_at),
-      flagged: row.state === 'flagged' ? isoTime(row.resulted_at) : null,
-      delivered: isoTime(row.delivered_at),
-    },
+    times: timesOf(row),
     deliveries: row.deliveries ?? [],
   };
 }
-
-/** `jsonb` keeps no order of keys. */
-const inOrder = (findings: Findings | null): Findings | null =>
-  findings === null ? null : (Object.fromEntries(FINDING_CLASSES.map((name) => [name, findings[name]])) as Findings);
-
-const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;

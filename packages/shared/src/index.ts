@@ -9,6 +9,7 @@ export * from './dicom/part10.ts';
 export * from './dicom/transferSyntaxes.ts';
 export * from './dicom/uid.ts';
 export * from './errors.ts';
+export * from './escapeHtml.ts';
 export * from './incidents.ts';
 export * from './jobs.ts';
 export * from './listenError.ts';

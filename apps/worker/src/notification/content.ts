@@ -1,6 +1,6 @@
 /** What a notification tells: the study, and the result that the row belongs to, whatever came later. */
-import type { Database, Findings, StudyView } from '@ichor/shared';
-import { FINDING_CLASSES } from '@ichor/shared';
+import type { Database, StudyView } from '@ichor/shared';
+import { findingsInOrder, timesOf } from '@ichor/shared';
 
 /** `patient` goes into HL7 messages only. `createdAt` is the time of the result. */
 export type Content = {
@@ -38,24 +38,12 @@ export async function readContent(database: Database, resultId: number): Promise
       revision: row.revision,
       priority: row.priority,
       receivedInstances: row.instances,
-      findings: inOrder(row.findings),
+      findings: findingsInOrder(row.findings),
       keySlices: row.key_slices,
       series: row.series,
       model: { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
-      times: {
-        firstInstance: isoTime(row.first_instance_at),
-        lastInstance: isoTime(row.last_instance_at),
-        complete: isoTime(row.completed_at),
-        decided: isoTime(row.created_at),
-        flagged: row.state === 'flagged' ? isoTime(row.created_at) : null,
-        delivered: isoTime(row.delivered_at),
-      },
+      times: timesOf({ ...row, resulted_at: row.created_at }),
       deliveries: row.deliveries ?? [],
     },
   };
 }
-
-/** `jsonb` keeps no order of keys. */
-const inOrder = (findings: Findings | null): Findings | null =>
-  findings === null ? null : (Object.fromEntries(FINDING_CLASSES.map((name) => [name, findings[name]])) as Findings);
-const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;

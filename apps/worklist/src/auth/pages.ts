@@ -1,16 +1,8 @@
 /** The pages of sign-in, account and audit: plain HTML that works without script, in the reader's light or dark theme. */
+import { escapeHtml } from '@ichor/shared';
 import { ADD_FIRST_USER } from './accounts.ts';
 import { ACTS, type AuditQuery, type AuditRow } from './auditTrail.ts';
 import type { User } from './identity.ts';
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-const escapeHtml = (text: string): string => text.replace(/[&<>"']/g, (character) => ENTITIES[character]!);
 
 const NOTICE =
   '<p class="notice" role="note"><strong>Not for diagnostic use.</strong> Ichor is not a medical device. The absence of a flag is not a negative read.</p>';

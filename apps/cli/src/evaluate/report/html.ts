@@ -1,4 +1,5 @@
 /** HTML that cannot be broken by what is written into it. */
+import { escapeHtml } from '@ichor/shared';
 
 /** Text that is HTML already. */
 export type Html = { readonly html: string };
@@ -11,15 +12,6 @@ export function html(texts: TemplateStringsArray, ...parts: readonly Part[]): Ht
 
 function rendered(part: Part): string {
   if (part === null || part === false) return '';
-  if (typeof part === 'string' || typeof part === 'number') return escaped(String(part));
+  if (typeof part === 'string' || typeof part === 'number') return escapeHtml(String(part));
   return 'html' in part ? part.html : part.map(rendered).join('');
 }
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-};
-const escaped = (text: string): string => text.replace(/[&<>"']/g, (letter) => ENTITIES[letter]!);
