@@ -144,13 +144,14 @@ def judge(held_out: list[dict]) -> dict:
     temperatures = temperatures_of(labels, pooled["sequence"], enough)
     probability = sigmoid(pooled["sequence"] / np.array(temperatures))
     scan_score = maximum_per_group(probability, groups)
-    thresholds = thresholds_of(scan_truth, scan_score, enough)
+    told = [known and tells(scan_truth[among], scan_score[among], c) for c, (known, among) in enumerate(zip(enough, among_of(scan_truth)))]
+    thresholds = thresholds_of(scan_truth, scan_score, told)
     positive = scan_truth[:, 5] > 0.5
     flagged = {name: scan_score[:, 5] >= thresholds[name]["any"] for name in DEFAULT_THRESHOLDS}
     report = {
         "temperature": temperatures,
         "thresholds": thresholds,
-        "defaultThresholds": [name for name, known in zip(CLASSES, enough) if not known],
+        "defaultThresholds": [name for name, known in zip(CLASSES, told) if not known],
         "patients": len(positive),
         "positivePatients": int(positive.sum()),
         "slices": len(labels),
@@ -175,16 +176,23 @@ def temperatures_of(labels: np.ndarray, logits: np.ndarray, enough: list[bool]) 
     return [round(temperature(labels[:, c], logits[:, c]) if known else shared, 4) for c, known in enumerate(enough)]
 
 
-def thresholds_of(scan_truth: np.ndarray, scan_score: np.ndarray, enough: list[bool]) -> dict[str, dict[str, float]]:
-    """Per set and class: the scan score from which a class counts as present. A kind is named only where there is a hemorrhage, so its
-    threshold has to tell it from other kinds: it is chosen among the patients with a hemorrhage.
-    """
+def among_of(scan_truth: np.ndarray) -> list[np.ndarray]:
+    """Per class the patients that its threshold is chosen among: for `any` all; for a kind those with a hemorrhage, because it is named only there."""
     bleeding = scan_truth[:, -1] > 0.5
+    return [bleeding] * (len(CLASSES) - 1) + [np.ones(len(bleeding), bool)]
+
+
+def tells(scan_truth: np.ndarray, scan_score: np.ndarray, c: int) -> bool:
+    """Whether the score of a class is better than chance: the 95 % interval of its AUC over patients lies above one half."""
+    return bootstrap_interval(scan_truth[:, c], scan_score[:, c], np.arange(len(scan_truth)))[0] > 0.5
+
+
+def thresholds_of(scan_truth: np.ndarray, scan_score: np.ndarray, told: list[bool]) -> dict[str, dict[str, float]]:
+    """Per set and class: the scan score from which a class counts as present; the default for a class that the score does not tell."""
     sets: dict[str, dict[str, float]] = {name: {} for name in DEFAULT_THRESHOLDS}
-    for c, name in enumerate(CLASSES):
+    for c, (name, among) in enumerate(zip(CLASSES, among_of(scan_truth))):
         found = dict(DEFAULT_THRESHOLDS)
-        if enough[c]:
-            among = slice(None) if name == CLASSES[-1] else bleeding
+        if told[c]:
             balanced = balanced_threshold(scan_truth[among, c], scan_score[among, c])
             sensitive = threshold_for_sensitivity(scan_truth[:, c], scan_score[:, c], 0.97)
             found = {"balanced": balanced, "high-sensitivity": min(balanced, sensitive)}

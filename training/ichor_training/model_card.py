@@ -55,7 +55,7 @@ specificity {report['specificityBalanced']} per patient; at the high-sensitivity
 |---|---|---|
 {rows}
 
-Default thresholds (0.5 balanced, 0.3 high-sensitivity), for want of held-out patients: {', '.join(report['defaultThresholds']) or 'none'}."""
+Default thresholds (0.5 balanced, 0.3 high-sensitivity), for classes that the cross-validation cannot tell (among patients with hemorrhage, for a kind): {', '.join(report['defaultThresholds']) or 'none'}."""
 
 
 def unseen(sanity: dict | None) -> str:

@@ -77,15 +77,16 @@ def test_principal_components_are_centred_orthonormal_and_ordered():
     assert (np.diff(selected.var(0)) < 0).all()
 
 
-def test_a_class_without_held_out_patients_keeps_the_default_threshold_and_has_no_auc():
+def test_a_class_without_held_out_patients_or_whose_score_tells_nothing_keeps_the_default_threshold():
     rng = np.random.default_rng(5)
     patient = np.repeat(np.arange(12), 4)
     labels = np.zeros((48, 6), np.float32)
-    labels[:24, [1, 5]] = 1
-    logits = rng.normal(size=(48, 6)) + 3 * labels
+    labels[:24, 5] = labels[:12, 1] = labels[12:24, 3] = 1
+    logits = rng.normal(size=(48, 6)) + 6 * labels
+    logits[:, 3] = rng.normal(size=48)
     report = judge([{"cnn": logits, "sequence": logits, "labels": labels, "patient": patient}])
     assert report["sliceAucByClass"]["subdural"] is None
     assert report["defaultThresholds"] == [name for name in CLASSES if name not in ("intraparenchymal", "any")]
     for kind, value in DEFAULT_THRESHOLDS.items():
-        assert report["thresholds"][kind]["subdural"] == value
+        assert report["thresholds"][kind]["subdural"] == report["thresholds"][kind]["subarachnoid"] == value
     assert report["thresholds"]["high-sensitivity"]["any"] <= report["thresholds"]["balanced"]["any"]
