@@ -123,7 +123,7 @@ def add_build(add) -> None:
     build.add_argument("--negative", type=Path, default=SHARED / "head-ct-ge", help="a real series without hemorrhage, for the same check")
     build.add_argument("--runs", type=Path, default=TRAINING / "runs" / "default")
     build.add_argument("--out", type=Path, default=ROOT / "models" / "default")
-    build.add_argument("--version", default="0.3.0")
+    build.add_argument("--version", default="0.4.0")
     build.add_argument("--weights", choices=["fp32", "fp16"], default="fp32", help="fp16: half the files; an ensemble needs it to stay below 60 MB")
     build.add_argument("--figure", type=Path, default=ROOT / "docs" / "aberrant-slice.svg", help="of aberrant slices, measured with the unseen phantoms")
     build.set_defaults(action=commands.build_bundle)
