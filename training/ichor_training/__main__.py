@@ -122,6 +122,7 @@ def add_build(add) -> None:
     build.add_argument("--unseen-phantoms", type=Path, help="more phantoms, of other seeds, to count what the finished bundle flags")
     build.add_argument("--negative", type=Path, default=SHARED / "head-ct-ge", help="a real series without hemorrhage, for the same check")
     build.add_argument("--runs", type=Path, default=TRAINING / "runs" / "default")
+    build.add_argument("--processes", type=int, help="networks trained beside each other, 1.5 GB of memory each (default: one for each core; one with CUDA)")
     build.add_argument("--out", type=Path, default=ROOT / "models" / "default")
     build.add_argument("--version", default="0.4.0")
     build.add_argument("--weights", choices=["fp32", "fp16"], default="fp32", help="fp16: half the files; an ensemble needs it to stay below 60 MB")

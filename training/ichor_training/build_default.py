@@ -1,10 +1,12 @@
 """Builds models/default from scratch: pre-training on phantoms, fine-tuning on CT-ICH and phantoms, sequence model, thresholds.
 
-Every step keeps its outcome under the run folder and is skipped when that is there: an interrupted build goes on.
+Every step keeps its outcome under the run folder and is skipped when that is there: an interrupted build goes on, within a step too.
+The networks of the folds and the final ones need nothing of each other but the pre-trained CNN: they train side by side.
 """
 from __future__ import annotations
 
 import json
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,34 +14,50 @@ import torch
 import yaml
 
 from . import CLASSES
+from .checkpoints import save_whole
 from .ct_ich import import_ct_ich
+from .device import to_best_device
 from .dicom_folders import import_phantoms
 from .metrics import auc, balanced_threshold, bootstrap_interval, maximum_per_group, sigmoid, temperature, threshold_for_sensitivity
 from .models import SequenceNet, SliceNet
 from .select_features import select
-from .studies import Studies, patient_folds
-from .train_cnn import Stage, run, train_stage
+from .side_by_side import side_by_side
+from .studies import Studies, held_out
+from .train_cnn import Stage, kept_stage, run
 from .train_sequence import Scans, run_sequence, train_sequence
 
 FOLDS = 5
 FEWEST_POSITIVE_PATIENTS = 3
 """Fewer held-out patients with a class than this say nothing about its threshold: it keeps the default."""
 DEFAULT_THRESHOLDS = {"balanced": 0.5, "high-sensitivity": 0.3}
+FINAL = "final"
 
 
-def build(experiment: Path, ct_ich: Path, phantoms: Path, runs: Path) -> tuple[SliceNet, SequenceNet, dict]:
+def build(experiment: Path, ct_ich: Path, phantoms: Path, runs: Path, processes: int = 1) -> tuple[SliceNet, SequenceNet, dict]:
     """@returns the networks and a report (folds, temperatures, thresholds, metrics)"""
     plan = yaml.safe_load(experiment.read_text())
     runs.mkdir(parents=True, exist_ok=True)
     real = kept(runs / "ct-ich.npz", lambda: import_ct_ich(ct_ich))
     synthetic = kept(runs / "phantoms.npz", lambda: import_phantoms(phantoms))
-    pretrained = pretrain(plan, synthetic, runs)
-    cnn = fine_tune(plan, real, synthetic, pretrained, runs / "final-cnn.pt", "final cnn")
-    sequence = fit_sequence(plan, cnn, real, synthetic, runs / "final-sequence.pt", "final sequence")
-    folds = patient_folds(real, FOLDS, plan["seed"])
-    report = judge([cross_validate(plan, fold, folds, real, synthetic, pretrained, runs) for fold in plan["folds"]])
+    pretrain(plan, synthetic, runs)
+    names = [FINAL, *(f"fold-{fold}" for fold in plan["folds"])]
+    side_by_side(partial(train, plan, runs), [name for name in names if not (runs / f"{name}-sequence.pt").exists()], processes)
+    report = judge([cross_validate(plan, fold, real, synthetic, runs) for fold in plan["folds"]])
     report |= {"experiment": plan, "counts": {"real": counts(real), "synthetic": counts(synthetic)}}
-    return cnn, sequence, report
+    return *networks(plan, FINAL, real, synthetic, runs), report
+
+
+def train(plan: dict, runs: Path, name: str) -> None:
+    """What can run in a process of its own: reads its data from the run folder, leaves its networks there."""
+    real, synthetic = Studies.load(runs / "ct-ich.npz"), Studies.load(runs / "phantoms.npz")
+    networks(plan, name, real, synthetic, runs)
+
+
+def networks(plan: dict, name: str, real: Studies, synthetic: Studies, runs: Path) -> tuple[SliceNet, SequenceNet]:
+    """CNN and sequence model of everybody (`final`), or of everybody but a fold's patients (`fold-2`)."""
+    seen = real if name == FINAL else real.where(~held_out(real, FOLDS, int(name.removeprefix("fold-")), plan["seed"]))
+    cnn = fine_tune(plan, seen, synthetic, runs, name)
+    return cnn, fit_sequence(plan, cnn, seen, synthetic, runs, name)
 
 
 def counts(studies: Studies) -> dict[str, int]:
@@ -52,35 +70,35 @@ def kept(path: Path, make) -> Studies:
     return Studies.load(path)
 
 
-def stage_of(plan: dict) -> Stage:
-    return Stage(**plan)
-
-
-def pretrain(plan: dict, synthetic: Studies, runs: Path) -> dict:
+def pretrain(plan: dict, synthetic: Studies, runs: Path) -> None:
     path = runs / "pretrained.pt"
     if not path.exists():
         torch.manual_seed(plan["seed"])
         net = SliceNet(plan["backbone"])
         for number, stage in enumerate(plan["pretrain"]):
-            train_stage(net, stage_of(stage), None, synthetic, plan["seed"] + number, f"pre-training {number + 1}")
-        torch.save(net.state_dict(), path)
-    return torch.load(path)
+            kept_stage(net, Stage(**stage), None, synthetic, plan["seed"] + number, f"pre-training {number + 1}", runs / f"pretrained-stage-{number}.pt")
+        save_whole(net.state_dict(), path)
 
 
-def fine_tune(plan: dict, real: Studies, synthetic: Studies, pretrained: dict, path: Path, name: str) -> SliceNet:
-    net = SliceNet(plan["backbone"])
-    net.load_state_dict(pretrained)
+def fine_tune(plan: dict, real: Studies, synthetic: Studies, runs: Path, name: str) -> SliceNet:
+    net, path = SliceNet(plan["backbone"]), runs / f"{name}-cnn.pt"
     if not path.exists():
+        net.load_state_dict(state(runs / "pretrained.pt"))
         for number, stage in enumerate(plan["fine_tune"]):
-            train_stage(net, stage_of(stage), real, synthetic, plan["seed"] + 100 + number, f"{name} {number + 1}")
-        torch.save(net.state_dict(), path)
-    net.load_state_dict(torch.load(path))
+            kept_stage(net, Stage(**stage), real, synthetic, plan["seed"] + 100 + number, f"{name} cnn {number + 1}", runs / f"{name}-stage-{number}.pt")
+        save_whole(net.state_dict(), path)
+    net.load_state_dict(state(path))
+    to_best_device(net)
     return net.eval()
 
 
-def fit_sequence(plan: dict, cnn: SliceNet, real: Studies, synthetic: Studies, path: Path, name: str) -> SequenceNet:
+def state(path: Path) -> dict:
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+def fit_sequence(plan: dict, cnn: SliceNet, real: Studies, synthetic: Studies, runs: Path, name: str) -> SequenceNet:
     """The sequence model sees augmented slices: on the plain ones the CNN that trained on them is over-confident."""
-    selector, settings = plan["selector"], plan["sequence"]
+    selector, settings, path = plan["selector"], plan["sequence"], runs / f"{name}-sequence.pt"
     if not path.exists():
         torch.manual_seed(plan["seed"] + 200)
         copies = [scans_of(cnn, real, augmented=True) for _ in range(settings["augmented_copies"])]
@@ -90,12 +108,13 @@ def fit_sequence(plan: dict, cnn: SliceNet, real: Studies, synthetic: Studies, p
         torch.manual_seed(plan["seed"] + 260)
     net = SequenceNet(cnn.backbone.features, selector["count"])
     if not path.exists():
-        centre, projection = select(selector["kind"], selector["count"], np.concatenate(scans.features), cnn.head.weight.detach().numpy())
+        centre, projection = select(selector["kind"], selector["count"], np.concatenate(scans.features), cnn.head.weight.detach().cpu().numpy())
         net.centre.copy_(torch.from_numpy(centre))
         net.projection.copy_(torch.from_numpy(projection))
-        train_sequence(net, scans, settings["epochs"], settings["learning_rate"], plan["seed"] + 300, name)
-        torch.save(net.state_dict(), path)
-    net.load_state_dict(torch.load(path))
+        train_sequence(net, scans, settings["epochs"], settings["learning_rate"], plan["seed"] + 300, f"{name} sequence")
+        save_whole(net.state_dict(), path)
+    net.load_state_dict(state(path))
+    to_best_device(net)
     return net.eval()
 
 
@@ -105,14 +124,12 @@ def scans_of(cnn: SliceNet, studies: Studies, augmented: bool) -> Scans:
     return Scans([features[r] for r in ranges], [logits[r] for r in ranges], [studies.labels[r] for r in ranges])
 
 
-def cross_validate(plan, fold, folds, real, synthetic, pretrained, runs) -> dict:
+def cross_validate(plan: dict, fold: int, real: Studies, synthetic: Studies, runs: Path) -> dict:
     """CNN and sequence logits of the fold's patients, by models that never saw them."""
     path = runs / f"fold-{fold}.npz"
     if not path.exists():
-        held = np.array([folds[p] == fold for p in real.patient])
-        cnn = fine_tune(plan, real.where(~held), synthetic, pretrained, runs / f"fold-{fold}-cnn.pt", f"fold {fold} cnn")
-        sequence = fit_sequence(plan, cnn, real.where(~held), synthetic, runs / f"fold-{fold}-sequence.pt", f"fold {fold} sequence")
-        test = real.where(held)
+        cnn, sequence = networks(plan, f"fold-{fold}", real, synthetic, runs)
+        test = real.where(held_out(real, FOLDS, fold, plan["seed"]))
         scans = scans_of(cnn, test, augmented=False)
         joint = [run_sequence(sequence, f, l) for f, l in zip(scans.features, scans.logits)]
         np.savez(path, cnn=np.concatenate(scans.logits), sequence=np.concatenate(joint), labels=np.concatenate(scans.labels), patient=test.patient)

@@ -142,8 +142,9 @@ def build_bundle(arguments: Namespace) -> None:
     from .build_default import build
     from .export import write_bundle
     from .sanity import sanity
+    from .side_by_side import default_processes
 
-    cnn, sequence, report = build(arguments.experiment, arguments.ct_ich, arguments.phantoms, arguments.runs)
+    cnn, sequence, report = build(arguments.experiment, arguments.ct_ich, arguments.phantoms, arguments.runs, arguments.processes or default_processes())
     if arguments.unseen_phantoms is not None:
         report["sanity"] = sanity(cnn, sequence, report, arguments.unseen_phantoms, arguments.negative)
     write_bundle(arguments.out, arguments.version, cnn, sequence, report, precision=Precision(arguments.weights))

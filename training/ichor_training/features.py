@@ -5,9 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from tqdm import tqdm
 
 from .models import SliceNet
+from .side_by_side import progress
 from .studies import Studies
 from .train_cnn import run
 from .train_sequence import Scans
@@ -31,7 +31,7 @@ def compute(cnn: SliceNet, studies: Studies, folder: Path, augmented: bool, seed
     count = len(studies.hu)
     features = np.lib.format.open_memmap(folder / "features.npy", mode="w+", dtype=np.float32, shape=(count, cnn.backbone.features))
     logits = np.empty((count, cnn.head.out_features), np.float32)
-    for start in tqdm(range(0, count, CHUNK), desc=f"features {folder.name}", mininterval=20):
+    for start in progress(range(0, count, CHUNK), f"features {folder.name}", -(-count // CHUNK)):
         rows = slice(start, min(start + CHUNK, count))
         features[rows], logits[rows] = run(cnn, studies.hu[rows], augmented, augmentation=augmentation)
     features.flush()

@@ -19,7 +19,7 @@ from .models import CnnAlone, SequenceNet, SliceNet
 from .select_features import select
 from .start_weights import start
 from .studies import Studies, held_out
-from .train_cnn import train_stage
+from .train_cnn import kept_stage
 from .train_sequence import Scans, run_sequence, train_sequence
 
 SELECTOR_SLICES = 32_000
@@ -44,11 +44,7 @@ def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) ->
     if not path.exists():
         start(net, experiment.backbone, experiment.start, mobilenet)
         for number, (stage, seed) in enumerate(experiment.stages()):
-            finished = run / f"stage-{number}.pt"
-            if not finished.exists():
-                train_stage(net, stage, data.train, data.phantoms, seed, f"cnn stage {number}", run / f"stage-{number}-checkpoint.pt")
-                save_whole(net.state_dict(), finished)
-            net.load_state_dict(torch.load(finished, map_location="cpu", weights_only=True))
+            kept_stage(net, stage, data.train, data.phantoms, seed, f"cnn stage {number}", run / f"stage-{number}.pt")
         save_whole(net.state_dict(), path)
     return saved_cnn(experiment, run)
 

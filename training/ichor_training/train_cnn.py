@@ -8,12 +8,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
-from .checkpoints import restore_stage, save_stage
+from .checkpoints import restore_stage, save_stage, save_whole
 from .device import device_of, mixed_precision, to_best_device
 from .models import SIDE, SliceNet
 from .policies import policy
+from .side_by_side import progress
 from .studies import Studies
 
 STEPS_PER_CHECKPOINT = 200
@@ -60,7 +60,7 @@ def train_stage(net: SliceNet, stage: Stage, real: Studies | None, phantoms: Stu
     average = {key: value.detach().clone().float() for key, value in net.state_dict().items()}
     first = restore_stage(checkpoint, net, optimiser, schedule, average, rng, sources)
     net.train()
-    bar = tqdm(range(first, steps), desc=name, mininterval=20, initial=first, total=steps)
+    bar = progress(range(first, steps), name, steps, first)
     for step in bar:
         hu, labels = batch(sources, rng)
         channels, labels = augmented(net, hu.to(device), stage.augmentation, stage.side), labels.to(device)
@@ -81,6 +81,14 @@ def train_stage(net: SliceNet, stage: Stage, real: Studies | None, phantoms: Stu
     if stage.averaged:
         net.load_state_dict({key: value.to(net.state_dict()[key].dtype) for key, value in average.items()})
     net.eval()
+
+
+def kept_stage(net: SliceNet, stage: Stage, real: Studies | None, phantoms: Studies | None, seed: int, name: str, finished: Path) -> None:
+    """The stage, unless `finished` holds its outcome already; one that was stopped goes on from its last checkpoint."""
+    if not finished.exists():
+        train_stage(net, stage, real, phantoms, seed, name, finished.with_name(f"{finished.stem}-checkpoint.pt"))
+        save_whole(net.state_dict(), finished)
+    net.load_state_dict(torch.load(finished, map_location="cpu", weights_only=True))
 
 
 def schedule_of(stage: Stage, optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:

@@ -8,11 +8,11 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import nn
-from tqdm import tqdm
 
 from .checkpoints import restore_stage, save_stage
 from .device import device_of, to_best_device
 from .models import CnnAlone, SequenceNet
+from .side_by_side import progress
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def train_sequence(
         rate = torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0)
     first = restore_stage(checkpoint, net, optimiser, rate, {}, rng, [])
     net.train()
-    for epoch in tqdm(range(first, epochs), desc=name, mininterval=20, initial=first, total=epochs):
+    for epoch in progress(range(first, epochs), name, epochs, first):
         order = rng.permutation(count)
         for start in range(0, count, batch):
             features, logits, labels, mask = (one.to(device) for one in padded(scans, order[start : start + batch], rng, partial))
