@@ -4,21 +4,25 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
-/** Wall time of one pass over `slices` slices of 512 × 512 in batches of 4, one sequence run, its gradient and its heat maps, ms, after a warm-up. */
-export async function bareInferenceMs(bundleDir: string, threads: number, slices: number): Promise<number> {
+export type Pass = {
+  readonly threads: number;
+  /** Of 512 × 512. */
+  readonly slices: number;
+  /** For each key slice how many classes have a heat map there. */
+  readonly mapsPerKeySlice: readonly number[];
+};
+
+/** Wall time of one pass after a warm-up, ms: the CNN in batches of 4, the detector, the sequence model, its gradient, and the heat maps. */
+export async function bareInferenceMs(bundleDir: string, pass: Pass): Promise<number> {
   const { stdout } = await promisify(execFile)(process.execPath, [
     import.meta.filename,
     bundleDir,
-    String(threads),
-    String(slices),
+    JSON.stringify(pass),
   ]);
   return Number(stdout);
 }
 
-/** Key slices of a flagged study. */
-const TARGETS = 8;
-
-async function main(bundleDir: string, threads: number, slices: number): Promise<void> {
+async function main(bundleDir: string, { threads, slices, mapsPerKeySlice }: Pass): Promise<void> {
   const { InferenceSession, Tensor } = await import('onnxruntime-node');
   const open = (name: string) =>
     InferenceSession.create(join(bundleDir, name), {
@@ -27,7 +31,10 @@ async function main(bundleDir: string, threads: number, slices: number): Promise
       interOpNumThreads: 1,
     });
   const [cnn, sequence, gradient] = await Promise.all(['cnn.onnx', 'sequence.onnx', 'sequence_grad.onnx'].map(open));
-  const explain = existsSync(join(bundleDir, 'explain.onnx')) ? await open('explain.onnx') : null;
+  const [explain, domain] = await Promise.all(
+    ['explain.onnx', 'domain.onnx'].map((name) => (existsSync(join(bundleDir, name)) ? open(name) : null)),
+  );
+  const targetCount = mapsPerKeySlice.reduce((sum, maps) => sum + maps, 0);
   const hu = Int16Array.from({ length: 4 * 512 * 512 }, () => Math.random() * 300 - 100);
   const pass = async (): Promise<void> => {
     let features = 0;
@@ -37,28 +44,29 @@ async function main(bundleDir: string, threads: number, slices: number): Promise
       const out = await cnn!.run({ hu: new Tensor('int16', hu.subarray(0, count * 512 * 512), [count, 512, 512]) }, [
         'features',
         'logits',
-        ...(explain === null ? [] : ['inner']),
+        explain ? 'inner' : 'activations',
       ]);
       features = out['features']!.dims[1]!;
-      shape = out['inner']?.dims.slice(1) ?? [];
+      shape = out[explain ? 'inner' : 'activations']!.dims.slice(1);
     }
     const feeds = {
       features: new Tensor('float32', new Float32Array(slices * features), [slices, features]),
       logits: new Tensor('float32', new Float32Array(slices * 6), [slices, 6]),
     };
+    await domain?.run({ features: feeds.features });
     await sequence!.run(feeds);
-    const targets = (value: (index: bigint) => bigint) =>
+    const targets = (value: (index: number) => number) =>
       new Tensor(
         'int64',
-        BigInt64Array.from({ length: TARGETS }, (_, index) => value(BigInt(index))),
-        [TARGETS],
+        BigInt64Array.from({ length: targetCount }, (_, index) => BigInt(value(index))),
+        [targetCount],
       );
-    await gradient!.run({ ...feeds, target_slice: targets((index) => index), target_class: targets(() => 5n) });
+    await gradient!.run({ ...feeds, target_slice: targets((index) => index % slices), target_class: targets(() => 5) });
     const inner = new Float32Array(shape.reduce((size, length) => size * length, 1));
-    for (let slice = 0; explain !== null && slice < TARGETS; slice++)
-      await explain.run({
+    for (const maps of mapsPerKeySlice)
+      await explain?.run({
         inner: new Tensor('float32', inner, [1, ...shape]),
-        weights: new Tensor('float32', new Float32Array(features), [1, features]),
+        weights: new Tensor('float32', new Float32Array(maps * features), [maps, features]),
       });
   };
   await pass();
@@ -67,5 +75,4 @@ async function main(bundleDir: string, threads: number, slices: number): Promise
   console.log(performance.now() - started);
 }
 
-if (process.argv[1] === import.meta.filename)
-  await main(process.argv[2]!, Number(process.argv[3]), Number(process.argv[4]));
+if (process.argv[1] === import.meta.filename) await main(process.argv[2]!, JSON.parse(process.argv[3]!));

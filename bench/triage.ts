@@ -44,7 +44,12 @@ async function measure(paths: readonly string[], config: Config): Promise<Row[]>
       const [analysisMs, analysed] = await timed(() => analyseStudy('2.25.1', paths, tools));
       if (analysed.result.state !== 'flagged') throw new Error(`the study ended ${analysed.result.state}`);
       const [objectsMs] = await timed(() => writeObjects(analysed, config, null));
-      const floorMs = await bareInferenceMs(config.modelDir, config.inferenceThreads, SLICES);
+      const mapsPerKeySlice = analysed.analysis!.keySliceImages.map(({ maps }) => maps.length);
+      const floorMs = await bareInferenceMs(config.modelDir, {
+        threads: config.inferenceThreads,
+        slices: SLICES,
+        mapsPerKeySlice,
+      });
       rows.push({ headersMs, decodeMs, analysisMs, objectsMs, floorMs });
     }
   } finally {
