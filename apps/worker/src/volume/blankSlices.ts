@@ -7,13 +7,15 @@ const LEAST_SHARE = 0.005;
 
 /** One value everywhere, or next to nothing but air. @param hu any order */
 export function isBlank(hu: Int16Array): boolean {
-  const first = hu[0];
-  let [denserThanAir, differing] = [0, 0];
-  for (const value of hu) {
-    if (value > AIR_HU) denserThanAir++;
-    if (value !== first) differing++;
+  const least = LEAST_SHARE * hu.length;
+  let denserThanAir = 0;
+  let differing = false;
+  for (let index = 0; index < hu.length; index++) {
+    if (hu[index]! > AIR_HU) denserThanAir++;
+    if (hu[index] !== hu[0]) differing = true;
+    if (differing && denserThanAir >= least) return false;
   }
-  return differing === 0 || denserThanAir < LEAST_SHARE * hu.length;
+  return true;
 }
 
 /** Index of the first blank slice that lies between slices that are not; blank slices at the ends are air above or below the head. */
