@@ -1,6 +1,7 @@
 /** The commands of `ichor`, run as a person runs them: real processes, real peers. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
+import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -57,11 +58,14 @@ describe('the launcher', () => {
     expect(unknown.stderr).toContain("unknown command 'nonsense'");
   });
 
-  test('passes SIGTERM on, and the role drains and ends with 0', async () => {
-    const port = await freePort();
-    const env = { PATH: process.env['PATH']!, ICHOR_DATA_DIR: at('launcher'), ICHOR_HTTP_PORT: String(port) };
+  test.each([
+    ['that runs', async (port: number) => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok],
+    ['whose database is only being made', async (_: number, data: string) => existsSync(join(data, 'postgres'))],
+  ])('passes SIGTERM on, and a role %s drains and ends with 0', async (state, reached) => {
+    const [port, data] = [await freePort(), at(`launcher ${state}`)];
+    const env = { PATH: process.env['PATH']!, ICHOR_DATA_DIR: data, ICHOR_HTTP_PORT: String(port) };
     const child = spawn(LAUNCHER, ['start', 'worklist'], { env, stdio: 'ignore' });
-    await eventually('healthz', async () => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok);
+    await eventually(`a role ${state}`, () => reached(port, data));
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
@@ -246,6 +250,14 @@ describe('ichor triage', () => {
     expect(stdout).toMatch(/^\s+any\s+score \d\.\d{3}\s+threshold/m);
     expect(stdout).toContain('Not for diagnostic use');
     expect(stderr).toContain('Analysing: 1 of 1');
+  });
+
+  test('says once that an execution provider cannot be used, and analyses on the processor', async () => {
+    const dir = await makePhantom('no-cuda', '--slices', '12', '--seed', '11');
+    const { code, stdout, stderr } = await runIchor(['triage', dir, '--json'], { ICHOR_EXECUTION_PROVIDERS: 'nosuch' });
+    expect([code, stdout]).toEqual([0, expect.stringContaining('"state"')]);
+    expect(stderr.match(/cannot be used/g)).toHaveLength(1);
+    expect(stderr).toContain('the processor last');
   });
 
   test.each([

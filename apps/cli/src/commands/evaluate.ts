@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Config, createLog, FINDING_CLASSES, IchorError, type ReasonCode } from '@ichor/shared';
+import { type Config, FINDING_CLASSES, IchorError, type ReasonCode } from '@ichor/shared';
 import { startInference } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { BOOTSTRAP, countsOf, type Evaluation, NOTICE } from '../evaluate/evaluation.ts';
@@ -28,6 +28,7 @@ import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { startProgress } from '../terminal.ts';
 import { existingFolder } from '../triage/existingFolder.ts';
 import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
+import { inferenceNotes } from '../triage/inferenceNotes.ts';
 
 export type EvaluateOptions = {
   readonly labels: readonly string[];
@@ -108,7 +109,10 @@ async function predictWith(
   { studies }: LabelledData,
   { out, acceptDerived }: EvaluateOptions,
 ): Promise<Predicted> {
-  const inference = await startInference({ ...config, modelDir: bundle.dir, thresholds: [] }, silent(config));
+  const inference = await startInference(
+    { ...config, modelDir: bundle.dir, thresholds: [] },
+    inferenceNotes(cli.terminal),
+  );
   const { model } = inference;
   const cache =
     out === null
@@ -138,7 +142,6 @@ async function predictWith(
 }
 
 const acceptedOf = (acceptDerived: boolean): ReadonlySet<ReasonCode> => new Set(acceptDerived ? ['derived'] : []);
-const silent = (config: Config) => createLog({ ...config, logLevel: 'silent' }, 'evaluate');
 
 type Measured = {
   readonly config: Config;
@@ -204,7 +207,7 @@ async function galleryOf(cli: Cli, { config, options, data, predicted }: Measure
   const { shown, missed, falseAlarms } = worstErrors(data, predictions, sets[standard]!.any);
   const tools = {
     config: { ...config, modelDir: bundle.dir },
-    log: silent(config),
+    log: inferenceNotes(cli.terminal),
     accepted: acceptedOf(options.acceptDerived),
   };
   const progress = startProgress(cli.terminal, 'Drawing errors', shown.length);

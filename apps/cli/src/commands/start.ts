@@ -13,15 +13,17 @@ export type RunningRoles = {
   close(): Promise<void>;
 };
 
-/** Runs until Ctrl-C or SIGTERM, then drains. @param named empty: every role */
+/** Runs until Ctrl-C or SIGTERM, which count while roles start too, then drains. @param named empty: every role */
 export async function start(cli: Cli, named: readonly string[]): Promise<ExitCode> {
   const roles = checkedRoles(named);
   const config = configOf(cli);
   for (const warning of readConfig(cli.env).warnings) cli.terminal.note(`warning: ${warning}`);
+  const stopping = untilSignal(cli.signals, () => cli.exitNow(EXIT.failed)).then(() =>
+    cli.terminal.note('Stopping: finishing what is under way … (once more: at once)'),
+  );
   const running = await startRoles(config, roles, (role) => createLog(config, role));
   cli.terminal.note(greeting(config, running));
-  await untilSignal(cli.signals, () => cli.exitNow(EXIT.failed));
-  cli.terminal.note('Stopping: finishing what is under way …');
+  await stopping;
   await running.close();
   return EXIT.done;
 }

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config, ModelIdentity, SliceScore, StudyView } from '@ichor/shared';
-import { asIchorError, createLog, IchorError, PRIORITY } from '@ichor/shared';
+import { asIchorError, IchorError, PRIORITY } from '@ichor/shared';
 import {
   type AnalysedStudy,
   analyseStudy,
@@ -17,6 +17,7 @@ import { startProgress } from '../terminal.ts';
 import { describeStudy } from '../triage/describeStudy.ts';
 import { existingFolder } from '../triage/existingFolder.ts';
 import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
+import { inferenceNotes } from '../triage/inferenceNotes.ts';
 
 type Triaged = { readonly view: StudyView; readonly sliceScores: readonly SliceScore[] };
 type Options = { readonly json: boolean; readonly out: string | null };
@@ -30,7 +31,7 @@ export async function triage(cli: Cli, dir: string, options: Options): Promise<E
       path: resolve(dir),
       reason: 'it holds no DICOM file with a Study Instance UID',
     });
-  const inference = await startInference(config, createLog({ ...config, logLevel: 'silent' }, 'triage'));
+  const inference = await startInference(config, inferenceNotes(cli.terminal));
   const progress = startProgress(cli.terminal, 'Analysing', studies.length);
   const triaged: Triaged[] = [];
   try {

@@ -40,9 +40,11 @@ async function answer(message: ToProcess): Promise<void> {
 
 async function start({ bundleDir, threads, executionProviders, thresholds }: StartSettings): Promise<AnalysisTools> {
   const bundle = await openBundle(bundleDir);
+  const missing = new Map<string, string>();
   const graphs = await openGraphs(bundle, { threads, executionProviders }, (provider, reason) =>
-    say({ kind: 'provider-missing', provider, reason }),
+    missing.set(provider, reason),
   );
+  for (const [provider, reason] of missing) say({ kind: 'provider-missing', provider, reason });
   await selfTest(bundle, graphs);
   return {
     graphs,

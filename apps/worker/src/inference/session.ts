@@ -1,6 +1,9 @@
 /** ONNX graphs (sole importer of onnxruntime-node). `run` blocks its process: only the inference process calls it. */
 import { reasonOf } from '@ichor/shared';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+
+/** Every error is thrown, and told by who catches it; onnxruntime would print it a second time. */
+env.logLevel = 'fatal';
 
 export type Graph = {
   /** @param wanted outputs to compute; others cost nothing */
