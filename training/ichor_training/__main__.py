@@ -127,7 +127,7 @@ def add_build(add) -> None:
     build.add_argument("--version", default="0.4.0")
     build.add_argument("--weights", choices=["fp32", "fp16"], default="fp32", help="fp16: half the files; an ensemble needs it to stay below 60 MB")
     build.add_argument("--figure", type=Path, default=ROOT / "docs" / "aberrant-slice.svg", help="of aberrant slices, measured with the unseen phantoms")
-    build.set_defaults(action=commands.build_bundle)
+    build.set_defaults(action=commands.build_bundle, mobilenet=MOBILENET)
 
 
 def add_domain(add) -> None:
@@ -152,10 +152,10 @@ def add_folds_of_bundle(one: argparse.ArgumentParser) -> None:
     default = TRAINING / "runs" / "default"
     one.add_argument("bundle", type=Path)
     one.add_argument("--backbone", default="slim_resnext")
-    one.add_argument("--cnn", type=Path, default=default / "final-cnn.pt", help="weights of the bundle's CNN (default: %(default)s)")
-    one.add_argument("--sequence", type=Path, default=default / "final-sequence.pt", help="of its sequence model (default: %(default)s)")
-    one.add_argument("--fold-cnn", default=str(default / "fold-{}-cnn.pt"), help="of the folds' CNNs; {} stands for the fold (default: %(default)s)")
-    one.add_argument("--fold-sequence", default=str(default / "fold-{}-sequence.pt"), help="of the folds' sequence models (default: %(default)s)")
+    one.add_argument("--cnn", type=Path, default=default / "final" / "cnn.pt", help="weights of the bundle's CNN (default: %(default)s)")
+    one.add_argument("--sequence", type=Path, default=default / "final" / "sequence.pt", help="of its sequence model (default: %(default)s)")
+    one.add_argument("--fold-cnn", default=str(default / "fold-{}" / "cnn.pt"), help="of the folds' CNNs; {} stands for the fold (default: %(default)s)")
+    one.add_argument("--fold-sequence", default=str(default / "fold-{}" / "sequence.pt"), help="of the folds' sequence models (default: %(default)s)")
     one.add_argument("--folds", type=int, default=5)
     one.add_argument("--seed", type=int, default=20260, help="of the split (default: %(default)s)")
     one.add_argument("--data", type=Path, default=default / "ct-ich.npz", help="(default: %(default)s)")

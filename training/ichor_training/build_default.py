@@ -1,63 +1,68 @@
-"""Builds models/default from scratch: pre-training on phantoms, fine-tuning on CT-ICH and phantoms, sequence model, thresholds.
+"""Builds models/default from scratch: pre-training on phantoms, then networks of everybody and, for the cross-validation, of everybody but
+each fold's patients; temperatures and thresholds from what the latter say of the former.
 
-Every step keeps its outcome under the run folder and is skipped when that is there: an interrupted build goes on, within a step too.
-The networks of the folds and the final ones need nothing of each other but the pre-trained CNN: they train side by side.
+    pretrained/  final/  fold-0/ … fold-4/: run folders as every experiment has them, see pipeline.py
+
+The networks need nothing of each other but the pre-trained CNN: they train side by side. What is there is not done again.
 """
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 import numpy as np
-import torch
 import yaml
 
-from . import CLASSES
-from .checkpoints import save_whole
+from . import CLASSES, pipeline
 from .ct_ich import import_ct_ich
-from .device import to_best_device
 from .dicom_folders import import_phantoms
+from .experiment import Experiment, read_experiment
 from .metrics import auc, balanced_threshold, bootstrap_interval, maximum_per_group, sigmoid, temperature, threshold_for_sensitivity
 from .models import SequenceNet, SliceNet
-from .select_features import select
 from .side_by_side import side_by_side
-from .studies import Studies, held_out
-from .train_cnn import Stage, kept_stage, run
-from .train_sequence import Scans, run_sequence, train_sequence
+from .studies import Studies
 
-FOLDS = 5
 FEWEST_POSITIVE_PATIENTS = 3
 """Fewer held-out patients with a class than this say nothing about its threshold: it keeps the default."""
 DEFAULT_THRESHOLDS = {"balanced": 0.5, "high-sensitivity": 0.3}
-FINAL = "final"
+REAL, SYNTHETIC = "ct-ich.npz", "phantoms.npz"
 
 
-def build(experiment: Path, ct_ich: Path, phantoms: Path, runs: Path, processes: int = 1) -> tuple[SliceNet, SequenceNet, dict]:
-    """@returns the networks and a report (folds, temperatures, thresholds, metrics)"""
-    plan = yaml.safe_load(experiment.read_text())
+def build(path: Path, ct_ich: Path, phantoms: Path, runs: Path, mobilenet: Path, processes: int = 1) -> tuple[SliceNet, SequenceNet, dict]:
+    """@param path an experiment whose `folds` lists those to cross-validate with
+    @returns the networks and a report (folds, temperatures, thresholds, metrics)
+    """
+    plan, experiment = yaml.safe_load(path.read_text()), read_experiment(path)
     runs.mkdir(parents=True, exist_ok=True)
-    real = kept(runs / "ct-ich.npz", lambda: import_ct_ich(ct_ich))
-    synthetic = kept(runs / "phantoms.npz", lambda: import_phantoms(phantoms))
-    pretrain(plan, synthetic, runs)
-    names = [FINAL, *(f"fold-{fold}" for fold in plan["folds"])]
-    side_by_side(partial(train, plan, runs), [name for name in names if not (runs / f"{name}-sequence.pt").exists()], processes)
-    report = judge([cross_validate(plan, fold, real, synthetic, runs) for fold in plan["folds"]])
+    real = kept(runs / REAL, lambda: import_ct_ich(ct_ich))
+    synthetic = kept(runs / SYNTHETIC, lambda: import_phantoms(phantoms))
+    pretrained = replace(experiment, fine_tune=[], held_out=None)
+    pipeline.train_cnn(pretrained, pipeline.Data(pretrained, real, synthetic), runs / "pretrained", mobilenet)
+    fine_tuned = replace(experiment, pretrain=[], start=str(runs / "pretrained" / "cnn.pt"))
+    parts = [replace(fine_tuned, held_out=fold) for fold in (None, *plan["folds"])]
+    side_by_side(partial(train, runs, mobilenet), [part for part in parts if not finished(part, runs)], processes)
+    report = judge([pipeline.saved_outcome(folder_of(part, runs)) for part in parts[1:]])
     report |= {"experiment": plan, "counts": {"real": counts(real), "synthetic": counts(synthetic)}}
-    return *networks(plan, FINAL, real, synthetic, runs), report
+    cnn = pipeline.saved_cnn(parts[0], folder_of(parts[0], runs))
+    return cnn, pipeline.saved_sequence(parts[0], cnn, folder_of(parts[0], runs) / "sequence.pt"), report
 
 
-def train(plan: dict, runs: Path, name: str) -> None:
-    """What can run in a process of its own: reads its data from the run folder, leaves its networks there."""
-    real, synthetic = Studies.load(runs / "ct-ich.npz"), Studies.load(runs / "phantoms.npz")
-    networks(plan, name, real, synthetic, runs)
+def train(runs: Path, mobilenet: Path, part: Experiment) -> None:
+    """All stages of one part, and what its networks say of the patients they never saw; in a process of its own."""
+    data, folder = pipeline.Data(part, Studies.load(runs / REAL), Studies.load(runs / SYNTHETIC)), folder_of(part, runs)
+    cnn = pipeline.train_cnn(part, data, folder, mobilenet)
+    sequence = pipeline.fit_sequence(part, cnn, pipeline.training_scans(part, cnn, data, folder), folder)
+    print(folder.name, json.dumps(pipeline.judge(part, cnn, sequence, data, folder / "features", folder)), flush=True)
 
 
-def networks(plan: dict, name: str, real: Studies, synthetic: Studies, runs: Path) -> tuple[SliceNet, SequenceNet]:
-    """CNN and sequence model of everybody (`final`), or of everybody but a fold's patients (`fold-2`)."""
-    seen = real if name == FINAL else real.where(~held_out(real, FOLDS, int(name.removeprefix("fold-")), plan["seed"]))
-    cnn = fine_tune(plan, seen, synthetic, runs, name)
-    return cnn, fit_sequence(plan, cnn, seen, synthetic, runs, name)
+def folder_of(part: Experiment, runs: Path) -> Path:
+    return runs / ("final" if part.held_out is None else f"fold-{part.held_out}")
+
+
+def finished(part: Experiment, runs: Path) -> bool:
+    return (folder_of(part, runs) / ("sequence.pt" if part.held_out is None else "held-out.npz")).exists()
 
 
 def counts(studies: Studies) -> dict[str, int]:
@@ -68,75 +73,6 @@ def kept(path: Path, make) -> Studies:
     if not path.exists():
         make().save(path)
     return Studies.load(path)
-
-
-def pretrain(plan: dict, synthetic: Studies, runs: Path) -> None:
-    path = runs / "pretrained.pt"
-    if not path.exists():
-        torch.manual_seed(plan["seed"])
-        net = SliceNet(plan["backbone"])
-        for number, stage in enumerate(plan["pretrain"]):
-            kept_stage(net, Stage(**stage), None, synthetic, plan["seed"] + number, f"pre-training {number + 1}", runs / f"pretrained-stage-{number}.pt")
-        save_whole(net.state_dict(), path)
-
-
-def fine_tune(plan: dict, real: Studies, synthetic: Studies, runs: Path, name: str) -> SliceNet:
-    net, path = SliceNet(plan["backbone"]), runs / f"{name}-cnn.pt"
-    if not path.exists():
-        net.load_state_dict(state(runs / "pretrained.pt"))
-        for number, stage in enumerate(plan["fine_tune"]):
-            kept_stage(net, Stage(**stage), real, synthetic, plan["seed"] + 100 + number, f"{name} cnn {number + 1}", runs / f"{name}-stage-{number}.pt")
-        save_whole(net.state_dict(), path)
-    net.load_state_dict(state(path))
-    to_best_device(net)
-    return net.eval()
-
-
-def state(path: Path) -> dict:
-    return torch.load(path, map_location="cpu", weights_only=True)
-
-
-def fit_sequence(plan: dict, cnn: SliceNet, real: Studies, synthetic: Studies, runs: Path, name: str) -> SequenceNet:
-    """The sequence model sees augmented slices: on the plain ones the CNN that trained on them is over-confident."""
-    selector, settings, path = plan["selector"], plan["sequence"], runs / f"{name}-sequence.pt"
-    if not path.exists():
-        torch.manual_seed(plan["seed"] + 200)
-        copies = [scans_of(cnn, real, augmented=True) for _ in range(settings["augmented_copies"])]
-        scans = scans_of(cnn, synthetic.first(settings["phantom_studies"]), augmented=True)
-        for copy in copies:
-            scans = scans + copy
-        torch.manual_seed(plan["seed"] + 260)
-    net = SequenceNet(cnn.backbone.features, selector["count"])
-    if not path.exists():
-        centre, projection = select(selector["kind"], selector["count"], np.concatenate(scans.features), cnn.head.weight.detach().cpu().numpy())
-        net.centre.copy_(torch.from_numpy(centre))
-        net.projection.copy_(torch.from_numpy(projection))
-        train_sequence(net, scans, settings["epochs"], settings["learning_rate"], plan["seed"] + 300, f"{name} sequence")
-        save_whole(net.state_dict(), path)
-    net.load_state_dict(state(path))
-    to_best_device(net)
-    return net.eval()
-
-
-def scans_of(cnn: SliceNet, studies: Studies, augmented: bool) -> Scans:
-    features, logits = run(cnn, studies.hu, augmented)
-    ranges = studies.ranges()
-    return Scans([features[r] for r in ranges], [logits[r] for r in ranges], [studies.labels[r] for r in ranges])
-
-
-def cross_validate(plan: dict, fold: int, real: Studies, synthetic: Studies, runs: Path) -> dict:
-    """CNN and sequence logits of the fold's patients, by models that never saw them."""
-    path = runs / f"fold-{fold}.npz"
-    if not path.exists():
-        cnn, sequence = networks(plan, f"fold-{fold}", real, synthetic, runs)
-        test = real.where(held_out(real, FOLDS, fold, plan["seed"]))
-        scans = scans_of(cnn, test, augmented=False)
-        joint = [run_sequence(sequence, f, l) for f, l in zip(scans.features, scans.logits)]
-        np.savez(path, cnn=np.concatenate(scans.logits), sequence=np.concatenate(joint), labels=np.concatenate(scans.labels), patient=test.patient)
-    with np.load(path) as stored:
-        outcome = {key: stored[key] for key in stored.files}
-    print(f"fold {fold}", json.dumps(figures(outcome)), flush=True)
-    return outcome
 
 
 def figures(outcome: dict) -> dict:

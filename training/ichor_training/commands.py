@@ -144,7 +144,7 @@ def build_bundle(arguments: Namespace) -> None:
     from .sanity import sanity
     from .side_by_side import default_processes
 
-    cnn, sequence, report = build(arguments.experiment, arguments.ct_ich, arguments.phantoms, arguments.runs, arguments.processes or default_processes())
+    cnn, sequence, report = build(arguments.experiment, arguments.ct_ich, arguments.phantoms, arguments.runs, arguments.mobilenet, arguments.processes or default_processes())
     if arguments.unseen_phantoms is not None:
         report["sanity"] = sanity(cnn, sequence, report, arguments.unseen_phantoms, arguments.negative)
     write_bundle(arguments.out, arguments.version, cnn, sequence, report, precision=Precision(arguments.weights))
@@ -154,9 +154,9 @@ def build_bundle(arguments: Namespace) -> None:
 def complete(arguments: Namespace, plan: dict) -> None:
     """Detector and aberrant slices, from the networks of the folds that the build has left."""
     runs = arguments.runs
-    of_fold = lambda what: str(runs / f"fold-{{}}-{what}.pt")
+    of_fold = lambda what: str(runs / "fold-{}" / f"{what}.pt")
     common = Namespace(
-        bundle=arguments.out, backbone=plan["backbone"], cnn=runs / "final-cnn.pt", fold_cnn=of_fold("cnn"), fold_sequence=of_fold("sequence"),
+        bundle=arguments.out, backbone=plan["backbone"], cnn=runs / "final" / "cnn.pt", fold_cnn=of_fold("cnn"), fold_sequence=of_fold("sequence"),
         folds=len(plan["folds"]), seed=plan["seed"], data=runs / "ct-ich.npz", phantoms=runs / "phantoms.npz", run=None,
     )
     unseen = [f"real head, another scanner (dcm_qa_ct, GE)={arguments.negative}"]

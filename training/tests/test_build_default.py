@@ -25,7 +25,7 @@ def built(runs: Path, processes: int):
     small_studies(10, 4, source="CT-ICH 1.0.0").save(runs / "ct-ich.npz")
     small_studies(4, 4, seed=1).save(runs / "phantoms.npz")
     (runs / "experiment.yaml").write_text(yaml.safe_dump(PLAN))
-    return build(runs / "experiment.yaml", Path("absent"), Path("absent"), runs, processes)
+    return build(runs / "experiment.yaml", Path("absent"), Path("absent"), runs, Path("absent"), processes)
 
 
 def test_the_build_of_the_default_bundle_runs_from_data_to_bundle(tmp_path):
