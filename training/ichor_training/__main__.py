@@ -111,15 +111,15 @@ def add_table2(add) -> None:
     one.add_argument("--run", type=Path, help="where outcomes are kept (default: training/runs/table2 or table2-smoke)")
     one.add_argument("--bundles", type=Path, help="write the bundle of every row that is run into a folder of its own here")
     one.add_argument("--experiment", type=Path, default=TRAINING / "experiments" / "table2.yaml")
-    one.set_defaults(action=commands.table2, root=ROOT, runs=TRAINING / "runs", mobilenet=MOBILENET)
+    one.set_defaults(action=commands.table2, runs=TRAINING / "runs", mobilenet=MOBILENET)
 
 
 def add_build(add) -> None:
     build = add("build", help="train the default experiment with its cross-validation and write its bundle")
     build.add_argument("experiment", type=Path, nargs="?", default=TRAINING / "experiments" / "default.yaml")
     build.add_argument("--ct-ich", type=Path, default=SHARED / "ct-ich-1.0.0")
-    build.add_argument("--phantoms", type=Path, required=True, help="folder written by `ichor phantom --studies N --bleed random`")
-    build.add_argument("--unseen-phantoms", type=Path, help="more phantoms, of other seeds, to count what the finished bundle flags")
+    build.add_argument("--phantoms", type=Path, help="folder written by `ichor phantom --studies N --bleed random` (default: they are drawn)")
+    build.add_argument("--unseen-phantoms", type=Path, help="more phantoms, of other seeds, to count what the finished bundle flags (default: they are drawn)")
     build.add_argument("--negative", type=Path, default=SHARED / "head-ct-ge", help="a real series without hemorrhage, for the same check")
     build.add_argument("--runs", type=Path, default=TRAINING / "runs" / "default")
     build.add_argument("--processes", type=int, help="networks trained beside each other, 1.5 GB of memory each (default: one for each core; one with CUDA)")

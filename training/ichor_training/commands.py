@@ -132,7 +132,7 @@ def table2(arguments: Namespace) -> None:
 
 def studies_of_table2(arguments: Namespace, folder: Path) -> Studies:
     if arguments.smoke:
-        return Studies.load(arguments.phantoms) if arguments.phantoms else smoke_phantoms(arguments.experiment, arguments.root, folder)
+        return Studies.load(arguments.phantoms) if arguments.phantoms else smoke_phantoms(arguments.experiment, folder)
     if arguments.rsna is None:
         raise ValueError("table2 --row wants RSNA data: --rsna DIR")
     return rsna_studies(arguments.rsna, folder)
@@ -141,17 +141,19 @@ def studies_of_table2(arguments: Namespace, folder: Path) -> Studies:
 def build_bundle(arguments: Namespace) -> None:
     from .build_default import build
     from .export import write_bundle
+    from .phantoms import for_training, unseen
     from .sanity import sanity
     from .side_by_side import default_processes
 
-    cnn, sequence, report = build(arguments.experiment, arguments.ct_ich, arguments.phantoms, arguments.runs, arguments.mobilenet, arguments.processes or default_processes())
-    if arguments.unseen_phantoms is not None:
-        report["sanity"] = sanity(cnn, sequence, report, arguments.unseen_phantoms, arguments.negative)
+    runs, processes = arguments.runs, arguments.processes or default_processes()
+    learned, never_seen = arguments.phantoms or for_training(runs), arguments.unseen_phantoms or unseen(runs)
+    cnn, sequence, report = build(arguments.experiment, arguments.ct_ich, learned, runs, arguments.mobilenet, processes)
+    report["sanity"] = sanity(cnn, sequence, report, never_seen, arguments.negative)
     write_bundle(arguments.out, arguments.version, cnn, sequence, report, precision=Precision(arguments.weights))
-    complete(arguments, report["experiment"])
+    complete(arguments, report["experiment"], never_seen)
 
 
-def complete(arguments: Namespace, plan: dict) -> None:
+def complete(arguments: Namespace, plan: dict, never_seen: Path) -> None:
     """Detector and aberrant slices, from the networks of the folds that the build has left."""
     runs = arguments.runs
     of_fold = lambda what: str(runs / "fold-{}" / f"{what}.pt")
@@ -159,12 +161,9 @@ def complete(arguments: Namespace, plan: dict) -> None:
         bundle=arguments.out, backbone=plan["backbone"], cnn=runs / "final" / "cnn.pt", fold_cnn=of_fold("cnn"), fold_sequence=of_fold("sequence"),
         folds=len(plan["folds"]), seed=plan["seed"], data=runs / "ct-ich.npz", phantoms=runs / "phantoms.npz", run=None,
     )
-    unseen = [f"real head, another scanner (dcm_qa_ct, GE)={arguments.negative}"]
-    if arguments.unseen_phantoms is not None:
-        unseen.append(f"phantoms, other seeds={arguments.unseen_phantoms}")
+    unseen = [f"real head, another scanner (dcm_qa_ct, GE)={arguments.negative}", f"phantoms, other seeds={never_seen}"]
     add_domain(Namespace(**vars(common), unseen=unseen))
-    if arguments.unseen_phantoms is not None:
-        aberrant(Namespace(**vars(common), unseen_phantoms=arguments.unseen_phantoms, figure=arguments.figure))
+    aberrant(Namespace(**vars(common), unseen_phantoms=never_seen, figure=arguments.figure))
 
 
 def add_domain(arguments: Namespace) -> None:

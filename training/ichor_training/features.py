@@ -31,7 +31,7 @@ def compute(cnn: SliceNet, studies: Studies, folder: Path, augmented: bool, seed
     count = len(studies.hu)
     features = np.lib.format.open_memmap(folder / "features.npy", mode="w+", dtype=np.float32, shape=(count, cnn.backbone.features))
     logits = np.empty((count, cnn.head.out_features), np.float32)
-    for start in progress(range(0, count, CHUNK), f"features {folder.name}", -(-count // CHUNK)):
+    for start in progress(range(0, count, CHUNK), f"{folder.parent.parent.name}: features {folder.name}", -(-count // CHUNK)):
         rows = slice(start, min(start + CHUNK, count))
         features[rows], logits[rows] = run(cnn, studies.hu[rows], augmented, augmentation=augmentation)
     features.flush()

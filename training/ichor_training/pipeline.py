@@ -44,7 +44,7 @@ def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) ->
     if not path.exists():
         start(net, experiment.backbone, experiment.start, mobilenet)
         for number, (stage, seed) in enumerate(experiment.stages()):
-            kept_stage(net, stage, data.train, data.phantoms, seed, f"cnn stage {number}", run / f"stage-{number}.pt")
+            kept_stage(net, stage, data.train, data.phantoms, seed, f"{run.name}: cnn, stage {number + 1}", run / f"stage-{number}.pt")
         save_whole(net.state_dict(), path)
     return saved_cnn(experiment, run)
 
@@ -93,7 +93,7 @@ def fit_sequence(experiment: Experiment, cnn: SliceNet, scans: Scans, run: Path)
     if not path.exists():
         net = new_sequence(experiment, cnn, *select_features(experiment, cnn, scans, run))
         train_sequence(
-            net, scans, plan.epochs, plan.learning_rate, experiment.seed + 300, "sequence", batch=plan.batch, partial=plan.partial,
+            net, scans, plan.epochs, plan.learning_rate, experiment.seed + 300, f"{run.name}: sequence", batch=plan.batch, partial=plan.partial,
             weight_decay=plan.weight_decay, schedule=plan.schedule, checkpoint=run / "sequence-checkpoint.pt",
         )
         save_whole(net.state_dict(), path)

@@ -3,7 +3,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +12,7 @@ from .dicom_folders import import_phantoms
 from .experiment import Experiment, experiment_of
 from .experiment_export import export_experiment
 from .models import CnnAlone
+from .phantoms import phantoms
 from .pipeline import Data, fit_sequence, judge, saved_cnn, saved_outcome, saved_sequence, train_cnn, training_scans
 from .rsna import import_rsna
 from .studies import Studies
@@ -90,26 +90,16 @@ def rsna_studies(folder: Path, run: Path) -> Studies:
     return Studies.load(folder) if (folder / "slices.npz").exists() else import_rsna(folder, run / "rsna")
 
 
-def smoke_phantoms(path: Path, root: Path, run: Path) -> Studies:
+def smoke_phantoms(path: Path, run: Path) -> Studies:
     """Phantoms made by `ichor phantom` of this repository, half of them with a bleed.
     @raises FileNotFoundError when the repository's packages are not installed
     """
     kept, made = run / "phantoms.npz", run / "dicom"
     if not kept.exists():
         size = yaml.safe_load(path.read_text())["smoke"]["phantoms"]
-        half = size["studies"] // 2
-        shutil.rmtree(made, ignore_errors=True)
-        make_phantoms(root, made / "bleed", half, 8_100_001, size, ["--bleed", "random"])
-        make_phantoms(root, made / "none", size["studies"] - half, 8_200_001, size, ["--confounders", "random"])
+        half, slices, matrix = size["studies"] // 2, size["slices"], size["matrix"]
+        phantoms(made / "bleed", half, 8_100_001, slices, matrix, "--bleed", "random")
+        phantoms(made / "none", size["studies"] - half, 8_200_001, slices, matrix, "--confounders", "random")
         import_phantoms(made).save(kept)
         shutil.rmtree(made)
     return Studies.load(kept)
-
-
-def make_phantoms(root: Path, out: Path, studies: int, seed: int, size: dict, more: list[str]) -> None:
-    node = root / "node_modules" / "node" / "bin" / "node"
-    if not node.exists():
-        raise FileNotFoundError(f"{node} is missing: run `npm ci` in {root}, or name a folder of phantoms with --phantoms")
-    sizes = ["--studies", str(studies), "--slices", str(size["slices"]), "--matrix", str(size["matrix"])]
-    command = [str(node), str(root / "apps" / "cli" / "src" / "main.ts"), "phantom", "--out", str(out), "--seed", str(seed)]
-    subprocess.run([*command, *sizes, *more], check=True, cwd=root)
