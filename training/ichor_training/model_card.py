@@ -30,6 +30,8 @@ def model_card(version: str, report: dict) -> str:
 - Anything about a subtype in patients: the numbers above say how few there were.
 - That scores are probabilities: the temperatures come from the same few patients.
 - The thresholds come from the cross-validation's networks; the shipped network was trained on all patients and is a little different.
+- How good another run of the training would be: steps and settings were chosen by these same figures, and runs differ by more than one run
+  shows (`training/README.md`, Rebuild).
 """
 
 
