@@ -3,8 +3,9 @@ import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import type { StudyView } from '@ichor/shared';
 import { readMeta } from '@ichor/shared';
 import { StudyViewSchema } from '@ichor/worklist';
@@ -69,6 +70,25 @@ describe('the launcher', () => {
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
   });
+});
+
+test('a role whose database is away ends soon after SIGTERM, and does not wait for the database first', async () => {
+  const silent = createServer().listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const { port } = silent.address() as AddressInfo;
+  const env = { PATH: process.env['PATH']!, ICHOR_DATA_DIR: at('away'), ICHOR_DICOM_PORT: '0' };
+  const child = spawn(LAUNCHER, ['start', 'receiver'], {
+    env: { ...env, ICHOR_DATABASE_URL: `postgres://ichor@127.0.0.1:${port}/ichor` },
+    stdio: ['ignore', 'ignore', 'pipe'],
+  });
+  const stderr = text(child.stderr);
+  const ended = once(child, 'exit');
+  await once(silent, 'connection');
+  child.kill('SIGTERM');
+  expect(await ended).toEqual([1, null]);
+  silent.close();
+  expect(await stderr).toContain('Stopping');
+  expect(await stderr).not.toContain('DATABASE_UNAVAILABLE');
 });
 
 describe('ichor doctor', () => {

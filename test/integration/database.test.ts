@@ -227,23 +227,27 @@ describe('a database elsewhere', () => {
   });
 });
 
-test('a file lock is held by one at a time, and taken over from a dead process', async () => {
+test('a file lock is held by one at a time, and is free as soon as its holder is dead', async () => {
   const path = join(await workFolder(), 'some.lock');
-  const dead = startProgram(process.execPath, [
+  const other = startProgram(process.execPath, [
     '--input-type=module',
     '-e',
     `import { withFileLock } from ${JSON.stringify(join(ROOT, 'packages/shared/src/fileLock.ts'))};
      await withFileLock(${JSON.stringify(path)}, async () => { console.log('locked'); await new Promise((r) => setTimeout(r, 1e6)); });`,
   ]);
-  await dead.until(/locked/);
-  await dead.kill('SIGKILL');
-  let [holders, most] = [0, 0];
+  await other.until(/locked/);
+  let [holders, most, done] = [0, 0, 0];
   const hold = () =>
     withFileLock(path, async () => {
       most = Math.max(most, ++holders);
       await new Promise((resolve) => setTimeout(resolve, 20));
       holders--;
+      done++;
     });
-  await Promise.all(Array.from({ length: 8 }, hold));
-  expect(most).toBe(1);
+  const all = Promise.all(Array.from({ length: 8 }, hold));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  expect(most).toBe(0);
+  await other.kill('SIGKILL');
+  await all;
+  expect([most, done]).toEqual([1, 8]);
 });

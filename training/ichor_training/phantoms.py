@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def phantoms(out: Path, studies: int, seed: int, slices: int, matrix: int, *more: str) -> Path:
     """Drawn unless they are there. @returns `out` @raises FileNotFoundError when the repository's packages are not installed"""
-    node, part = ROOT / "node_modules" / "node" / "bin" / "node", out.with_name(f"{out.name}.part")
+    node, part = ROOT / "node_modules" / "node" / "bin" / "node", out.resolve().with_name(f"{out.name}.part")
     if out.exists():
         return out
     if not node.exists():

@@ -32,7 +32,7 @@ const ALONE_LOOKS = 10;
 /** @throws IchorError DATA_DIR_UNUSABLE, DATABASE_START_FAILED */
 export async function startEmbeddedPostgres(dataDir: string, log: Log): Promise<EmbeddedServer> {
   await checkFolder(dataDir);
-  const lock = join(dataDir, 'postgres.lock');
+  const lock = join(dataDir, 'postgres.lock.sqlite');
   const folder = join(dataDir, 'postgres');
   const joinServer = () => withFileLock(lock, () => joinOrStart(dataDir, folder, log));
   const url = await joinServer();

@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Config, FINDING_CLASSES, IchorError, type ReasonCode } from '@ichor/shared';
+import { type Config, FINDING_CLASSES, IchorError, type Log, type ReasonCode } from '@ichor/shared';
 import { startInference } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { BOOTSTRAP, countsOf, type Evaluation, NOTICE } from '../evaluate/evaluation.ts';
@@ -49,9 +49,10 @@ export async function evaluate(cli: Cli, dirs: readonly string[], options: Evalu
   const labels = await readLabels(options.labels);
   const data = matchLabels(labels, await surveyFolders(cli, dirs));
   const readings = await readingsOf(cli, options.readers, data);
+  const log = inferenceNotes(cli.terminal);
   const predicted: Predicted[] = [];
-  for (const bundle of bundles) predicted.push(await predictWith(cli, config, bundle, data, options));
-  const measured: Measured = { config, dirs, options, labels, data, readings, predicted };
+  for (const bundle of bundles) predicted.push(await predictWith(cli, config, log, bundle, data, options));
+  const measured: Measured = { config, log, dirs, options, labels, data, readings, predicted };
   cli.terminal.note('Computing figures and intervals');
   const evaluation = await evaluationOf(measured);
   if (options.out !== null) await writeResults(cli, options.out, evaluation, await galleryOf(cli, measured));
@@ -105,14 +106,12 @@ type Predicted = { readonly bundle: EvaluatedBundle; readonly predictions: reado
 async function predictWith(
   cli: Cli,
   config: Config,
+  log: Log,
   bundle: BundleToEvaluate,
   { studies }: LabelledData,
   { out, acceptDerived }: EvaluateOptions,
 ): Promise<Predicted> {
-  const inference = await startInference(
-    { ...config, modelDir: bundle.dir, thresholds: [] },
-    inferenceNotes(cli.terminal),
-  );
+  const inference = await startInference({ ...config, modelDir: bundle.dir, thresholds: [] }, log);
   const { model } = inference;
   const cache =
     out === null
@@ -145,6 +144,7 @@ const acceptedOf = (acceptDerived: boolean): ReadonlySet<ReasonCode> => new Set(
 
 type Measured = {
   readonly config: Config;
+  readonly log: Log;
   readonly dirs: readonly string[];
   readonly options: EvaluateOptions;
   readonly labels: Labels;
@@ -201,13 +201,13 @@ async function writeResults(cli: Cli, out: string, evaluation: Evaluation, galle
 }
 
 /** The worst errors of the first bundle at its default thresholds. */
-async function galleryOf(cli: Cli, { config, options, data, predicted }: Measured): Promise<Gallery> {
+async function galleryOf(cli: Cli, { config, log, options, data, predicted }: Measured): Promise<Gallery> {
   const { bundle, predictions } = predicted[0]!;
   const { sets, default: standard } = bundle.thresholds;
   const { shown, missed, falseAlarms } = worstErrors(data, predictions, sets[standard]!.any);
   const tools = {
     config: { ...config, modelDir: bundle.dir },
-    log: inferenceNotes(cli.terminal),
+    log,
     accepted: acceptedOf(options.acceptDerived),
   };
   const progress = startProgress(cli.terminal, 'Drawing errors', shown.length);

@@ -13,15 +13,21 @@ export type RunningRoles = {
   close(): Promise<void>;
 };
 
+/** A role whose database is away waits for minutes; somebody who stops it does not. Making an embedded database takes a few seconds. */
+const START_GRACE_MS = 8_000;
+
 /** Runs until Ctrl-C or SIGTERM, which count while roles start too, then drains. @param named empty: every role */
 export async function start(cli: Cli, named: readonly string[]): Promise<ExitCode> {
   const roles = checkedRoles(named);
   const config = configOf(cli);
   for (const warning of readConfig(cli.env).warnings) cli.terminal.note(`warning: ${warning}`);
-  const stopping = untilSignal(cli.signals, () => cli.exitNow(EXIT.failed)).then(() =>
-    cli.terminal.note('Stopping: finishing what is under way … (once more: at once)'),
-  );
+  let started = false;
+  const stopping = untilSignal(cli.signals, () => cli.exitNow(EXIT.failed)).then(() => {
+    cli.terminal.note('Stopping: finishing what is under way … (once more: at once)');
+    if (!started) setTimeout(() => started || cli.exitNow(EXIT.failed), START_GRACE_MS).unref();
+  });
   const running = await startRoles(config, roles, (role) => createLog(config, role));
+  started = true;
   cli.terminal.note(greeting(config, running));
   await stopping;
   await running.close();
