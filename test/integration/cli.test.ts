@@ -72,12 +72,12 @@ describe('the launcher', () => {
   });
 });
 
-test('a role whose database is away ends soon after SIGTERM, and does not wait for the database first', async () => {
+test('a role that waits for its database ends soon after SIGTERM, and does not wait for the database first', async () => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
-  const env = { PATH: process.env['PATH']!, ICHOR_DATA_DIR: at('away'), ICHOR_DICOM_PORT: '0' };
-  const child = spawn(LAUNCHER, ['start', 'receiver'], {
+  const env = { PATH: process.env['PATH']!, ICHOR_DATA_DIR: at('away'), ICHOR_HTTP_PORT: '0' };
+  const child = spawn(LAUNCHER, ['start', 'worklist'], {
     env: { ...env, ICHOR_DATABASE_URL: `postgres://ichor@127.0.0.1:${port}/ichor` },
     stdio: ['ignore', 'ignore', 'pipe'],
   });
