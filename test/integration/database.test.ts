@@ -4,7 +4,6 @@ import { chmod, mkdir, readFile, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, openDatabase, openIncidents } from '@ichor/shared';
 import { afterEach, describe, expect, test } from '@jest/globals';
-import { withFileLock } from '../../packages/shared/src/fileLock.ts';
 import { eventually, ROOT } from '../support/ichor.ts';
 import { isAlive, killServer, serverPid, silentLog, startPostgres } from '../support/postgres.ts';
 import { startProgram } from '../support/processes.ts';
@@ -225,29 +224,4 @@ describe('a database elsewhere', () => {
     await database.close();
     await postgres.stop();
   });
-});
-
-test('a file lock is held by one at a time, and is free as soon as its holder is dead', async () => {
-  const path = join(await workFolder(), 'some.lock');
-  const other = startProgram(process.execPath, [
-    '--input-type=module',
-    '-e',
-    `import { withFileLock } from ${JSON.stringify(join(ROOT, 'packages/shared/src/fileLock.ts'))};
-     await withFileLock(${JSON.stringify(path)}, async () => { console.log('locked'); await new Promise((r) => setTimeout(r, 1e6)); });`,
-  ]);
-  await other.until(/locked/);
-  let [holders, most, done] = [0, 0, 0];
-  const hold = () =>
-    withFileLock(path, async () => {
-      most = Math.max(most, ++holders);
-      await new Promise((resolve) => setTimeout(resolve, 20));
-      holders--;
-      done++;
-    });
-  const all = Promise.all(Array.from({ length: 8 }, hold));
-  await new Promise((resolve) => setTimeout(resolve, 200));
-  expect(most).toBe(0);
-  await other.kill('SIGKILL');
-  await all;
-  expect([most, done]).toEqual([1, 8]);
 });
