@@ -72,21 +72,24 @@ describe('the launcher', () => {
   });
 });
 
-test('a role that waits for its database ends soon after SIGTERM, and does not wait for the database first', async () => {
+test('SIGTERM while a role waits for its database drains the roles that run, and ends soon', async () => {
   const silent = createServer().listen(0, '127.0.0.1');
   await once(silent, 'listening');
   const { port } = silent.address() as AddressInfo;
   const env = { PATH: process.env['PATH']!, ICHOR_DATA_DIR: at('away'), ICHOR_HTTP_PORT: '0' };
-  const child = spawn(LAUNCHER, ['start', 'worklist'], {
-    env: { ...env, ICHOR_DATABASE_URL: `postgres://ichor@127.0.0.1:${port}/ichor` },
-    stdio: ['ignore', 'ignore', 'pipe'],
+  const dicomPort = await freePort();
+  const child = spawn(LAUNCHER, ['start', 'receiver', 'worklist'], {
+    env: { ...env, ICHOR_DICOM_PORT: `${dicomPort}`, ICHOR_DATABASE_URL: `postgres://ichor@127.0.0.1:${port}/ichor` },
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
-  const stderr = text(child.stderr);
+  const [stdout, stderr] = [text(child.stdout), text(child.stderr)];
   const ended = once(child, 'exit');
-  await once(silent, 'connection');
+  const answers = async () => (await runIchor(['echo', `ICHOR@127.0.0.1:${dicomPort}`])).code === 0;
+  await eventually('the receiver', answers);
   child.kill('SIGTERM');
   expect(await ended).toEqual([1, null]);
   silent.close();
+  expect(await stdout).toContain('role.stopping');
   expect(await stderr).toContain('Stopping');
   expect(await stderr).not.toContain('DATABASE_UNAVAILABLE');
 });

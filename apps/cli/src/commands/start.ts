@@ -1,4 +1,5 @@
 /** `ichor start [roles…]`: the roles of DESIGN §2 in this process, until told to stop. */
+import { once } from 'node:events';
 import type { Config, Log } from '@ichor/shared';
 import { createLog, IchorError, readConfig } from '@ichor/shared';
 import { type Cli, configOf, untilSignal } from '../context.ts';
@@ -21,34 +22,43 @@ export async function start(cli: Cli, named: readonly string[]): Promise<ExitCod
   const roles = checkedRoles(named);
   const config = configOf(cli);
   for (const warning of readConfig(cli.env).warnings) cli.terminal.note(`warning: ${warning}`);
-  let started = false;
+  const giveUp = new AbortController();
   const stopping = untilSignal(cli.signals, () => cli.exitNow(EXIT.failed)).then(() => {
     cli.terminal.note('Stopping: finishing what is under way … (once more: at once)');
-    if (!started) setTimeout(() => started || cli.exitNow(EXIT.failed), START_GRACE_MS).unref();
+    setTimeout(() => giveUp.abort(), START_GRACE_MS).unref();
   });
-  const running = await startRoles(config, roles, (role) => createLog(config, role));
-  started = true;
+  const running = await startRoles(config, roles, (role) => createLog(config, role), giveUp.signal).catch((error) => {
+    if (giveUp.signal.aborted) cli.exitNow(EXIT.failed);
+    throw error;
+  });
   cli.terminal.note(greeting(config, running));
   await stopping;
   await running.close();
   return EXIT.done;
 }
 
-/** Starts roles one after the other; if one cannot start, those before it are closed again. */
+/** Starts roles one after the other; if one cannot start, or has not when `giveUp` says so, those before it are closed again. */
 export async function startRoles(
   config: Config,
   roles: readonly RoleName[],
   logFor: (role: RoleName) => Log,
+  giveUp: AbortSignal = new AbortController().signal,
 ): Promise<RunningRoles> {
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
     for (const closeRole of closers) await closeRole();
   };
+  const givenUp = once(giveUp, 'abort').then(() => Promise.reject(new Error('stopped before every role had started')));
+  givenUp.catch(() => {});
   const ports: { dicom: number | null; http: number | null } = { dicom: null, http: null };
   try {
     for (const role of ROLES.filter((name) => roles.includes(name))) {
-      const started = await startRole(role, config, logFor(role));
-      closers.push(() => started.close());
+      const log = logFor(role);
+      const started = await Promise.race([startRole(role, config, log), givenUp]);
+      closers.push(() => {
+        log.event('role.stopping');
+        return started.close();
+      });
       if (role === 'receiver') ports.dicom = started.port;
       if (role === 'worklist') ports.http = started.port;
     }
