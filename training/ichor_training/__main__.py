@@ -124,7 +124,7 @@ def add_build(add) -> None:
     build.add_argument("--runs", type=Path, default=TRAINING / "runs" / "default")
     build.add_argument("--processes", type=int, help="networks trained beside each other, 1.5 GB of memory each (default: one for each core; one with CUDA)")
     build.add_argument("--out", type=Path, default=ROOT / "models" / "default")
-    build.add_argument("--version", default="0.4.0")
+    build.add_argument("--version", default="0.5.0")
     build.add_argument("--weights", choices=["fp32", "fp16"], default="fp32", help="fp16: half the files; an ensemble needs it to stay below 60 MB")
     build.add_argument("--figure", type=Path, default=ROOT / "docs" / "aberrant-slice.svg", help="of aberrant slices, measured with the unseen phantoms")
     build.set_defaults(action=commands.build_bundle, mobilenet=MOBILENET)

@@ -1,7 +1,7 @@
-"""Builds models/default from scratch: pre-training on phantoms, then networks of everybody and, for the cross-validation, of everybody but
-each fold's patients; temperatures and thresholds from what the latter say of the former.
+"""Builds models/default from scratch: pre-training on phantoms, then for the cross-validation networks of everybody but each fold's patients,
+and networks of everybody; temperatures and thresholds come from the cross-validation.
 
-    pretrained/  final/  fold-0/ … fold-4/: run folders as every experiment has them, see pipeline.py
+    pretrained/  fold-0/ … fold-4/  final/: run folders as every experiment has them, see pipeline.py
 
 The networks need nothing of each other but the pre-trained CNN: they train side by side. What is there is not done again.
 """
@@ -24,8 +24,11 @@ from .models import SequenceNet, SliceNet
 from .side_by_side import side_by_side
 from .studies import Studies
 
-FEWEST_POSITIVE_PATIENTS = 3
-"""Fewer held-out patients with a class than this say nothing about its threshold: it keeps the default."""
+FEWEST_POSITIVE_PATIENTS = 10
+"""Fewer held-out patients with a class than this say nothing about its threshold and temperature: the former keeps the default, the latter is that of
+all classes together."""
+HIGH_SENSITIVITY = 0.95
+"""Of the high-sensitivity thresholds. On 29 positive patients 0.97 would be all of them: the one that looks least like a hemorrhage would choose."""
 DEFAULT_THRESHOLDS = {"balanced": 0.5, "high-sensitivity": 0.3}
 REAL, SYNTHETIC = "ct-ich.npz", "phantoms.npz"
 
@@ -41,12 +44,12 @@ def build(path: Path, ct_ich: Path, phantoms: Path, runs: Path, mobilenet: Path,
     pretrained = replace(experiment, fine_tune=[], held_out=None)
     pipeline.train_cnn(pretrained, pipeline.Data(pretrained, real, synthetic), runs / "pretrained", mobilenet)
     fine_tuned = replace(experiment, pretrain=[], start=str(runs / "pretrained" / "cnn.pt"))
-    parts = [replace(fine_tuned, held_out=fold) for fold in (None, *plan["folds"])]
-    side_by_side(partial(train, runs, mobilenet), [part for part in parts if not finished(part, runs)], processes)
-    report = judge([pipeline.saved_outcome(folder_of(part, runs)) for part in parts[1:]])
+    folds, final = [replace(fine_tuned, held_out=fold) for fold in plan["folds"]], replace(fine_tuned, held_out=None)
+    side_by_side(partial(train, runs, mobilenet), [part for part in (*folds, final) if not finished(part, runs)], processes)
+    report = judge([pipeline.saved_outcome(folder_of(part, runs)) for part in folds])
     report |= {"experiment": plan, "counts": {"real": counts(real), "synthetic": counts(synthetic)}}
-    cnn = pipeline.saved_cnn(parts[0], folder_of(parts[0], runs))
-    return cnn, pipeline.saved_sequence(parts[0], cnn, folder_of(parts[0], runs) / "sequence.pt"), report
+    cnn = pipeline.saved_cnn(final, folder_of(final, runs))
+    return cnn, pipeline.saved_sequence(final, cnn, folder_of(final, runs) / "sequence.pt"), report
 
 
 def train(runs: Path, mobilenet: Path, part: Experiment) -> None:
@@ -147,7 +150,7 @@ def thresholds_of(scan_truth: np.ndarray, scan_score: np.ndarray, told: list[boo
         found = dict(DEFAULT_THRESHOLDS)
         if told[c]:
             balanced = balanced_threshold(scan_truth[among, c], scan_score[among, c])
-            sensitive = threshold_for_sensitivity(scan_truth[:, c], scan_score[:, c], 0.97)
+            sensitive = threshold_for_sensitivity(scan_truth[:, c], scan_score[:, c], HIGH_SENSITIVITY)
             found = {"balanced": balanced, "high-sensitivity": min(balanced, sensitive)}
         for kind, value in found.items():
             sets[kind][name] = round(value, 4)

@@ -7,7 +7,7 @@ from sklearn.metrics import roc_auc_score
 
 from ichor_training import CLASSES
 from ichor_training.build_default import DEFAULT_THRESHOLDS, judge
-from ichor_training.metrics import auc, maximum_per_group, threshold_for_sensitivity
+from ichor_training.metrics import auc, balanced_threshold, maximum_per_group, threshold_for_sensitivity
 from ichor_training.models import MEAN, STANDARD_DEVIATION, WINDOWS, Preprocessing
 from ichor_training.select_features import select
 from ichor_training.studies import SIDE, Studies, patient_folds
@@ -77,16 +77,28 @@ def test_principal_components_are_centred_orthonormal_and_ordered():
     assert (np.diff(selected.var(0)) < 0).all()
 
 
-def test_a_class_without_held_out_patients_or_whose_score_tells_nothing_keeps_the_default_threshold():
+def test_a_class_with_few_held_out_patients_or_whose_score_tells_nothing_keeps_the_default_threshold():
     rng = np.random.default_rng(5)
-    patient = np.repeat(np.arange(12), 4)
-    labels = np.zeros((48, 6), np.float32)
-    labels[:24, 5] = labels[:12, 1] = labels[12:24, 3] = 1
-    logits = rng.normal(size=(48, 6)) + 6 * labels
-    logits[:, 3] = rng.normal(size=48)
+    patient = np.repeat(np.arange(48), 4)
+    labels = np.zeros((192, 6), np.float32)
+    labels[:96, 5] = labels[:48, 1] = labels[48:96, 3] = labels[:16, 0] = 1
+    logits = rng.normal(size=(192, 6)) + 6 * labels
+    logits[:, 3] = rng.normal(size=192)
     report = judge([{"cnn": logits, "sequence": logits, "labels": labels, "patient": patient}])
     assert report["sliceAucByClass"]["subdural"] is None
     assert report["defaultThresholds"] == [name for name in CLASSES if name not in ("intraparenchymal", "any")]
     for kind, value in DEFAULT_THRESHOLDS.items():
-        assert report["thresholds"][kind]["subdural"] == report["thresholds"][kind]["subarachnoid"] == value
+        assert report["thresholds"][kind]["subdural"] == report["thresholds"][kind]["subarachnoid"] == report["thresholds"][kind]["epidural"] == value
+    assert report["temperature"][0] == report["temperature"][4] != report["temperature"][1]
     assert report["thresholds"]["high-sensitivity"]["any"] <= report["thresholds"]["balanced"]["any"]
+
+
+def test_the_balanced_threshold_follows_the_patients_and_not_one_of_them():
+    rng = np.random.default_rng(8)
+    truth = (np.arange(400) < 200).astype(float)
+    score = rng.normal(size=400) + 2 * truth
+    assert abs(balanced_threshold(truth, score) - 1) < 0.3  # where the two normal densities cross
+    few = np.r_[np.ones(5), np.zeros(5)]
+    apart = np.r_[0.60, 0.7, 0.8, 0.9, 0.2, 0.1, 0.15, 0.05, 0.3, 0.55]
+    assert 0.5 < balanced_threshold(few, apart) <= 0.6
+    assert balanced_threshold(np.ones(2), np.array([0.4, 0.6])) <= 0.5
