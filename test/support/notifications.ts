@@ -139,7 +139,7 @@ export async function stateCounts(database: Database): Promise<Readonly<Record<s
 export const untilIdle = (database: Database) =>
   eventually('a pause in which nothing is under way', async () => {
     const { rows } = await database.pool.query(
-      "SELECT min(attempts) > 1 AND min(greatest(next_attempt_at, claimed_until)) > now() + interval '1 second' AS idle FROM notification",
+      "SELECT min(attempts) > 1 AND max(claimed_until) <= now() AND min(next_attempt_at) > now() + interval '1 second' AS idle FROM notification",
     );
     return rows[0].idle;
   });
