@@ -3,6 +3,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 
@@ -46,3 +47,10 @@ def _begin(lines: multiprocessing.Queue, lock, threads: int) -> None:
     _line = lines.get()
     tqdm.set_lock(lock)
     torch.set_num_threads(threads)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """A parent that is killed cannot say so; left alone its networks would train on, and write the checkpoints that the next run reads."""
+    multiprocessing.parent_process().join()
+    os._exit(1)

@@ -2,13 +2,11 @@
 import json
 from pathlib import Path
 
-import pytest
 import torch
 import yaml
 
 from ichor_training.build_default import build
 from ichor_training.export import write_bundle
-from ichor_training.side_by_side import side_by_side
 
 from small_data import small_studies
 
@@ -44,8 +42,3 @@ def test_networks_trained_side_by_side_are_those_trained_one_after_another(tmp_p
     for one, other in zip(alone[:2], beside[:2]):
         assert all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
     assert alone[2] == beside[2]
-
-
-def test_a_failure_in_a_process_of_its_own_is_told(tmp_path):
-    with pytest.raises(FileNotFoundError):
-        side_by_side(Path.read_text, [tmp_path / "absent"], 2)
