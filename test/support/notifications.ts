@@ -135,11 +135,12 @@ export async function stateCounts(database: Database): Promise<Readonly<Record<s
   return Object.fromEntries(rows.map(({ state, count }) => [state, count]));
 }
 
-/** Waits until every row was refused twice and none is under way or due soon: what changes now meets no attempt halfway. */
+/** Waits until every row is pending, was refused twice, and none is under way or due soon: what changes now meets no attempt halfway. */
 export const untilIdle = (database: Database) =>
   eventually('a pause in which nothing is under way', async () => {
     const { rows } = await database.pool.query(
-      "SELECT min(attempts) > 1 AND max(claimed_until) <= now() AND min(next_attempt_at) > now() + interval '1 second' AS idle FROM notification",
+      `SELECT bool_and(state = 'pending' AND attempts > 1 AND claimed_until <= now()
+                       AND next_attempt_at > now() + interval '1 second') AS idle FROM notification`,
     );
     return rows[0].idle;
   });
