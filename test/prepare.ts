@@ -22,6 +22,7 @@ const PEERS: Readonly<Record<string, string>> = {
 };
 /** Files that no program on the path stands for. */
 const PEER_FILES: Readonly<Record<string, string>> = {
+  '/usr/lib/postgresql/15/bin/postgres': 'postgresql-15',
   '/usr/share/java/pixelmed.jar': 'pixelmed-apps',
   '/usr/share/orthanc/plugins/libOrthancDicomWeb.so': 'orthanc-dicomweb',
 };

@@ -20,10 +20,15 @@ export const silentLog = createLog({ logLevel: 'silent' }, 'test');
 
 const LOGIN = { user: 'ichor', password: 'secret' };
 
-export async function startPostgres(): Promise<TestPostgres> {
+/** The programs of Debian 12, the oldest version that Ichor supports. */
+export const DEBIAN_POSTGRES = '/usr/lib/postgresql/15/bin';
+
+/** @param programs folder with initdb and postgres; the ones that come with Ichor when left out */
+export async function startPostgres(programs?: string): Promise<TestPostgres> {
   const workFolder = await openWorkFolder('postgres');
   const folder = join(workFolder.path, 'postgres');
-  const [bin, owner, port] = [await findPrograms(workFolder.path), await findOwner(), await freePort()];
+  const bin = programs ?? (await findPrograms(workFolder.path));
+  const [owner, port] = [await findOwner(), await freePort()];
   await initialise(bin, folder, owner, LOGIN);
   await launch(bin, folder, port, owner);
   return {

@@ -19,11 +19,15 @@ export type SignedInWorklist = {
   stop(): Promise<void>;
 };
 
-/** @param origin of the worklist, for settings that name it */
+/**
+ * @param settings given the origin of the worklist, for those that name it
+ * @param programs of PostgreSQL; the ones that come with Ichor when left out
+ */
 export async function startSignedInWorklist(
   settings: (origin: string) => Readonly<Record<string, string>> = () => ({}),
+  programs?: string,
 ): Promise<SignedInWorklist> {
-  const [postgres, folder, port] = [await startPostgres(), await openWorkFolder('sign-in'), await freePort()];
+  const [postgres, folder, port] = [await startPostgres(programs), await openWorkFolder('sign-in'), await freePort()];
   const url = `http://127.0.0.1:${port}`;
   const configWith = (env: Readonly<Record<string, string>>) =>
     loadConfig({

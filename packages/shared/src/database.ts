@@ -6,6 +6,7 @@ import type { Config } from './config.ts';
 import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { IchorError, reasonOf } from './errors.ts';
 import type { Log } from './log.ts';
+import { checkSchemaIsKnown, checkServerVersion } from './schema.ts';
 
 export type DatabaseClient = pg.PoolClient;
 
@@ -26,6 +27,8 @@ const MIGRATIONS = join(import.meta.dirname, '..', '..', '..', 'migrations');
 const STARTUP_ATTEMPTS = 40;
 const STARTUP_PAUSE_MS = 500;
 const CONNECT_TIMEOUT_MS = 5_000;
+/** A caller that goes on without the database waits this long for its first answer: a server that will not do is told at once. */
+const FIRST_ANSWER_MS = 2_000;
 /** No statement of ours takes this long: a server that is silent for so long is away. */
 const SILENCE_MS = 60_000;
 
@@ -37,7 +40,7 @@ export type DatabaseOptions = {
 /**
  * Connects, brings the schema up to date, and returns. Without ICHOR_DATABASE_URL an embedded server is started or joined.
  * Its connections stay open, so that an embedded server sees who still needs it.
- * @throws IchorError DATABASE_UNAVAILABLE, DATABASE_START_FAILED, DATA_DIR_UNUSABLE
+ * @throws IchorError DATABASE_UNAVAILABLE, DATABASE_TOO_OLD, SCHEMA_TOO_NEW, DATABASE_START_FAILED, DATA_DIR_UNUSABLE
  */
 export async function openDatabase(
   config: Pick<Config, 'databaseUrl' | 'dataDir'>,
@@ -59,7 +62,8 @@ export async function openDatabase(
     },
   };
   try {
-    if (!mayBeAway) await patiently(() => database.pool.query('SELECT 1'));
+    const answer = (): Promise<unknown> => database.pool.query('SELECT 1');
+    await (mayBeAway ? firstAnswer(answer) : patiently(answer));
     return database;
   } catch (error) {
     await database.close();
@@ -100,14 +104,25 @@ function untilDone(work: () => Promise<void>): () => Promise<void> {
   };
 }
 
+/** Waits a moment for an answer. @throws what will not pass: a server or a schema that will not do */
+async function firstAnswer(work: () => Promise<unknown>): Promise<void> {
+  const answered = work().catch((error) => {
+    if (!isAway(error)) throw error;
+  });
+  answered.catch(() => {});
+  await Promise.race([answered, pause(FIRST_ANSWER_MS)]);
+}
+
+const isAway = (error: unknown): boolean => error instanceof IchorError && error.code === 'DATABASE_UNAVAILABLE';
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms).unref());
+
 async function patiently(work: () => Promise<unknown>): Promise<void> {
   for (let attempt = 1; ; attempt++) {
     try {
       await work();
       return;
     } catch (error) {
-      const away = error instanceof IchorError && error.code === 'DATABASE_UNAVAILABLE';
-      if (!away || attempt === STARTUP_ATTEMPTS) throw error;
+      if (!isAway(error) || attempt === STARTUP_ATTEMPTS) throw error;
       await new Promise((resolve) => setTimeout(resolve, STARTUP_PAUSE_MS));
     }
   }
@@ -162,6 +177,8 @@ function isConnectionFault(error: unknown): boolean {
 async function migrate(url: string): Promise<void> {
   const dbClient = await connect(url);
   try {
+    await checkServerVersion(dbClient);
+    await checkSchemaIsKnown(dbClient, MIGRATIONS);
     await withoutRivals(() =>
       runner({
         dbClient,

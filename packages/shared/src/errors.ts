@@ -23,6 +23,16 @@ export const ERRORS = {
     retryable: false,
     message: 'The embedded PostgreSQL under {path} did not start: {reason}. {remedy}',
   },
+  DATABASE_TOO_OLD: {
+    retryable: false,
+    message:
+      'The database is PostgreSQL {found}; Ichor needs {needed} or later. Upgrade it, or set ICHOR_DATABASE_URL.',
+  },
+  SCHEMA_TOO_NEW: {
+    retryable: false,
+    message:
+      'A later version of Ichor has changed the database ({migrations}), and this one does not know it. Start that version again, or restore the backup from before its first start.',
+  },
   QUEUE_UNAVAILABLE: { retryable: true, message: 'The queue does not answer: {reason}. Check ICHOR_QUEUE_URL.' },
   DISK_BELOW_FLOOR: {
     retryable: true,

@@ -1,5 +1,6 @@
 /** The only public door of the shared package. */
 export * from './aeTitles.ts';
+export * from './clock.ts';
 export * from './config.ts';
 export * from './database.ts';
 export * from './dicom/codes.ts';
@@ -19,6 +20,7 @@ export * from './metrics.ts';
 export * from './notificationSettings.ts';
 export * from './queues.ts';
 export * from './reasons.ts';
+export * from './schema.ts';
 export * from './signInSettings.ts';
 export * from './spool.ts';
 export * from './study.ts';

@@ -108,7 +108,8 @@ async function* checkStores(config: Config): AsyncGenerator<Finding> {
   }
   yield await settled('database', async () => {
     await checkDatabase(database);
-    return ok('database', 'answers; the schema is up to date');
+    const { rows } = await database.pool.query('SHOW server_version');
+    return ok('database', `PostgreSQL ${rows[0].server_version} answers; the schema is up to date`);
   });
   yield await settled('queue', async () => {
     const queues = await openQueues(config, database);

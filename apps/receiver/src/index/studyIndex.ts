@@ -26,6 +26,7 @@ import type { Config, Database, Incidents, Log, Queues, Spool } from '@ichor/sha
 import { reasonOf } from '@ichor/shared';
 import type { StoredInstance } from '../types.ts';
 import { trackAssociations } from './associations.ts';
+import { bringBackStudies } from './clock.ts';
 import { keepNotes } from './notes.ts';
 import { priorityOf } from './priority.ts';
 import { findUnindexed } from './recovery.ts';
@@ -88,6 +89,7 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
     await closeStudies(database, [...ended], CLOSE_GRACE_MS);
     ended.clear();
     if (performance.now() < signOfLifeAt) return;
+    await bringBackStudies(database, OPEN_AHEAD_MS);
     await keepStudiesOpen(database, associations.studies(), OPEN_AHEAD_MS);
     signOfLifeAt = performance.now() + SIGN_OF_LIFE_EVERY_MS;
   }

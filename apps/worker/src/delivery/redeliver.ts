@@ -1,7 +1,7 @@
 /** Dead deliveries once more, and jobs for whatever is due without one. */
 import type { Database, Queues } from '@ichor/shared';
 import { deliveryJobId, deliveryQueue } from '@ichor/shared';
-import { checkKnown, dueJobs, revive } from './rows.ts';
+import { bringBackDeliveries, checkKnown, dueJobs, revive } from './rows.ts';
 
 export type Redelivery = { readonly studyInstanceUid: string | null; readonly destination: string | null };
 
@@ -15,6 +15,7 @@ export async function redeliver(database: Database, queues: Queues, chosen: Rede
 
 /** A job for every row that is due; a job that exists already stays the one. @throws IchorError QUEUE_UNAVAILABLE, DATABASE_UNAVAILABLE */
 export async function enqueueDue(database: Database, queues: Queues): Promise<void> {
+  await bringBackDeliveries(database);
   for (const job of await dueJobs(database))
     await queues.add(deliveryQueue(job.destination), job, { jobId: deliveryJobId(job) });
 }

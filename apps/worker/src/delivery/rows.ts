@@ -1,6 +1,6 @@
 /** The statements of delivery; each does one thing. */
 import type { Database, DeliveryJob } from '@ichor/shared';
-import { IchorError } from '@ichor/shared';
+import { CLOCK_SLACK_MS, IchorError } from '@ichor/shared';
 
 export type DueObject = {
   readonly deliveryId: number;
@@ -78,6 +78,18 @@ export async function studyDelivered(database: Database, resultId: number): Prom
         AND NOT EXISTS (SELECT FROM delivery WHERE result_id = $1 AND state IN ('pending', 'dead'))
         AND EXISTS (SELECT FROM delivery WHERE result_id = $1)`,
     [resultId],
+  );
+}
+
+/** No pause between attempts is longer. */
+export const LONGEST_PAUSE_MS = 900_000;
+
+/** Times that lie further ahead than any pause count as now: the database's clock was set back (clock.ts). */
+export async function bringBackDeliveries(database: Database): Promise<void> {
+  await database.pool.query(
+    `UPDATE delivery SET next_attempt_at = now(), pending_since = least(pending_since, now())
+      WHERE state = 'pending' AND next_attempt_at > now() + $1 * interval '1 millisecond'`,
+    [LONGEST_PAUSE_MS + CLOCK_SLACK_MS],
   );
 }
 

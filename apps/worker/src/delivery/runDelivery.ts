@@ -18,7 +18,16 @@ import {
   type StoreOutcome,
   storeFiles,
 } from './dimseClient.ts';
-import { awaitCommitment, type DueObject, dueObjects, markDead, markStored, postpone, studyDelivered } from './rows.ts';
+import {
+  awaitCommitment,
+  type DueObject,
+  dueObjects,
+  LONGEST_PAUSE_MS,
+  markDead,
+  markStored,
+  postpone,
+  studyDelivered,
+} from './rows.ts';
 
 export type DeliveryContext = {
   readonly config: Config;
@@ -26,8 +35,6 @@ export type DeliveryContext = {
   readonly database: Database;
   readonly incidents: Incidents;
 };
-
-const LONGEST_PAUSE_MS = 900_000;
 
 /** @returns null when nothing is owed any more, else the pause before the next attempt */
 export async function runDelivery(

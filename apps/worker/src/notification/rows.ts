@@ -1,5 +1,6 @@
 /** The statements of notification; each does one thing. A lane is one kind and one destination. */
 import type { Database, DatabaseClient, NotificationJob, NotificationKind, NotificationLane } from '@ichor/shared';
+import { CLOCK_SLACK_MS } from '@ichor/shared';
 
 /**
  * Writes what every lane must be told, in the transaction of the result and before the study shows it. Nothing when the study
@@ -21,6 +22,18 @@ export async function insertNotifications(
       WHERE s.study_instance_uid = $1 AND s.result_id IS DISTINCT FROM r.result_id
         AND (lane.kind <> 'mail' OR (r.state = 'flagged' AND former.state IS DISTINCT FROM 'flagged'))`,
     [studyInstanceUid, resultId, lanes.map(({ kind }) => kind), lanes.map(({ destination }) => destination)],
+  );
+}
+
+/** Times that lie further ahead than any pause count as now: the database's clock was set back (clock.ts). */
+export async function bringBackNotifications(database: Database, longestMs: number): Promise<void> {
+  const beyond = `> now() + $1 * interval '1 millisecond'`;
+  await database.pool.query(
+    `WITH lanes AS (UPDATE notification_lane SET paused_until = now() WHERE paused_until ${beyond})
+     UPDATE notification SET next_attempt_at = least(next_attempt_at, now()), claimed_until = least(claimed_until, now()),
+            pending_since = least(pending_since, now())
+      WHERE state = 'pending' AND greatest(next_attempt_at, claimed_until) ${beyond}`,
+    [longestMs + CLOCK_SLACK_MS],
   );
 }
 

@@ -25,6 +25,7 @@ import { readContent } from './content.ts';
 import { lanesOf, send } from './lanes.ts';
 import { Refusal } from './refusal.ts';
 import {
+  bringBackNotifications,
   type Claimed,
   claim,
   clearFaults,
@@ -64,7 +65,8 @@ export function startNotification(context: NotificationContext): () => Promise<v
   );
   let looking: Promise<void> = Promise.resolve();
   const look = (): void => {
-    looking = expireOverdue(context)
+    looking = bringBackNotifications(context.database, longestMs(context.config))
+      .then(() => expireOverdue(context))
       .then(() => enqueueNotifications(context.database, context.queues))
       .catch((error: unknown) => context.log.event('queue.lost', { reason: reasonOf(error) }));
   };
@@ -89,15 +91,19 @@ export async function runNotification(
   lane: NotificationLane,
   job: NotificationJob,
 ): Promise<{ readonly againInMs: number } | null> {
-  const claimMs = 2 * context.config.notificationTimeoutMs + 60_000;
+  await bringBackNotifications(context.database, longestMs(context.config));
   for (;;) {
-    const claimed = await claim(context.database, lane, claimMs);
+    const claimed = await claim(context.database, lane, claimMs(context.config));
     if (claimed === null) break;
     await sendOne(context, lane, claimed);
   }
   const left = await waitMs(context.database, job);
   return left === null ? null : { againInMs: Math.max(SHORTEST_WAIT_MS, Math.ceil(left)) };
 }
+
+/** A row whose worker was killed is sent by another after this time. */
+const claimMs = ({ notificationTimeoutMs }: Config): number => 2 * notificationTimeoutMs + 60_000;
+const longestMs = (config: Config): number => Math.max(LONGEST_PAUSE_MS, claimMs(config));
 
 async function sendOne(context: NotificationContext, lane: NotificationLane, claimed: Claimed): Promise<void> {
   const content = await readContent(context.database, claimed.resultId);

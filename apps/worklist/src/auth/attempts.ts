@@ -51,11 +51,20 @@ async function longestWait(client: DatabaseClient, keys: readonly string[]): Pro
   for (const key of keys)
     await client.query('INSERT INTO sign_in_attempt (key) VALUES ($1) ON CONFLICT DO NOTHING', [key]);
   const { rows } = await client.query(
-    `SELECT ceil(greatest(0, least(86400, extract(epoch FROM locked_until - now()))))::int AS wait
+    `SELECT key, extract(epoch FROM greatest(locked_until, now()) - now())::float8 AS seconds
        FROM sign_in_attempt WHERE key = ANY ($1) ORDER BY key FOR UPDATE`,
     [keys],
   );
-  return Math.max(...rows.map((row) => row.wait));
+  for (const { key } of rows.filter(({ seconds }) => seconds > LONGEST_LOCK_SECONDS)) await shorten(client, key);
+  return Math.ceil(Math.min(LONGEST_LOCK_SECONDS, Math.max(...rows.map(({ seconds }) => seconds))));
+}
+
+/** A lock longer than any was made before the database's clock was set back. */
+async function shorten(client: DatabaseClient, key: string): Promise<void> {
+  await client.query(
+    "UPDATE sign_in_attempt SET locked_until = now() + $2 * interval '1 second', last_at = now() WHERE key = $1",
+    [key, LONGEST_LOCK_SECONDS],
+  );
 }
 
 async function countFailure(client: DatabaseClient, key: string, threshold: number): Promise<void> {

@@ -50,7 +50,7 @@ export async function writeAudit(database: Database, entry: AuditEntry, toCollec
        INSERT INTO audit (actor, actor_kind, role, address, act, succeeded, study_instance_uid, detail)
        SELECT $1, $2, $3, $4::text, $5, $6, $7::text, $8
         WHERE NOT ($9 AND EXISTS (
-          SELECT 1 FROM audit WHERE actor = $1 AND actor_kind = $2 AND act = $5 AND at > now() - ${SAME_VIEW}
+          SELECT 1 FROM audit WHERE actor = $1 AND actor_kind = $2 AND act = $5 AND at BETWEEN now() - ${SAME_VIEW} AND now() + ${SAME_VIEW}
              AND address IS NOT DISTINCT FROM $4 AND study_instance_uid IS NOT DISTINCT FROM $7))
        RETURNING audit_id)
      INSERT INTO audit_outbox (audit_id) SELECT audit_id FROM entry WHERE $10`,

@@ -23,19 +23,27 @@ export async function openSession(database: Database, accountId: string, idToken
 export async function findSession(database: Database, id: string, limits: Limits): Promise<Identity | null> {
   const hash = hashOf(id);
   const { rows } = await database.pool.query(
-    `SELECT a.account_id, a.name, a.display_name, a.role, a.issuer, s.last_used_at < now() - interval '1 minute' AS stale
+    `SELECT a.account_id, a.name, a.display_name, a.role, a.issuer, s.last_used_at NOT BETWEEN now() - interval '1 minute' AND now() + interval '1 minute' AS stale
        FROM session s JOIN account a USING (account_id) WHERE s.session_hash = $1 AND ${ALIVE}`,
     [hash, limits.sessionIdleMs, limits.sessionMaxMs],
   );
   const row = rows[0];
   if (row === undefined) return null;
-  if (row.stale) await database.pool.query('UPDATE session SET last_used_at = now() WHERE session_hash = $1', [hash]);
+  if (row.stale) await touchSession(database, hash);
   return {
     user: { name: row.name, displayName: row.display_name, role: row.role, kind: 'person' },
     maySeePatients: true,
     session: { hash, accountId: String(row.account_id), local: row.issuer === null },
     tokenHash: null,
   };
+}
+
+/** A session from before the database's clock was set back begins now: it lasts no longer than any other. */
+async function touchSession(database: Database, hash: Buffer): Promise<void> {
+  await database.pool.query(
+    'UPDATE session SET last_used_at = now(), created_at = least(created_at, now()) WHERE session_hash = $1',
+    [hash],
+  );
 }
 
 /** @returns the provider's ID token of that session, for signing out there */
