@@ -18,6 +18,7 @@ import {
   pData,
   pdu,
   pdv,
+  type RawPeer,
   releaseRequest,
   statusIn,
   storeCommand,
@@ -41,6 +42,13 @@ const identity = (number: number): Identity => ({
 });
 const store = (number: number, options: Parameters<typeof storeRequest>[2] & { pixelBytes?: number } = {}): Buffer =>
   storeRequest(identity(number).instance, plainCt(identity(number), options.pixelBytes), options);
+
+/** The first PDUs of a stream. */
+function firstPdus(bytes: Buffer, count: number): Buffer {
+  let end = 0;
+  for (let number = 0; number < count; number++) end += 6 + bytes.readUInt32BE(end + 2);
+  return bytes.subarray(0, end);
+}
 
 /** A handler that waits until it is let go. */
 function gate() {
@@ -300,6 +308,63 @@ test('a peer that vanishes in the middle of an instance leaves nothing in the sp
   for await (const path of receiver.spool.scan()) names.push(path);
   expect(names).toEqual(['1.2.3/1.2.3.4/1.2.3.4.2.dcm']);
   expect(receiver.aborted).toEqual(['the connection was lost without a release']);
+});
+
+describe('an instance whose transfer breaks off is told, with what came of it', () => {
+  test.each<[string, string, (peer: RawPeer) => void]>([
+    ['the connection is lost', 'the connection was lost', ({ socket }) => socket.resetAndDestroy()],
+    ['the peer sends A-ABORT', 'the peer sent A-ABORT', (peer) => peer.send(abortRequest())],
+    [
+      'the peer releases within it',
+      'the peer released the association within it',
+      (peer) => peer.send(releaseRequest()),
+    ],
+    ['the peer breaks a rule', 'PDU type 1 is out of place', (peer) => peer.send(pdu(1, Buffer.alloc(68)))],
+    ['the peer falls silent', 'idle for too long', () => undefined],
+  ])('%s', async (_name, reason, end) => {
+    const peer = await connectRaw(await start({ ICHOR_IDLE_TIMEOUT_MS: '500' }));
+    await peer.associate({ calling: 'SCANNER' });
+    peer.send(firstPdus(store(1, { pixelBytes: 400_000 }), 10));
+    while (receiver.heldBytes() < 100_000) await new Promise((resolve) => setTimeout(resolve, 5));
+    end(peer);
+    await peer.closed();
+    while (receiver.refused.length === 0) await new Promise((resolve) => setTimeout(resolve, 5));
+    expect(receiver.refused).toEqual([
+      expect.objectContaining({
+        code: 'INSTANCE_BROKEN_OFF',
+        message: expect.stringContaining(reason),
+        sopClassUid: CT,
+        sopInstanceUid: identity(1).instance,
+        callingAeTitle: 'SCANNER',
+      }),
+    ]);
+    const { head } = receiver.refused[0]!;
+    expect(head.length).toBeGreaterThan(100_000);
+    expect(head.equals(plainCt(identity(1), 400_000).subarray(0, head.length))).toBe(true);
+    expect(receiver.heldBytes()).toBe(0);
+  });
+
+  test('also one of which only the command came; what was answered before is not told again', async () => {
+    const peer = await connectRaw(await start());
+    await peer.associate();
+    peer.send(store(1));
+    expect(statusIn(await peer.response())).toBe(0);
+    peer.send(pData(pdv(1, 'command', true, storeCommand(identity(2).instance))), abortRequest());
+    await peer.closed();
+    expect(receiver.refused.map(({ code, sopInstanceUid, head }) => [code, sopInstanceUid, head.length])).toEqual([
+      ['INSTANCE_BROKEN_OFF', identity(2).instance, 0],
+    ]);
+  });
+});
+
+test('an instance over the size limit is told with its head, so that its study can be found', async () => {
+  const peer = await connectRaw(await start({ ICHOR_MAX_INSTANCE_BYTES: '100000' }));
+  await peer.associate();
+  peer.send(store(1, { pixelBytes: 400_000 }));
+  expect(statusIn(await peer.response())).toBe(0xa700);
+  const [{ code, head } = { code: '', head: Buffer.alloc(0) }] = receiver.refused;
+  expect(code).toBe('INSTANCE_TOO_LARGE');
+  expect(head.equals(plainCt(identity(1), 400_000).subarray(0, 32_768))).toBe(true);
 });
 
 test('a connection that says nothing at all is closed by ARTIM', async () => {

@@ -4,7 +4,13 @@ import { loadConfig, openSpool, type Spool } from '@ichor/shared';
 import { openWorkFolder } from './workFolder.ts';
 
 type Stored = { readonly outcome: string; readonly path: string; readonly sopInstanceUid: string };
-type Refused = { readonly code: string; readonly message: string; readonly sopInstanceUid: string };
+type Refused = Pick<StoreRequest, 'sopClassUid' | 'sopInstanceUid' | 'callingAeTitle'> & {
+  readonly code: string;
+  readonly message: string;
+  /** What came of the dataset. */
+  readonly head: Buffer;
+  readonly associationId: number;
+};
 
 export type TestReceiver = {
   readonly port: number;
@@ -15,6 +21,8 @@ export type TestReceiver = {
   readonly rejected: string[];
   readonly aborted: string[];
   readonly commitments: unknown[];
+  /** What the memory budget counts now. */
+  heldBytes(): number;
   close(patienceMs?: number): Promise<void>;
 };
 
@@ -51,8 +59,14 @@ export async function startTestReceiver(
       const path = 'instance' in outcome ? spool.absolutePath(outcome.instance.spoolPath) : '';
       notes.stored.push({ outcome: outcome.kind, path, sopInstanceUid: request.sopInstanceUid });
     },
-    refused: ({ sopInstanceUid }: StoreRequest, { code, message }: { code: string; message: string }) =>
-      void notes.refused.push({ code, message, sopInstanceUid }),
+    refused(
+      { sopClassUid, sopInstanceUid, callingAeTitle, chunks }: StoreRequest,
+      { code, message }: { code: string; message: string },
+      { id: associationId }: { id: number },
+    ) {
+      const head = Buffer.concat(chunks);
+      notes.refused.push({ code, message, sopClassUid, sopInstanceUid, callingAeTitle, head, associationId });
+    },
     rejected: (_caller: string, { text }: { text: string }) => void notes.rejected.push(text),
     aborted: (_association: unknown, reason: string) => void notes.aborted.push(reason),
     commitment: async (report: unknown) => void notes.commitments.push(report),
@@ -66,6 +80,7 @@ export async function startTestReceiver(
     port: dicom.port,
     spool,
     dataDir: config.dataDir,
+    heldBytes: memory.usedBytes,
     async close(patienceMs = 0) {
       await dicom.close(patienceMs);
       await folder.remove();

@@ -38,7 +38,11 @@ export type AssociationEvents = {
   /** The association ended without a release: a rule was broken, silence, A-ABORT, connection lost. */
   aborted(association: AssociationInfo | null, reason: string): void;
   closed(association: AssociationInfo | null): void;
-  refused(request: StoreRequest, error: IchorError): void;
+  /**
+   * An instance was refused, or its transfer broke off (INSTANCE_BROKEN_OFF; then before `aborted` and `closed`).
+   * @param request its chunks are what came, at least the head of the dataset as far as that came
+   */
+  refused(request: StoreRequest, error: IchorError, association: AssociationInfo): void;
   commitment(report: CommitmentReport): Promise<void>;
 };
 export type AssociationInfo = { readonly id: number; readonly callingAeTitle: string };
@@ -123,9 +127,13 @@ function receive(state: State, bytes: Buffer): void {
     state.queue.push(...pdus);
     work(state);
   } catch (error) {
-    fail(state, asIchorError(error).message);
+    fail(state, faultOf(error));
   }
 }
+
+/** A peer that breaks the protocol is no fault of ours. */
+const faultOf = (thrown: unknown): string =>
+  thrown instanceof FramingError ? thrown.message : asIchorError(thrown).message;
 
 /** Handles complete PDUs in order, as far as reading is not blocked. */
 function work(state: State): void {
@@ -133,7 +141,7 @@ function work(state: State): void {
     while (state.queue.length > 0 && state.phase !== 'closing' && !isBlocked(state))
       handle(state, state.queue.shift()!);
   } catch (error) {
-    fail(state, error instanceof FramingError ? error.message : asIchorError(error).message);
+    fail(state, faultOf(error));
   }
   if (state.phase !== 'closing' && isBlocked(state)) state.socket.pause();
   else state.socket.resume();
@@ -240,7 +248,7 @@ async function store(state: State, command: Command, dataset: IncomingDataset | 
     respond(state, command, 0);
   } catch (thrown) {
     const error = asIchorError(thrown);
-    state.context.events.refused({ ...request, chunks: [] }, error);
+    state.context.events.refused(request, error, state.info!);
     respond(state, command, statusOf(error), error.message);
   }
 }
@@ -255,6 +263,16 @@ function storeRequestOf(state: State, command: Command, dataset: IncomingDataset
     callingAeTitle: state.info!.callingAeTitle,
     chunks: dataset?.chunks ?? [],
   };
+}
+
+/** An instance that will never be complete must be told: without it its study has a hole. */
+function tellBrokenOff(state: State, reason: string): void {
+  const unfinished = state.reader.unfinished();
+  if (unfinished?.command.kind === 'C-STORE') {
+    const error = new IchorError('INSTANCE_BROKEN_OFF', { reason });
+    state.context.events.refused(storeRequestOf(state, unfinished.command, unfinished.dataset), error, state.info!);
+  }
+  state.reader.close();
 }
 
 /** Any fault is a processing failure (PS3.7 Annex C), so that the PACS reports again. */
@@ -278,11 +296,13 @@ function respond(state: State, command: Command, status: number, comment?: strin
 
 function releaseWhenDone(state: State): void {
   if (!state.releaseRequested || state.pending > 0 || state.phase !== 'established') return;
+  tellBrokenOff(state, 'the peer released the association within it');
   state.wire.confirmRelease();
   close(state);
 }
 
 function abortedByPeer(state: State): void {
+  tellBrokenOff(state, 'the peer sent A-ABORT');
   state.context.events.aborted(state.info, 'the peer sent A-ABORT');
   state.phase = 'closing';
   state.socket.destroy();
@@ -292,6 +312,7 @@ function abortedByPeer(state: State): void {
 function fail(state: State, reason: string): void {
   if (state.phase === 'closing') return;
   const isEstablished = state.phase === 'established';
+  tellBrokenOff(state, reason);
   state.context.events.aborted(state.info, reason);
   if (isEstablished) state.wire.abort();
   close(state);
@@ -310,8 +331,10 @@ function close(state: State): void {
 }
 
 function ended(state: State): void {
-  if (state.phase === 'established')
+  if (state.phase === 'established') {
+    tellBrokenOff(state, 'the connection was lost');
     state.context.events.aborted(state.info, 'the connection was lost without a release');
+  }
   state.phase = 'closing';
   clearTimeout(state.timer);
   state.queue.length = 0;

@@ -8,13 +8,14 @@
 export type MemoryBudget = {
   /** @param onRoom called whenever waiting may be over */
   open(onRoom: () => void): MemoryTicket;
+  usedBytes(): number;
 };
 
 /** What one instance holds. */
 export type MemoryTicket = {
   /** @returns whether the bytes fit into the limit; they count only then */
   take(bytes: number): boolean;
-  /** Whether more of this instance may be read now. */
+  /** Whether more of this instance may be read now. What is released holds nobody up, and is held up by nobody. */
   mayGoOn(): boolean;
   release(): void;
 };
@@ -23,8 +24,9 @@ export function makeMemoryBudget(limitBytes: number): MemoryBudget {
   let used = 0;
   const waiters = new Map<MemoryTicket, () => void>();
   return {
+    usedBytes: () => used,
     open(onRoom) {
-      let held = 0;
+      let [held, isOpen] = [0, true];
       const ticket: MemoryTicket = {
         take(bytes) {
           if (used + bytes > limitBytes) return false;
@@ -32,10 +34,10 @@ export function makeMemoryBudget(limitBytes: number): MemoryBudget {
           held += bytes;
           return true;
         },
-        mayGoOn: () => used <= limitBytes / 2 || waiters.keys().next().value === ticket,
+        mayGoOn: () => !isOpen || used <= limitBytes / 2 || waiters.keys().next().value === ticket,
         release() {
           used -= held;
-          held = 0;
+          [held, isOpen] = [0, false];
           if (waiters.delete(ticket)) for (const wake of [...waiters.values()]) wake();
         },
       };

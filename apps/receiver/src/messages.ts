@@ -4,7 +4,7 @@ import { FramingError, type Pdv } from './framing.ts';
 import type { MemoryBudget, MemoryTicket } from './memory.ts';
 import { type Command, decodeCommand } from './scp.ts';
 
-/** A dataset as it comes in: its pieces exactly as they were sent, or the reason why they were dropped. */
+/** A dataset as it comes in: its pieces exactly as they were sent, or its head and the reason why the rest was dropped. */
 export type IncomingDataset = {
   readonly chunks: Buffer[];
   sizeBytes: number;
@@ -19,6 +19,8 @@ export type MessageReader = {
   push(pdv: Pdv): Message | null;
   /** Whether the dataset under way may be read on (see {@link MemoryBudget}). */
   mayGoOn(): boolean;
+  /** The message under way: its dataset is not complete. */
+  unfinished(): Message | null;
   /** Lets go of a dataset that will never be complete. */
   close(): void;
 };
@@ -26,6 +28,9 @@ export type MessageReader = {
 /** A command set is a few hundred bytes; an event report lists instances. */
 const MAX_COMMAND_BYTES = 65_536;
 const MAX_EVENT_BYTES = 16_777_216;
+
+/** Of a dataset that is dropped this much stays, to tell whose it was. */
+const HEAD_BYTES = 32_768;
 
 export type ReaderLimits = {
   readonly memory: MemoryBudget;
@@ -74,6 +79,7 @@ export function makeMessageReader(limits: ReaderLimits): MessageReader {
   return {
     push: (pdv) => (pdv.isCommand ? pushCommand(pdv) : pushData(pdv)),
     mayGoOn: () => awaiting?.dataset.ticket.mayGoOn() ?? true,
+    unfinished: () => awaiting,
     close() {
       awaiting?.dataset.ticket.release();
       awaiting = null;
@@ -91,7 +97,8 @@ function append(dataset: IncomingDataset, { value, valueBytes }: Pdv, limitBytes
     dataset.sizeBytes += valueBytes;
     return;
   }
-  dataset.chunks.length = 0;
-  dataset.sizeBytes = 0;
+  const head = Buffer.concat(dataset.chunks, Math.min(HEAD_BYTES, dataset.sizeBytes));
+  dataset.chunks.splice(0, dataset.chunks.length, head);
+  dataset.sizeBytes = head.length;
   dataset.ticket.release();
 }

@@ -66,6 +66,10 @@ export const ERRORS = {
     retryable: true,
     message: 'Too many instances are being received at once. Send again, or raise ICHOR_MAX_MEMORY_BYTES.',
   },
+  INSTANCE_BROKEN_OFF: {
+    retryable: true,
+    message: 'The transfer of the instance broke off: {reason}. It is not stored; send it again.',
+  },
   DUPLICATE_SOP_INSTANCE: {
     retryable: false,
     message:
