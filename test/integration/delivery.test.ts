@@ -1,17 +1,27 @@
 /** Deliveries to destinations that behave as destinations do, on real sockets: pynetdicom, dcmtk, and a peer made of bytes. */
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import { type Database, openDatabase, openQueues, part10Header, type Queues } from '@ichor/shared';
+import {
+  type Database,
+  loadConfig,
+  openDatabase,
+  openIncidents,
+  openQueues,
+  part10Header,
+  type Queues,
+} from '@ichor/shared';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
+import { tellUnanswered } from '../../apps/worker/src/delivery/commitment.ts';
 import { enqueueDue } from '../../apps/worker/src/delivery/redeliver.ts';
 import { COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE } from '../support/hospital.ts';
 import { eventually, freePort, type IchorProcess, runIchor, startIchor } from '../support/ichor.ts';
 import { type Pacs, type PacsOptions, startPacs } from '../support/pacs.ts';
 import { requirePeer } from '../support/peers.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
+import { requirePython } from '../support/python.ts';
 import { writerFor } from '../support/rawDataset.ts';
 import { pdu } from '../support/rawPeer.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
@@ -42,6 +52,13 @@ const NAMES = [
   'TOOBUSY',
   'GARBAGE',
   'DEAF',
+  'IMPLICIT',
+  'CONFUSED',
+  'SAME',
+  'SAMEFAILS',
+  'REFUSES',
+  'NEVER',
+  'FORGETS',
 ] as const;
 type Name = (typeof NAMES)[number];
 type Row = {
@@ -135,6 +152,39 @@ describe('a destination that answers', () => {
       ['stored', 1, null],
     ]);
   });
+});
+
+test('a destination that takes Implicit VR only gets every value as it stands in the report', async () => {
+  const keepIn = join(folder.path, 'implicit');
+  await mkdir(keepIn);
+  const pacs = await pacsAt('IMPLICIT', { implicitOnly: true, keepIn });
+  const rows = await untilSettled(await owe(['IMPLICIT']));
+  expect(rows.map(({ state, error }) => [state, error])).toEqual([
+    ['stored', null],
+    ['stored', null],
+  ]);
+  for (const uid of stored(pacs)) {
+    const [got, own] = [
+      join(keepIn, `${uid}.dcm`),
+      join(folder.path, 'objects', uid.replace(/\.\d$/, ''), `${uid}.dcm`),
+    ];
+    const { stdout } = spawnSync(requirePython(), ['-c', COMPARE, got, own], { encoding: 'utf8' });
+    expect(stdout.trim()).toBe('1.2.840.10008.1.2 1.2.840.10008.1.2.1 True');
+  }
+});
+
+/** Transfer syntaxes of two files, and whether their datasets are equal to pydicom, element for element. */
+const COMPARE = `
+import sys, pydicom
+one, other = pydicom.dcmread(sys.argv[1]), pydicom.dcmread(sys.argv[2])
+print(one.file_meta.TransferSyntaxUID, other.file_meta.TransferSyntaxUID, one.to_json() == other.to_json() and len(one) == len(other) > 5)
+`;
+
+test('a Success that names another instance does not count; the instance is sent again', async () => {
+  const pacs = await pacsAt('CONFUSED', { answersForAnother: true });
+  const [report, heatmap] = await untilSettled(await owe(['CONFUSED']));
+  expect([report!.state, report!.attempts, heatmap!.state, heatmap!.attempts]).toEqual(['stored', 2, 'stored', 1]);
+  expect(stored(pacs)).toEqual([report!.uid, heatmap!.uid, report!.uid]);
 });
 
 describe('a destination that does not', () => {
@@ -290,6 +340,7 @@ describe('storage commitment', () => {
     const pacs = await pacsAt('COMMITS', { commitment: { reportPort: dicomPort, fail: 0 } });
     const result = await owe(['COMMITS']);
     await eventually('the commitment', async () => (await rowsOf(result)).every(({ state }) => state === 'committed'));
+    await eventually('the answer', async () => pacs.events.some(({ event }) => event === 'reported'));
     expect(pacs.events.map(({ event }) => event)).toEqual([
       'associated',
       'stored',
@@ -333,7 +384,84 @@ describe('storage commitment', () => {
     await eventually('the request', async () => pacs.events.some(({ event }) => event === 'commitment'));
     expect((await untilSettled(result)).map(({ state }) => state)).toEqual(['stored', 'stored']);
   });
+
+  test('reported on the association of the request is recorded, answered, and ends with a release', async () => {
+    const pacs = await pacsAt('SAME', { commitment: { sameAssociation: true, fail: 0 } });
+    const result = await owe(['SAME']);
+    await eventually('the commitment', async () => (await rowsOf(result)).every(({ state }) => state === 'committed'));
+    await eventually('the end', async () => pacs.events.filter(({ event }) => event === 'released').length === 2);
+    expect(pacs.events.slice(-4)).toEqual([
+      { event: 'associated' },
+      { event: 'commitment' },
+      { event: 'reported', uid: '0000' },
+      { event: 'released' },
+    ]);
+  });
+
+  test('reported there as failed for one instance sends that one again', async () => {
+    const pacs = await pacsAt('SAMEFAILS', { commitment: { sameAssociation: true, fail: 1 } });
+    const result = await owe(['SAMEFAILS']);
+    await eventually('the report', async () => pacs.events.some(({ event }) => event === 'reported'));
+    expect((await rowsOf(result)).map(({ kind, state }) => [kind, state])).toEqual([
+      ['SR', 'pending'],
+      ['SC', 'committed'],
+    ]);
+  });
+
+  test('refused is told, asked for again, and then confirmed', async () => {
+    const pacs = await pacsAt('REFUSES', { commitment: { refuse: 2, status: 0x0110, sameAssociation: true, fail: 0 } });
+    const result = await owe(['REFUSES']);
+    const told = await eventually('an incident', async () => messagesOf('COMMITMENT_REFUSED', 'REFUSES'));
+    expect(told[0]).toContain('REFUSES refused to be asked for storage commitment (status 0x0110)');
+    await eventually('the commitment', async () => (await rowsOf(result)).every(({ state }) => state === 'committed'));
+    expect(pacs.events.filter(({ event }) => event === 'commitment')).toHaveLength(3);
+    expect(stored(pacs)).toHaveLength(2);
+    expect((await rowsOf(result)).map(({ error }) => error)).toEqual([null, null]);
+  });
+
+  test('refused beyond the time to live is not asked for again; the objects stay stored, with the reason', async () => {
+    const pacs = await pacsAt('NEVER', { commitment: { refuse: 99, status: 0x0124 } });
+    const result = await owe(['NEVER']);
+    await eventually('a request', async () => pacs.events.some(({ event }) => event === 'commitment'));
+    await database.pool.query("UPDATE delivery SET stored_at = now() - interval '2 days' WHERE result_id = $1", [
+      result,
+    ]);
+    const ended = await eventually('the end', async () => {
+      const { rows } = await database.pool.query(
+        'SELECT state, error FROM delivery WHERE result_id = $1 AND commitment_due_at IS NULL',
+        [result],
+      );
+      return rows.length === 2 ? rows : null;
+    });
+    expect(ended[0]).toMatchObject({ state: 'stored', error: expect.stringContaining('0x0124') });
+  });
+
+  test('promised and never reported is told once; the objects stay stored', async () => {
+    await pacsAt('FORGETS', { commitment: 'silent' });
+    const result = await owe(['FORGETS']);
+    const promised =
+      "UPDATE delivery SET commitment_asked_at = now() - interval '2 days' WHERE result_id = $1 AND commitment_asked_at IS NOT NULL";
+    await eventually('the promise', async () => (await database.pool.query(promised, [result])).rowCount === 2);
+    const incidents = openIncidents(database, silentLog);
+    const context = { config: loadConfig(settings), database, incidents, log: silentLog };
+    await tellUnanswered(context);
+    await tellUnanswered(context);
+    await incidents.close();
+    expect(await messagesOf('COMMITMENT_UNANSWERED', 'FORGETS')).toHaveLength(2);
+    expect((await rowsOf(result)).map(({ state, error }) => [state, error])).toEqual(
+      Array(2).fill(['stored', expect.stringContaining('did not report')]),
+    );
+  });
 });
+
+/** Null while there is none. */
+async function messagesOf(code: string, destination: string): Promise<string[] | null> {
+  const { rows } = await database.pool.query('SELECT message FROM incident WHERE code = $1 AND message LIKE $2', [
+    code,
+    `${destination} %`,
+  ]);
+  return rows.length > 0 ? rows.map(({ message }) => message) : null;
+}
 
 let studies = 0;
 /** A flagged study that owes a report and a heat map to destinations, as the worker's transaction leaves it. @returns its result */
@@ -367,13 +495,20 @@ async function owe(
 }
 
 function instance(study: string, sopClassUid: string, sopInstanceUid: string): Buffer {
-  const { element } = writerFor('explicit');
+  const { element, item } = writerFor('explicit');
   return Buffer.concat([
     part10Header({ sopClassUid, sopInstanceUid, transferSyntaxUid: '1.2.840.10008.1.2.1', callingAeTitle: 'ICHOR' }),
     element(0x00080016, 'UI', sopClassUid),
     element(0x00080018, 'UI', sopInstanceUid),
     element(0x0020000d, 'UI', study),
+    element(0x00080060, 'CS', 'SR'),
+    element(0x00081115, 'SQ', item(element(0x00081199, 'SQ', item(element(0x00081155, 'UI', study))))),
+    element(0x00100010, 'PN', 'Phantom^Head'),
+    element(0x0020000d, 'UI', study),
     element(0x0020000e, 'UI', `${study}.9`),
+    element(0x00280010, 'US', Buffer.from([2, 0])),
+    element(0x00291010, 'UN', Buffer.from([1, 2, 3, 4])),
+    element(0x7fe00010, 'OW', Buffer.alloc(70_000, 3)),
   ]);
 }
 

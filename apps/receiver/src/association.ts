@@ -10,7 +10,7 @@
  * nobody alive. Reading pauses, instead of failing, while too much is pending: see {@link isBlocked}.
  */
 import type { Socket } from 'node:net';
-import type { Config } from '@ichor/shared';
+import type { CommitmentReport, Config } from '@ichor/shared';
 import { asIchorError, IchorError, parseDataset } from '@ichor/shared';
 import { type AssociateRequest, parseAssociateRequest } from './associateRequest.ts';
 import { commitmentReportOf } from './commitmentReport.ts';
@@ -27,7 +27,6 @@ import {
 } from './negotiate.ts';
 import { type Command, openWire, type Wire } from './scp.ts';
 import { type StoreRequest, statusOf } from './storeInstance.ts';
-import type { CommitmentReport } from './types.ts';
 import { freeYoung } from './youngBuffers.ts';
 
 export type AssociationEvents = {

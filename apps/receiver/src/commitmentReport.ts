@@ -1,6 +1,5 @@
 /** The dataset of a storage commitment N-EVENT-REPORT (PS3.4 §J.3.3). */
-import { type Dataset, IchorError } from '@ichor/shared';
-import type { CommitmentReport } from './types.ts';
+import { type CommitmentReport, type Dataset, IchorError } from '@ichor/shared';
 
 /** Transaction UID, Referenced SOP Sequence, Failed SOP Sequence. @throws IchorError UID_MISSING */
 export function commitmentReportOf(dataset: Dataset): CommitmentReport {

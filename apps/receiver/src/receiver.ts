@@ -1,8 +1,15 @@
 /** ★ The receiver role: association → instance → spool → index → study complete → job. */
 import type { Config, Incidents, Log, Spool } from '@ichor/shared';
-import { IchorError, metrics, openDatabase, openIncidents, openQueues, openSpool } from '@ichor/shared';
+import {
+  IchorError,
+  metrics,
+  openDatabase,
+  openIncidents,
+  openQueues,
+  openSpool,
+  recordCommitment,
+} from '@ichor/shared';
 import type { AssociationContext, AssociationEvents } from './association.ts';
-import { recordCommitment } from './commitment.ts';
 import { type StudyIndex, startStudyIndex } from './index/studyIndex.ts';
 import { listenDicom } from './listen.ts';
 import { makeMemoryBudget } from './memory.ts';

@@ -25,10 +25,3 @@ export type StoredInstance = {
   readonly callingAeTitle: string;
   readonly header: IndexedHeader;
 };
-
-/** Answer to a storage commitment request of ours (PS3.4 Annex J), one entry per instance. */
-export type CommitmentReport = {
-  readonly transactionUid: string;
-  readonly succeeded: readonly string[];
-  readonly failed: readonly { readonly sopInstanceUid: string; readonly reason: number }[];
-};

@@ -11,6 +11,7 @@ import {
   TRIAGE_QUEUE,
   TriageJob,
 } from '@ichor/shared';
+import { tellUnanswered } from './delivery/commitment.ts';
 import { enqueueDue } from './delivery/redeliver.ts';
 import { dueJobs } from './delivery/rows.ts';
 import { runDelivery } from './delivery/runDelivery.ts';
@@ -97,6 +98,7 @@ function startDelivery(ground: Ground): Close {
   const look = (): void => {
     looking = enqueueDue(database, queues)
       .then(() => buryRemoved(ground))
+      .then(() => tellUnanswered(ground))
       .catch((error: unknown) => log.event('queue.lost', { reason: reasonOf(error) }));
   };
   look();

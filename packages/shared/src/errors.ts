@@ -124,6 +124,21 @@ export const ERRORS = {
     message: '{destination} refused {sopInstanceUid} with status 0x{status}: {comment}',
   },
   STORE_OUT_OF_RESOURCES: { retryable: true, message: '{destination} is out of resources (status 0x{status}).' },
+  STORE_MISANSWERED: {
+    retryable: true,
+    message:
+      '{destination} was sent {sopInstanceUid} and answered for {other}; what it has is unknown. It is sent again.',
+  },
+  COMMITMENT_REFUSED: {
+    retryable: true,
+    message:
+      '{destination} refused to be asked for storage commitment (status 0x{status}). It is asked again; the objects are stored there.',
+  },
+  COMMITMENT_UNANSWERED: {
+    retryable: false,
+    message:
+      '{destination} accepted a storage commitment request and did not report within {ttlMs} ms. Check its way to the DICOM port of Ichor.',
+  },
   COMMITMENT_FAILED: { retryable: true, message: '{destination} did not commit {sopInstanceUid}: reason 0x{reason}.' },
   DESTINATION_UNKNOWN: {
     retryable: false,

@@ -1,10 +1,12 @@
 /** The only public door of the shared package. */
 export * from './aeTitles.ts';
 export * from './clock.ts';
+export * from './commitment.ts';
 export * from './config.ts';
 export * from './database.ts';
 export * from './dicom/codes.ts';
 export * from './dicom/dataset.ts';
+export * from './dicom/implicitVr.ts';
 export * from './dicom/ownObjects.ts';
 export * from './dicom/part10.ts';
 export * from './dicom/transferSyntaxes.ts';

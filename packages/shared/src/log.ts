@@ -27,6 +27,7 @@ export const EVENTS = {
   'delivery.stored': 'info',
   'delivery.postponed': 'warn',
   'delivery.dead': 'error',
+  'delivery.commitment-postponed': 'warn',
   'delivery.committed': 'info',
   'notification.delivered': 'info',
   'notification.postponed': 'warn',

@@ -1,8 +1,11 @@
 /**
- * Associations that we open: C-ECHO and C-STORE (PS3.4 Annexes A and B, PS3.7 §9.1). Sole importer of dcmjs-dimse's client.
+ * Associations that we open: C-ECHO, C-STORE, storage commitment (PS3.4 Annexes A, B and J, PS3.7 §9.1). Sole importer of
+ * dcmjs-dimse's client.
  *
- * What is stored is sent bit for bit: one presentation context is proposed for each pair of SOP Class and transfer syntax,
- * so that the peer cannot choose another one, and the dataset bytes are read from the file when their turn comes.
+ * What is stored is sent bit for bit where the peer takes its transfer syntax: one presentation context is proposed for each
+ * pair of SOP Class and transfer syntax, so that the peer cannot choose another one, and the dataset bytes are read from the
+ * file when their turn comes. For Explicit VR Little Endian a context for Implicit VR, which every node must have (PS3.5
+ * §10.1), stands beside it; a peer that takes only that gets the same values under other element heads.
  *
  * connecting ──A-ASSOCIATE-AC──► exchanging ──every response──► releasing ──► closed: done
  *     │ refused, timeout             │ abort, close, timeout
@@ -11,8 +14,8 @@
  */
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import type { Config, Destination, Part10 } from '@ichor/shared';
-import { IchorError, readMeta, reasonOf } from '@ichor/shared';
+import type { CommitmentReport, Config, Destination, Part10 } from '@ichor/shared';
+import { IchorError, readMeta, reasonOf, toImplicitVr } from '@ichor/shared';
 import dimse from 'dcmjs-dimse';
 
 export type Peer = Pick<Destination, 'aeTitle' | 'host' | 'port' | 'tls'>;
@@ -32,7 +35,7 @@ export type InstanceFile = { readonly path: string } & Pick<Part10, 'transferSyn
 /** `error` is null when the peer has the instance now. */
 export type StoreOutcome = { readonly file: InstanceFile; readonly error: IchorError | null };
 
-const { Client, Dataset, association, requests } = dimse;
+const { Client, Dataset, association, requests, responses } = dimse;
 type Client = InstanceType<typeof Client>;
 type Request = Parameters<Client['addRequest']>[0];
 type AcceptedAssociation = InstanceType<typeof association.Association>;
@@ -68,10 +71,12 @@ export async function readInstanceFile(path: string): Promise<InstanceFile> {
 /** C-ECHO. @throws IchorError DESTINATION_UNREACHABLE, ASSOCIATION_REJECTED, ASSOCIATION_LOST, STORE_REFUSED */
 export async function echo(peer: Peer, caller: Caller): Promise<void> {
   let status = -1;
-  await associate(peer, caller, [], () => {
-    const request = new requests.CEchoRequest();
-    request.on('response', (response) => (status = response.getStatus()));
-    return [request];
+  await associate(peer, caller, [], {
+    requestsFor() {
+      const request = new requests.CEchoRequest();
+      request.on('response', (response) => (status = response.getStatus()));
+      return [request];
+    },
   });
   if (status !== 0)
     throw new IchorError('ASSOCIATION_LOST', { destination: peer.aeTitle, reason: 'no answer to C-ECHO' });
@@ -98,39 +103,81 @@ export async function storeFiles(
 const STORAGE_COMMITMENT = '1.2.840.10008.1.20.1';
 const STORAGE_COMMITMENT_INSTANCE = '1.2.840.10008.1.20.1.1';
 const IMPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2';
+const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
+
+/** How long the association stays open for a report that comes on it (PS3.4 §J.3.3.1.2); later ones come on one of their own. */
+const REPORT_WAIT_MS = 2_000;
+
+/** An acceptor may abort when the release comes in the same moment as our response to its report. */
+const REPORT_REST_MS = 250;
+
+/** What became of a commitment request. `not-offered`: the peer does not accept the SOP Class. */
+export type CommitmentAnswer =
+  | { readonly kind: 'accepted' }
+  | { readonly kind: 'not-offered' }
+  | { readonly kind: 'refused'; readonly status: number };
 
 /**
- * Asks the peer to take responsibility for instances (N-ACTION); its answer comes later, on an association of its own.
- * @returns false when the peer does not offer storage commitment
+ * Asks the peer to take responsibility for instances (N-ACTION). Its answer comes on this association or on one of its own.
+ * @param onReport records an answer that comes on this association; when it throws, the peer is told to report again
  * @throws IchorError DESTINATION_UNREACHABLE, ASSOCIATION_REJECTED, ASSOCIATION_LOST
  */
 export async function requestCommitment(
   peer: Peer,
   caller: Caller,
-  transactionUid: string,
-  instances: readonly Pick<InstanceFile, 'sopClassUid' | 'sopInstanceUid'>[],
-): Promise<boolean> {
-  let status: number | null = null;
+  { transactionUid, instances }: CommitmentRequest,
+  onReport: (report: CommitmentReport) => Promise<void>,
+): Promise<CommitmentAnswer> {
   const context: ContextKey = `${STORAGE_COMMITMENT} ${IMPLICIT_LITTLE_ENDIAN}`;
-  await associate(peer, caller, [context], (accepted) => {
-    if (!accepted.has(context)) return [new requests.CEchoRequest()];
-    const request = new requests.NActionRequest(STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, 1);
-    request.setDataset(
-      new Dataset(
-        { TransactionUID: transactionUid, ReferencedSOPSequence: instances.map(reference) },
-        IMPLICIT_LITTLE_ENDIAN,
-      ),
-    );
-    request.on('response', (response: { getStatus(): number }) => (status = response.getStatus()));
-    return [request as never];
+  const reported = Promise.withResolvers<void>();
+  const answered = reported.promise.then(() => pause(REPORT_REST_MS));
+  let answer: CommitmentAnswer = { kind: 'not-offered' };
+  const conversation: Conversation = {
+    requestsFor(accepted) {
+      if (!accepted.has(context)) return [new requests.CEchoRequest()];
+      answer = { kind: 'refused', status: NO_RESPONSE };
+      const request = commitmentRequest(transactionUid, instances);
+      request.on('response', (response: { getStatus(): number }) => {
+        const status = response.getStatus();
+        answer = status === 0 ? { kind: 'accepted' } : { kind: 'refused', status };
+      });
+      return [request as never];
+    },
+    onEventReport: (report) => onReport(report).finally(reported.resolve),
+    beforeRelease: () => (answer.kind === 'accepted' ? soon(answered, REPORT_WAIT_MS) : Promise.resolve()),
+  };
+  await associate(peer, caller, [context], conversation).catch((error: unknown) => {
+    if (answer.kind !== 'accepted') throw error;
   });
-  return status === 0;
+  return answer;
 }
 
-const reference = ({ sopClassUid, sopInstanceUid }: Pick<InstanceFile, 'sopClassUid' | 'sopInstanceUid'>) => ({
+export type CommitmentRequest = {
+  readonly transactionUid: string;
+  readonly instances: readonly Pick<InstanceFile, 'sopClassUid' | 'sopInstanceUid'>[];
+};
+
+/** No DIMSE status, but what stands for one when the peer released without an answer. */
+const NO_RESPONSE = 0xffff;
+
+function commitmentRequest(transactionUid: string, instances: CommitmentRequest['instances']) {
+  const request = new requests.NActionRequest(STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, 1);
+  const elements = { TransactionUID: transactionUid, ReferencedSOPSequence: instances.map(reference) };
+  request.setDataset(new Dataset(elements, IMPLICIT_LITTLE_ENDIAN));
+  return request;
+}
+
+const reference = ({ sopClassUid, sopInstanceUid }: CommitmentRequest['instances'][number]) => ({
   ReferencedSOPClassUID: sopClassUid,
   ReferencedSOPInstanceUID: sopInstanceUid,
 });
+
+/** Waits for the event, but no longer than that. */
+async function soon(event: Promise<void>, longestMs: number): Promise<void> {
+  await Promise.race([event, pause(longestMs)]);
+}
+
+const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
 
 async function storeBatch(
   peer: Peer,
@@ -143,10 +190,12 @@ async function storeBatch(
     errors.set(file, error);
     onOutcome({ file, error });
   };
-  const proposed = [...new Set(files.map(contextOf))];
+  const proposed = [...new Set(files.flatMap(contextsOf))];
   let lost: IchorError | null = null;
   try {
-    await associate(peer, caller, proposed, (accepted) => storeRequests(peer, files, accepted, settle));
+    await associate(peer, caller, proposed, {
+      requestsFor: (accepted) => storeRequests(peer, files, accepted, settle),
+    });
   } catch (error) {
     if (!(error instanceof IchorError) || error.code !== 'ASSOCIATION_LOST') throw error;
     lost = error;
@@ -164,7 +213,9 @@ function storeRequests(
   settle: (file: InstanceFile, error: IchorError | null) => void,
 ): Request[] {
   return files.flatMap((file) => {
-    if (accepted.has(contextOf(file))) return [storeRequest(peer, file, settle)];
+    const context = contextsOf(file).find((one) => accepted.has(one));
+    if (context !== undefined)
+      return [storeRequest(peer, file, new FileDataset(file, transferSyntaxOf(context)), settle)];
     const sopClassName = `SOP Class ${file.sopClassUid} in transfer syntax ${file.transferSyntaxUid}`;
     settle(file, new IchorError('NO_PRESENTATION_CONTEXT', { destination: peer.aeTitle, sopClassName }));
     return [];
@@ -174,22 +225,33 @@ function storeRequests(
 function storeRequest(
   peer: Peer,
   file: InstanceFile,
+  dataset: FileDataset,
   settle: (file: InstanceFile, error: IchorError | null) => void,
 ): Request {
-  const request = new requests.CStoreRequest(new FileDataset(file));
+  const request = new requests.CStoreRequest(dataset);
   request.on('response', (response) =>
-    settle(file, storeError(peer, file, response.getStatus(), response.getErrorComment())),
+    settle(file, misanswered(peer, file, response) ?? storeError(peer, file, response)),
   );
   return request;
 }
 
+type StoreResponse = {
+  getStatus(): number;
+  getErrorComment(): string | undefined;
+  getCommandDataset(): { getElement(keyword: string): unknown };
+};
+
+/** An answer that names another instance says nothing of this one (PS3.7 §9.3.1.2). The UID may be left out. */
+function misanswered(peer: Peer, { sopInstanceUid }: InstanceFile, response: StoreResponse): IchorError | null {
+  const named = response.getCommandDataset().getElement('AffectedSOPInstanceUID');
+  const other = typeof named === 'string' ? named.replaceAll(/[\0 ]+$/g, '') : '';
+  if (other === '' || other === sopInstanceUid) return null;
+  return new IchorError('STORE_MISANSWERED', { destination: peer.aeTitle, sopInstanceUid, other: other.slice(0, 64) });
+}
+
 /** C-STORE statuses (PS3.4 Table B.2-1, PS3.7 Annex C). Warnings mean stored; 0111 means that it was there already. */
-function storeError(
-  peer: Peer,
-  { sopInstanceUid }: InstanceFile,
-  status: number,
-  comment: string | undefined,
-): IchorError | null {
+function storeError(peer: Peer, { sopInstanceUid }: InstanceFile, response: StoreResponse): IchorError | null {
+  const status = response.getStatus();
   if (status === 0 || status === 0x0111 || (status & 0xf000) === 0xb000) return null;
   const facts = {
     destination: peer.aeTitle,
@@ -197,29 +259,38 @@ function storeError(
     status: status.toString(16).padStart(4, '0').toUpperCase(),
   };
   if ((status & 0xff00) === 0xa700) return new IchorError('STORE_OUT_OF_RESOURCES', facts);
-  return new IchorError('STORE_REFUSED', { ...facts, comment: comment || 'no comment' });
+  return new IchorError('STORE_REFUSED', { ...facts, comment: response.getErrorComment() || 'no comment' });
 }
 
-/** A dataset that is never parsed nor encoded again: its bytes are those of the file. */
+/** A dataset that is never parsed nor encoded again: its values are those of the file. */
 class FileDataset extends Dataset {
   readonly #file: InstanceFile;
-  constructor(file: InstanceFile) {
-    super({ SOPClassUID: file.sopClassUid, SOPInstanceUID: file.sopInstanceUid }, file.transferSyntaxUid);
+  constructor(file: InstanceFile, transferSyntaxUid: string) {
+    super({ SOPClassUID: file.sopClassUid, SOPInstanceUID: file.sopInstanceUid }, transferSyntaxUid);
     this.#file = file;
   }
   /** The whole dataset; a deflated one of odd length gets the padding that PS3.5 §A.5 asks for. */
   override getDenaturalizedDataset(): Buffer {
     const bytes = readFileSync(this.#file.path).subarray(this.#file.datasetOffset);
+    if (this.getTransferSyntaxUid() !== this.#file.transferSyntaxUid) return toImplicitVr(bytes);
     return bytes.length % 2 === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(1)]);
   }
 }
 
-/** One association: proposes, sends what `makeRequests` gives for the accepted contexts, and releases. */
+type Conversation = {
+  readonly requestsFor: (accepted: ReadonlySet<ContextKey>) => Request[];
+  /** What the peer reports on this association; without it no report is expected. */
+  readonly onEventReport?: (report: CommitmentReport) => Promise<void>;
+  /** Waited for once every request has its answer. */
+  readonly beforeRelease?: () => Promise<void>;
+};
+
+/** One association: proposes, sends what `requestsFor` gives for the accepted contexts, and releases. */
 function associate(
   peer: Peer,
   caller: Caller,
   proposed: readonly ContextKey[],
-  makeRequests: (accepted: ReadonlySet<ContextKey>) => Request[],
+  conversation: Conversation,
 ): Promise<void> {
   return new Promise((resolve, reject) => {
     const destination = peer.aeTitle;
@@ -242,12 +313,15 @@ function associate(
       );
     const connectTimeoutMs = Math.min(CONNECT_TIMEOUT_MS, caller.timeoutMs ?? CONNECT_TIMEOUT_MS);
     const connectTimer = setTimeout(() => broken(`no answer within ${connectTimeoutMs} ms`), connectTimeoutMs);
-    client.on('connected', () => mendNetwork(client, (reason) => broken(reason)));
+    client.on('connected', () => mendNetwork(client, conversation.beforeRelease, (reason) => broken(reason)));
+    client.on('nEventReportRequest', (request: EventReport, respond: Respond) => {
+      void answerReport(request, respond, conversation.onEventReport);
+    });
     client.on('associationAccepted', (accepted: AcceptedAssociation) => {
       clearTimeout(connectTimer);
       phase = 'exchanging';
       client.clearRequests();
-      for (const request of makeRequests(acceptedContexts(accepted))) client.addRequest(request);
+      for (const request of conversation.requestsFor(acceptedContexts(accepted))) client.addRequest(request);
     });
     client.on('associationRejected', (rejection: Rejection) => end(rejected(destination, rejection)));
     client.on('associationReleased', () => end(null));
@@ -256,6 +330,43 @@ function associate(
     propose(client, proposed);
     client.send(peer.host, peer.port, caller.callingAeTitle, peer.aeTitle, optionsFor(peer, caller));
   });
+}
+
+type EventReport = InstanceType<typeof requests.NEventReportRequest>;
+type Respond = (response: unknown) => void;
+/** PS3.7 Annex C.5. */
+const [SUCCESS, PROCESSING_FAILURE] = [0x0000, 0x0110];
+
+/** Answers a storage commitment report that came on our own association (PS3.4 §J.3.3). */
+async function answerReport(
+  request: EventReport,
+  respond: Respond,
+  record: Conversation['onEventReport'],
+): Promise<void> {
+  const response = responses.NEventReportResponse.fromRequest(request);
+  response.setStatus(SUCCESS);
+  try {
+    if (record === undefined) throw new Error('no report was asked for');
+    await record(reportOf(request));
+  } catch {
+    response.setStatus(PROCESSING_FAILURE);
+  }
+  respond(response);
+}
+
+type SopReference = { ReferencedSOPInstanceUID?: string; FailureReason?: number };
+
+function reportOf(request: EventReport): CommitmentReport {
+  const elements = (request.getDataset()?.getElements() ?? {}) as Record<string, unknown>;
+  const references = (keyword: string): SopReference[] => [elements[keyword] ?? []].flat() as SopReference[];
+  return {
+    transactionUid: String(elements['TransactionUID'] ?? ''),
+    succeeded: references('ReferencedSOPSequence').map(({ ReferencedSOPInstanceUID: uid }) => uid ?? ''),
+    failed: references('FailedSOPSequence').map(({ ReferencedSOPInstanceUID: uid, FailureReason }) => ({
+      sopInstanceUid: uid ?? '',
+      reason: Number(FailureReason ?? 0),
+    })),
+  };
 }
 
 /** The library says which byte it did not understand; whoever typed a port wants to know which service it found there. */
@@ -333,13 +444,21 @@ type Internals = {
     socket: import('node:net').Socket;
     dimseStream: unknown;
     _performDimse(context: unknown, command: { hasDataset(): boolean }): void;
+    sendAssociationReleaseRequest(): void;
     on(event: 'abort', listener: (abort: { source: number; reason: number }) => void): void;
   };
 };
 const socketOf = (client: Client) => (client as unknown as Internals).network?.socket;
 
-/** Three repairs of dcmjs-dimse 0.3.3: Nagle's algorithm, a command buffer that is never emptied, an abort that is not told. */
-function mendNetwork(client: Client, onAbort: (reason: string) => void): void {
+/**
+ * Repairs of dcmjs-dimse 0.3.3: Nagle's algorithm, a command buffer that is never emptied, an abort that is not told, and a
+ * release that cannot wait for what the peer has yet to say.
+ */
+function mendNetwork(
+  client: Client,
+  beforeRelease: Conversation['beforeRelease'],
+  onAbort: (reason: string) => void,
+): void {
   const { network } = client as unknown as Internals;
   if (network === undefined) return;
   network.socket.setNoDelay(true);
@@ -349,20 +468,32 @@ function mendNetwork(client: Client, onAbort: (reason: string) => void): void {
     perform.call(this, context, command);
     if (!command.hasDataset()) this.dimseStream = undefined;
   };
+  if (beforeRelease === undefined) return;
+  const release = network.sendAssociationReleaseRequest;
+  network.sendAssociationReleaseRequest = function () {
+    void beforeRelease().then(() => {
+      if (!this.socket.destroyed) release.call(this);
+    });
+  };
 }
 
-const contextOf = ({ sopClassUid, transferSyntaxUid }: InstanceFile): ContextKey =>
-  `${sopClassUid} ${transferSyntaxUid}`;
+const transferSyntaxOf = (context: ContextKey): string => context.split(' ')[1]!;
+
+/** In the order of preference. */
+const contextsOf = ({ sopClassUid, transferSyntaxUid }: InstanceFile): ContextKey[] =>
+  transferSyntaxUid === EXPLICIT_LITTLE_ENDIAN
+    ? [`${sopClassUid} ${transferSyntaxUid}`, `${sopClassUid} ${IMPLICIT_LITTLE_ENDIAN}`]
+    : [`${sopClassUid} ${transferSyntaxUid}`];
 
 /** Splits so that no association needs more contexts than there are. */
 function batches(files: readonly InstanceFile[]): InstanceFile[][] {
   const result: InstanceFile[][] = [];
   let contexts = new Set<ContextKey>();
   for (const file of files) {
-    const fits = contexts.has(contextOf(file)) || contexts.size < MOST_CONTEXTS;
-    if (!fits) contexts = new Set();
-    if (!fits || result.length === 0) result.push([]);
-    contexts.add(contextOf(file));
+    const both = new Set([...contexts, ...contextsOf(file)]);
+    const fits = result.length > 0 && both.size <= MOST_CONTEXTS;
+    contexts = fits ? both : new Set(contextsOf(file));
+    if (!fits) result.push([]);
     result.at(-1)!.push(file);
   }
   return result;

@@ -1,6 +1,7 @@
 /** The statements of delivery; each does one thing. */
 import type { Database, DeliveryJob } from '@ichor/shared';
 import { CLOCK_SLACK_MS, IchorError } from '@ichor/shared';
+import { LONGEST_PAUSE_MS } from './pause.ts';
 
 export type DueObject = {
   readonly deliveryId: number;
@@ -58,18 +59,6 @@ export async function markDead(database: Database, { deliveryId }: DueObject, er
   );
 }
 
-/** Before the request goes out, so that an answer that comes at once finds its rows. */
-export async function awaitCommitment(
-  database: Database,
-  objects: readonly DueObject[],
-  transactionUid: string,
-): Promise<void> {
-  await database.pool.query('UPDATE delivery SET transaction_uid = $2 WHERE delivery_id = ANY($1)', [
-    objects.map(({ deliveryId }) => deliveryId),
-    transactionUid,
-  ]);
-}
-
 /** The study is delivered once nothing of its result is pending and something was stored. */
 export async function studyDelivered(database: Database, resultId: number): Promise<void> {
   await database.pool.query(
@@ -81,9 +70,6 @@ export async function studyDelivered(database: Database, resultId: number): Prom
   );
 }
 
-/** No pause between attempts is longer. */
-export const LONGEST_PAUSE_MS = 900_000;
-
 /** Times that lie further ahead than any pause count as now: the database's clock was set back (clock.ts). */
 export async function bringBackDeliveries(database: Database): Promise<void> {
   await database.pool.query(
@@ -91,12 +77,17 @@ export async function bringBackDeliveries(database: Database): Promise<void> {
       WHERE state = 'pending' AND next_attempt_at > now() + $1 * interval '1 millisecond'`,
     [LONGEST_PAUSE_MS + CLOCK_SLACK_MS],
   );
+  await database.pool.query(
+    "UPDATE delivery SET commitment_due_at = now() WHERE commitment_due_at > now() + $1 * interval '1 millisecond'",
+    [LONGEST_PAUSE_MS + CLOCK_SLACK_MS],
+  );
 }
 
-/** Jobs for rows that are due: after a queue was lost, a commitment failed, or a re-send was asked for. */
+/** Jobs for rows that are due: after a queue was lost, a commitment failed or is to be asked for again, or a re-send was asked for. */
 export async function dueJobs(database: Database): Promise<DeliveryJob[]> {
   const { rows } = await database.pool.query(
-    "SELECT DISTINCT result_id, destination FROM delivery WHERE state = 'pending' AND next_attempt_at <= now()",
+    `SELECT result_id, destination FROM delivery WHERE state = 'pending' AND next_attempt_at <= now()
+      UNION SELECT result_id, destination FROM delivery WHERE state = 'stored' AND commitment_due_at <= now()`,
   );
   return rows.map((row) => ({ resultId: Number(row.result_id), destination: row.destination }));
 }
@@ -125,7 +116,7 @@ export async function revive(
   { studyInstanceUid, destination }: { readonly studyInstanceUid: string | null; readonly destination: string | null },
 ): Promise<number> {
   const { rowCount } = await database.pool.query(
-    `UPDATE delivery d SET state = 'pending', attempts = 0, error = NULL, transaction_uid = NULL, pending_since = now(), next_attempt_at = now()
+    `UPDATE delivery d SET state = 'pending', attempts = 0, error = NULL, transaction_uid = NULL, commitment_due_at = NULL, commitment_asked_at = NULL, pending_since = now(), next_attempt_at = now()
        FROM result r
       WHERE r.result_id = d.result_id AND d.state = 'dead'
         AND ($1::text IS NULL OR r.study_instance_uid = $1) AND ($2::text IS NULL OR d.destination = $2)`,

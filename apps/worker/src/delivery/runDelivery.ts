@@ -10,24 +10,12 @@
  */
 import { join } from 'node:path';
 import type { Config, Database, DeliveryJob, Destination, Incidents, Log } from '@ichor/shared';
-import { asIchorError, deriveUid, IchorError, metrics } from '@ichor/shared';
-import {
-  type InstanceFile,
-  readInstanceFile,
-  requestCommitment,
-  type StoreOutcome,
-  storeFiles,
-} from './dimseClient.ts';
-import {
-  awaitCommitment,
-  type DueObject,
-  dueObjects,
-  LONGEST_PAUSE_MS,
-  markDead,
-  markStored,
-  postpone,
-  studyDelivered,
-} from './rows.ts';
+import { asIchorError, IchorError, metrics } from '@ichor/shared';
+import { askCommitment } from './commitment.ts';
+import { wantCommitment } from './commitmentRows.ts';
+import { type InstanceFile, readInstanceFile, type StoreOutcome, storeFiles } from './dimseClient.ts';
+import { pauseMs } from './pause.ts';
+import { type DueObject, dueObjects, markDead, markStored, postpone, studyDelivered } from './rows.ts';
 
 export type DeliveryContext = {
   readonly config: Config;
@@ -41,19 +29,33 @@ export async function runDelivery(
   context: DeliveryContext,
   job: DeliveryJob,
 ): Promise<{ readonly againInMs: number } | null> {
+  const destination = context.config.destinations.find(({ aeTitle }) => aeTitle === job.destination);
+  const pauses = [
+    await deliver(context, destination, job),
+    destination === undefined ? null : await askCommitment(context, destination, job, callerOf(context.config)),
+  ].filter((pause) => pause !== null);
+  return pauses.length === 0 ? null : { againInMs: Math.min(...pauses) };
+}
+
+/** @returns null when everything is stored or dead, else the pause before the next attempt */
+async function deliver(
+  context: DeliveryContext,
+  destination: Destination | undefined,
+  job: DeliveryJob,
+): Promise<number | null> {
   const due = await dueObjects(context.database, job);
   if (due.length === 0) return null;
-  const destination = context.config.destinations.find(({ aeTitle }) => aeTitle === job.destination);
   const outcomes =
     destination === undefined
       ? due.map((object) => ({ object, error: unknownDestination(job.destination) }))
       : await store(context, destination, due);
   const left = await settle(context, job, outcomes);
-  if (destination !== undefined) await commit(context, destination, job, outcomes);
+  const stored = outcomes.filter(({ error }) => error === null).map(({ object }) => object.deliveryId);
+  if (destination?.commitment === true) await wantCommitment(context.database, stored);
   await studyDelivered(context.database, job.resultId);
   return left.length === 0
     ? null
-    : { againInMs: pauseMs(context.config.deliveryBackoffMs, Math.max(...left.map(({ attempts }) => attempts))) };
+    : pauseMs(context.config.deliveryBackoffMs, Math.max(...left.map(({ attempts }) => attempts)));
 }
 
 type Outcome = { readonly object: DueObject; readonly error: IchorError | null };
@@ -120,31 +122,9 @@ async function settle(
   return left;
 }
 
-/** A destination that offers storage commitment is asked for it; that it fails to answer leaves the objects `stored`. */
-async function commit(
-  { config, database, log }: DeliveryContext,
-  destination: Destination,
-  job: DeliveryJob,
-  outcomes: readonly Outcome[],
-): Promise<void> {
-  const stored = outcomes.filter(({ error }) => error === null).map(({ object }) => object);
-  if (!destination.commitment || stored.length === 0) return;
-  const transactionUid = deriveUid('storage commitment', String(job.resultId), job.destination, String(Date.now()));
-  await awaitCommitment(database, stored, transactionUid);
-  await requestCommitment(destination, callerOf(config), transactionUid, stored).catch((error: unknown) => {
-    log.event('delivery.postponed', {
-      destination: job.destination,
-      code: asIchorError(error).code,
-      reason: 'storage commitment could not be requested',
-    });
-  });
-}
-
 const callerOf = ({ aeTitle, tls, deliveryTimeoutMs }: Config) => ({
   callingAeTitle: aeTitle,
   tls,
   timeoutMs: deliveryTimeoutMs,
 });
-const pauseMs = (firstMs: number, attempts: number): number =>
-  Math.min(LONGEST_PAUSE_MS, firstMs * 2 ** Math.min(20, attempts));
 const unknownDestination = (destination: string): IchorError => new IchorError('DESTINATION_UNKNOWN', { destination });

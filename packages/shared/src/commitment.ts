@@ -1,7 +1,16 @@
 /** The answer of a PACS to our storage commitment request, into the delivery rows (PS3.4 Annex J). */
-import type { Database, Incidents, Log } from '@ichor/shared';
-import { IchorError, metrics } from '@ichor/shared';
-import type { CommitmentReport } from './types.ts';
+import type { Database } from './database.ts';
+import { IchorError } from './errors.ts';
+import type { Incidents } from './incidents.ts';
+import type { Log } from './log.ts';
+import { metrics } from './metrics.ts';
+
+/** Answer to a storage commitment request of ours (PS3.4 Annex J), one entry per instance. */
+export type CommitmentReport = {
+  readonly transactionUid: string;
+  readonly succeeded: readonly string[];
+  readonly failed: readonly { readonly sopInstanceUid: string; readonly reason: number }[];
+};
 
 /**
  * Committed instances are final; a failed one becomes pending again, after a pause that doubles up to 15 minutes, and dead
@@ -39,7 +48,7 @@ async function markCommitted(
   { transactionUid, succeeded }: CommitmentReport,
 ): Promise<{ destination: string; sopInstanceUid: string }[]> {
   const { rows } = await database.pool.query(
-    `UPDATE delivery SET state = 'committed', committed_at = now(), error = NULL
+    `UPDATE delivery SET state = 'committed', committed_at = now(), error = NULL, commitment_due_at = NULL, commitment_asked_at = NULL
       WHERE transaction_uid = $1 AND sop_instance_uid = ANY($2) AND state = 'stored' RETURNING destination, sop_instance_uid`,
     [transactionUid, succeeded],
   );
@@ -60,7 +69,7 @@ async function uncommitted(
 
 async function markUncommitted(database: Database, deliveryId: number, error: string, ttlMs: number): Promise<void> {
   await database.pool.query(
-    `UPDATE delivery SET error = $2, transaction_uid = NULL,
+    `UPDATE delivery SET error = $2, transaction_uid = NULL, commitment_due_at = NULL, commitment_asked_at = NULL,
             state = CASE WHEN pending_since < now() - $3 * interval '1 millisecond' THEN 'dead' ELSE 'pending' END,
             next_attempt_at = now() + least(interval '15 minutes', interval '1 minute' * 2 ^ least(attempts - 1, 10))
       WHERE delivery_id = $1 AND state = 'stored'`,
