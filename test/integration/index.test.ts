@@ -3,6 +3,7 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import {
   type Database,
+  IchorError,
   type Incidents,
   openDatabase,
   openIncidents,
@@ -269,14 +270,74 @@ describe('recovery', () => {
     expect(jobs).toEqual([{ studyInstanceUid: '1.2.30', request: 1 }]);
   });
 
-  test('unreadable files in the spool are incidents, not the end of the scan', async () => {
+  test('while the spool is scanned, studies complete as soon as their own folder was looked into', async () => {
+    const scanGoesOn = Promise.withResolvers<void>();
+    const whole = spool;
+    spool = {
+      ...whole,
+      async *scan(study) {
+        if (study === undefined) await scanGoesOn.promise;
+        yield* whole.scan(study);
+      },
+    };
+    const [first, ...rest] = slices('1.2.41', 30);
+    for (const instance of rest) await storeTestInstance(spool, instance);
+    for (const instance of slices('1.2.42', 3)) await storeTestInstance(spool, instance);
+    await database.pool.query(
+      "INSERT INTO study (study_instance_uid, last_instance_at) VALUES ('1.2.43', now() - interval '1 hour')",
+    );
+    for (const instance of slices('1.2.43', 20)) await storeTestInstance(spool, instance);
+    const index = startIndex();
+    startWorker();
+    await send(index, [first!, ...slices('1.2.44', 2)]);
+    for (const study of ['1.2.41', '1.2.43', '1.2.44']) await untilState(study, 'clear');
+    const counts = await Promise.all(['1.2.41', '1.2.42', '1.2.43', '1.2.44'].map(instancesIn));
+    expect([counts, jobs.map(({ request }) => request)]).toEqual([
+      [30, 0, 20, 2],
+      [1, 1, 1],
+    ]);
+    scanGoesOn.resolve();
+    await untilState('1.2.42', 'clear');
+    expect([await instancesIn('1.2.42'), jobs.length]).toEqual([3, 4]);
+  });
+
+  test('a folder that cannot be read holds its study, and no other, until it can be read', async () => {
+    const whole = spool;
+    let broken = true;
+    spool = {
+      ...whole,
+      async *scan(study) {
+        for await (const path of whole.scan(study)) if (!broken || !path.startsWith('1.2.45/')) yield path;
+        const reason = 'EIO: i/o error, scandir';
+        if (broken && study !== '1.2.46') throw new IchorError('SPOOL_READ_FAILED', { path: '1.2.45', reason });
+      },
+    };
+    for (const study of ['1.2.45', '1.2.46'])
+      for (const instance of slices(study, 3)) await storeTestInstance(spool, instance);
+    await database.pool.query(
+      "INSERT INTO study (study_instance_uid, last_instance_at) VALUES ('1.2.45', now() - interval '1 hour')",
+    );
+    startIndex();
+    await untilState('1.2.46', 'queued');
+    expect((await studyRow('1.2.45')).state).toBe('receiving');
+    await eventually('the incident', async () => {
+      const { rows } = await database.pool.query('SELECT code FROM incident');
+      return rows[0]?.code === 'SPOOL_READ_FAILED';
+    });
+    broken = false;
+    await untilState('1.2.45', 'queued');
+    expect(await instancesIn('1.2.45')).toBe(3);
+  });
+
+  test('unreadable files in the spool are incidents, and indexed all the same: their study must not pass for whole', async () => {
     const good = await storeTestInstance(spool, { study: '1.2.31', sop: '1.2.31.9' });
     await writeFile(spool.absolutePath('1.2.31/1.2.31.1/1.2.31.1.dcm'), 'no DICOM');
     const bytes = await readFile(spool.absolutePath(good.spoolPath));
     await writeFile(spool.absolutePath('1.2.31/1.2.31.1/1.2.31.2.dcm'), bytes.subarray(0, 200));
     startIndex();
     await untilState('1.2.31', 'queued');
-    expect(await instancesIn('1.2.31')).toBe(1);
+    expect(await instancesIn('1.2.31')).toBe(3);
+    expect(await studyRow('1.2.31')).toMatchObject({ patient_name: 'Phantom^Test' });
     await eventually('the incidents', async () => {
       const { rows } = await database.pool.query("SELECT code FROM incident WHERE study_instance_uid = '1.2.31'");
       return rows.length === 2;

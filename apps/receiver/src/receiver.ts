@@ -16,12 +16,11 @@ import { makeMemoryBudget } from './memory.ts';
 import { type StoreOutcome, storeInstance } from './storeInstance.ts';
 
 /**
- * Opens the spool, takes up what is unfinished in it, and listens.
+ * Opens the spool and listens; what is unfinished in it is taken up meanwhile.
  * @throws IchorError PORT_IN_USE, DATABASE_UNAVAILABLE, DATA_DIR_UNUSABLE, …
  */
 export async function startReceiverRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
   const spool = await openSpool(config.dataDir, config.diskFloorBytes);
-  await spool.removeTemporaries();
   const database = await openDatabase(config, log, { mayBeAway: true });
   const queues = await openQueues(config, database, log);
   const incidents = openIncidents(database, log);

@@ -76,6 +76,10 @@ export const ERRORS = {
       'SOP Instance {sopInstanceUid} arrived again with other content. Both are kept; the study is not analysed unless their pixels agree.',
   },
   SPOOL_WRITE_FAILED: { retryable: true, message: 'The spool could not be written: {reason}.' },
+  SPOOL_READ_FAILED: {
+    retryable: true,
+    message: 'The spool cannot be read at {path}: {reason}. Check that it is mounted, and its permissions.',
+  },
 
   NOT_DICOM: { retryable: false, message: '{path} is not a DICOM file: {reason}.' },
   TRANSFER_SYNTAX_UNSUPPORTED: {

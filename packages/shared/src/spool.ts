@@ -4,9 +4,12 @@
  *
  * An instance is durable in this order: bytes into a temporary file in the final folder, file synced, linked under its final
  * name (which fails rather than replaces), temporary name removed, folder synced; new folders are synced in their parents.
+ *
+ * Several receivers may share a spool: a temporary file belongs to whoever writes it, and only one that nobody has written to
+ * for an hour is what an interrupted write left.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { link, open, readdir, readFile, rm, statfs, unlink } from 'node:fs/promises';
+import { link, mkdir, open, readdir, readFile, rm, stat, statfs, unlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { isSafeUid } from './dicom/uid.ts';
 import { IchorError, reasonOf } from './errors.ts';
@@ -32,14 +35,19 @@ export type Spool = {
   store(instance: SpoolInstance): Promise<SpoolOutcome>;
   /** @param path relative to the spool */
   absolutePath(path: string): string;
-  /** Relative paths of all instances, study by study. */
-  scan(): AsyncIterable<string>;
+  /**
+   * Relative paths of all instances, study by study, or of one study only; removes what interrupted writes left long ago.
+   * @throws IchorError SPOOL_READ_FAILED at the end, when a folder could not be read
+   */
+  scan(studyInstanceUid?: string): AsyncIterable<string>;
   freeBytes(): Promise<number>;
-  /** Removes what an interrupted write left; call before anything is stored. */
-  removeTemporaries(): Promise<void>;
 };
 
 const TEMPORARY = '.part';
+/** A temporary file is written at once: one this old belongs to nobody any more. */
+const ABANDONED_AFTER_MS = 3_600_000;
+/** Folders that are remembered as made. */
+const MOST_KNOWN = 10_000;
 
 /**
  * @param dataDir the spool is its folder `spool`. @param floorBytes free space below which nothing is stored
@@ -51,7 +59,7 @@ export async function openSpool(dataDir: string, floorBytes = 0): Promise<Spool>
     const remedy = 'Give this user write access, or set ICHOR_DATA_DIR.';
     throw new IchorError('DATA_DIR_UNUSABLE', { path: dataDir, reason: reasonOf(error), remedy }, error);
   });
-  const known = new Set<string>([root]);
+  const makeFolders = folderMaker();
   const free = freeSpace(root);
   return {
     async store(instance) {
@@ -64,17 +72,20 @@ export async function openSpool(dataDir: string, floorBytes = 0): Promise<Spool>
       const freeBytes = await free();
       if (freeBytes < floorBytes) throw new IchorError('DISK_BELOW_FLOOR', { path: root, freeBytes, floorBytes });
       try {
-        if (!known.has(folder)) await makeFolderDurably(folder);
-        known.add(folder);
-        return { ...(await storeIn(root, folder, instance)), sizeBytes: sizeOf(instance.chunks) };
+        await makeFolders(folder);
+        const stored = await storeIn(root, folder, instance).catch(async (error) => {
+          if (!isGone(error)) throw error;
+          await makeFolders(folder, true);
+          return storeIn(root, folder, instance);
+        });
+        return { ...stored, sizeBytes: sizeOf(instance.chunks) };
       } catch (error) {
         throw spoolError(error, root, floorBytes);
       }
     },
     absolutePath: (path) => join(root, path),
-    scan: () => scan(root),
+    scan: (studyInstanceUid) => scan(root, studyInstanceUid),
     freeBytes: async () => free(0),
-    removeTemporaries: () => removeTemporaries(root),
   };
 }
 
@@ -165,31 +176,70 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync().finally(() => folder.close());
 }
 
-async function* scan(root: string): AsyncIterable<string> {
-  for (const study of await foldersIn(root)) {
-    for (const series of await foldersIn(join(root, study))) {
-      const names = await readdir(join(root, study, series));
-      for (const name of names.sort()) if (name.endsWith('.dcm')) yield join(study, series, name);
+const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+
+/** Makes the folders of a series, never the spool itself. @returns a function whose `again` makes also what it made before */
+function folderMaker(): (folder: string, again?: boolean) => Promise<void> {
+  const known = new Set<string>();
+  return async (folder, again = false) => {
+    if (known.has(folder) && !again) return;
+    for (const path of [dirname(folder), folder]) await makeOne(path);
+    if (known.size >= MOST_KNOWN) known.clear();
+    known.add(folder);
+  };
+}
+
+async function makeOne(path: string): Promise<void> {
+  const made = await mkdir(path, { mode: 0o700 }).then(
+    () => true,
+    (error: NodeJS.ErrnoException) => {
+      if (error.code !== 'EEXIST') throw error;
+      return false;
+    },
+  );
+  if (made) await syncFolder(dirname(path));
+}
+
+async function* scan(root: string, studyInstanceUid?: string): AsyncIterable<string> {
+  let fault: IchorError | null = null;
+  for (const study of studyInstanceUid === undefined ? await foldersIn(root) : [studyInstanceUid]) {
+    try {
+      yield* scanStudy(root, study);
+    } catch (error) {
+      fault ??= new IchorError('SPOOL_READ_FAILED', { path: join(root, study), reason: reasonOf(error) }, error);
+    }
+  }
+  if (fault !== null) throw fault;
+}
+
+async function* scanStudy(root: string, study: string): AsyncIterable<string> {
+  for (const series of await foldersIn(join(root, study))) {
+    const folder = join(root, study, series);
+    const names = (await readdir(folder).catch(unlessGone)) ?? [];
+    for (const name of names.sort()) {
+      if (name.endsWith('.dcm')) yield join(study, series, name);
+      if (name.endsWith(TEMPORARY)) await removeAbandoned(join(folder, name));
     }
   }
 }
 
 async function foldersIn(path: string): Promise<string[]> {
-  const entries = await readdir(path, { withFileTypes: true });
+  const entries = (await readdir(path, { withFileTypes: true }).catch(unlessGone)) ?? [];
   return entries
     .filter((entry) => entry.isDirectory() && isSafeUid(entry.name))
     .map((entry) => entry.name)
     .sort();
 }
 
-async function removeTemporaries(root: string): Promise<void> {
-  for (const study of await foldersIn(root)) {
-    for (const series of await foldersIn(join(root, study))) {
-      const folder = join(root, study, series);
-      for (const name of await readdir(folder))
-        if (name.endsWith(TEMPORARY)) await rm(join(folder, name), { force: true });
-    }
-  }
+/** What is removed meanwhile is no fault. */
+function unlessGone(error: unknown): null {
+  if (!isGone(error)) throw error;
+  return null;
+}
+
+async function removeAbandoned(path: string): Promise<void> {
+  const written = await stat(path).catch(unlessGone);
+  if (written !== null && Date.now() - written.mtimeMs > ABANDONED_AFTER_MS) await rm(path, { force: true });
 }
 
 /** Free space, asked of the file system at most every 200 ms: it is looked at with every instance. */

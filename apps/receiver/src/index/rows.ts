@@ -26,12 +26,16 @@ export async function insertInstances(
 }
 
 async function insertStudies(client: DatabaseClient, instances: readonly IndexedInstance[]): Promise<void> {
-  const studies = firstOf(instances, (instance) => instance.studyInstanceUid);
+  const readOnesFirst = [...instances].sort((one, other) => Number(!one.sopClassUid) - Number(!other.sopClassUid));
+  const studies = firstOf(readOnesFirst, (instance) => instance.studyInstanceUid);
   await client.query(
     `INSERT INTO study (study_instance_uid, accession_number, patient_id, patient_name, study_date, study_description, priority)
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::int[])
      ON CONFLICT (study_instance_uid) DO UPDATE SET priority = least(study.priority, excluded.priority),
-       accession_number = coalesce(study.accession_number, excluded.accession_number)`,
+       accession_number = coalesce(study.accession_number, excluded.accession_number),
+       patient_id = coalesce(study.patient_id, excluded.patient_id), patient_name = coalesce(study.patient_name, excluded.patient_name),
+       study_date = coalesce(study.study_date, excluded.study_date),
+       study_description = coalesce(study.study_description, excluded.study_description)`,
     [
       studies.map((one) => one.studyInstanceUid),
       studies.map((one) => storable(one.header.accessionNumber)),
@@ -122,20 +126,34 @@ export async function closeStudies(database: Database, studies: readonly string[
   );
 }
 
-/** Studies that became complete now; each is returned once per round of arrivals, whoever asks. */
+/**
+ * Studies that became complete now; each is returned once per round of arrivals, whoever asks.
+ * @param among which; null: all
+ */
 export async function completeStudies(
   database: Database,
   { quietPeriodMs, maxAgeMs }: Pick<Config, 'quietPeriodMs' | 'maxAgeMs'>,
+  among: readonly string[] | null = null,
 ): Promise<DueStudy[]> {
   const { rows } = await database.pool.query(
     `UPDATE study SET completion = 'complete', request = request + 1, completed_at = now(), state = CASE WHEN result_id IS NULL THEN 'queued' ELSE state END
-      WHERE completion = 'open'
+      WHERE completion = 'open' AND ($3::text[] IS NULL OR study_instance_uid = ANY($3))
         AND ((last_instance_at <= now() - $1 * interval '1 millisecond' AND association_open_until <= now())
              OR open_since <= now() - $2 * interval '1 millisecond')
   RETURNING study_instance_uid, request, priority`,
-    [quietPeriodMs, maxAgeMs],
+    [quietPeriodMs, maxAgeMs, among],
   );
   return rows.map(dueStudy);
+}
+
+/** Open studies that are not among `known`, the longest quiet first. */
+export async function openStudies(database: Database, known: readonly string[], limit: number): Promise<string[]> {
+  const { rows } = await database.pool.query(
+    `SELECT study_instance_uid FROM study WHERE completion = 'open' AND NOT study_instance_uid = ANY($1)
+      ORDER BY last_instance_at LIMIT $2`,
+    [known, limit],
+  );
+  return rows.map((row) => row.study_instance_uid);
 }
 
 /** Complete studies whose last request has no result yet. */

@@ -12,11 +12,11 @@
  * that until the next one replaces it.
  *
  * Nobody waits for the index: a stored instance is noted (notes.ts) and written in batches, round by round. A round
- *   1. writes what was noted,
- *   2. renews the sign of life of open associations (associations.ts), and gives up that of ended ones,
- *   3. completes studies, unless the spool is still being scanned for instances that the index does not know (recovery.ts):
- *      after a restart a study must not be complete while half of it has not been found again,
- *   4. has what is due offered to the queue (triageRequests.ts), without waiting for it.
+ *   1. notes what the folders of open studies hold that the index does not know, after a restart (recovery.ts),
+ *   2. writes what was noted,
+ *   3. renews the sign of life of open associations (associations.ts), and gives up that of ended ones,
+ *   4. completes studies; while the spool is scanned after a restart, only those that were looked into,
+ *   5. has what is due offered to the queue (triageRequests.ts), without waiting for it.
  * A round that fails because the database is away is repeated until it is back.
  *
  * Whether an association is open is written as a time a little ahead, renewed while it lasts: a killed receiver keeps no
@@ -29,7 +29,7 @@ import { trackAssociations } from './associations.ts';
 import { bringBackStudies } from './clock.ts';
 import { keepNotes } from './notes.ts';
 import { priorityOf } from './priority.ts';
-import { findUnindexed } from './recovery.ts';
+import { startRecovery } from './recovery.ts';
 import { closeStudies, completeStudies, insertInstances, keepStudiesOpen } from './rows.ts';
 import { startTriageRequests } from './triageRequests.ts';
 
@@ -57,8 +57,6 @@ const OPEN_AHEAD_MS = 3_000;
 const SIGN_OF_LIFE_EVERY_MS = 500;
 /** After the end of an association: long enough for another receiver's sign of life. */
 const CLOSE_GRACE_MS = 1_000;
-/** Instances that a scan of the spool finds wait for the database when this many are waiting. */
-const MOST_FOUND = 1_000;
 
 export function startStudyIndex(parts: IndexParts): StudyIndex {
   const { config, log, database, incidents } = parts;
@@ -68,18 +66,18 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
     incidents,
   );
   const requests = startTriageRequests(database, parts.queues, log);
-  const scan = { due: true, active: false };
-  let scanning: Promise<void> = Promise.resolve();
+  const recovery = startRecovery(parts, notes);
   let [away, closing] = [false, false];
   let signOfLifeAt = 0;
   const ended = new Set<string>();
 
   async function round(): Promise<void> {
-    if (scan.due && !scan.active && !closing) scanning = rescan();
+    const found = await recovery.look();
     await notes.write();
+    const among = found();
     await tellAssociations();
     if (closing) return;
-    const complete = scan.due || scan.active ? [] : await completeStudies(database, config);
+    const complete = await completeStudies(database, config, among);
     for (const { studyInstanceUid, request } of complete) log.event('study.complete', { studyInstanceUid, request });
     requests.offer(complete.length > 0);
   }
@@ -92,25 +90,6 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
     await bringBackStudies(database, OPEN_AHEAD_MS);
     await keepStudiesOpen(database, associations.studies(), OPEN_AHEAD_MS);
     signOfLifeAt = performance.now() + SIGN_OF_LIFE_EVERY_MS;
-  }
-
-  /** Notes everything in the spool that the index does not know, as after a restart, a kill or a long outage. */
-  async function rescan(): Promise<void> {
-    [scan.due, scan.active] = [false, true];
-    let found = 0;
-    try {
-      for await (const instance of findUnindexed(database, parts.spool, incidents)) {
-        while (notes.waiting() >= MOST_FOUND && !closing) await pause(ROUND_MS);
-        if (closing || !notes.note(instance)) throw new Error('the scan was broken off');
-        found++;
-      }
-      for (const last = notes.noted(); notes.settled() < last && !closing; ) await pause(ROUND_MS / 4);
-      if (found > 0) log.event('index.recovered', { instances: found });
-    } catch {
-      scan.due = true;
-    } finally {
-      scan.active = false;
-    }
   }
 
   async function roundOrAway(): Promise<void> {
@@ -137,13 +116,13 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
     associationOpened: associations.opened,
     record(instance, associationId) {
       associations.sent(associationId, instance.studyInstanceUid);
-      if (!notes.note(instance)) scan.due = true;
+      if (!notes.note(instance)) recovery.lost();
     },
     associationClosed: associations.closed,
     async close() {
       closing = true;
       clearTimeout(timer);
-      await Promise.all([running, scanning, requests.close()]);
+      await Promise.all([running, recovery.close(), requests.close()]);
       await roundOrAway();
     },
   };
@@ -151,5 +130,3 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
 
 const withPriority = (batch: readonly StoredInstance[], { priorityCallers }: IndexParts['config']) =>
   batch.map((instance) => ({ ...instance, priority: priorityOf(instance, priorityCallers) }));
-
-const pause = (ms: number): Promise<void> => new Promise((resolve) => setTimeout(resolve, ms));
