@@ -6,6 +6,7 @@ import { bringBackStudies } from '../../apps/receiver/src/index/clock.ts';
 import { completeStudies } from '../../apps/receiver/src/index/rows.ts';
 import { bringBackDeliveries, dueJobs } from '../../apps/worker/src/delivery/rows.ts';
 import { bringBackNotifications, claim, dueNotifications } from '../../apps/worker/src/notification/rows.ts';
+import { claimObjects } from '../../apps/worker/src/objects/rows.ts';
 import { takeAttempt } from '../../apps/worklist/src/auth/attempts.ts';
 import { writeAudit } from '../../apps/worklist/src/auth/auditTrail.ts';
 import { findSession, openSession } from '../../apps/worklist/src/auth/sessions.ts';
@@ -74,6 +75,15 @@ test('a delivery is due', async () => {
   await database.pool.query("UPDATE delivery SET next_attempt_at = now() + interval '15 minutes'");
   await bringBackDeliveries(database);
   expect(await dueJobs(database)).toEqual([]);
+});
+
+test('a result whose report is to be written has its turn', async () => {
+  await addStudy(database, { uid: STUDY, state: 'flagged' });
+  await addResult(database, STUDY, 'flagged');
+  await database.pool.query("UPDATE result SET objects = 'due', objects_due_at = now() + interval '4 minutes'");
+  expect(await claimObjects(database)).toBeNull();
+  await database.pool.query(`UPDATE result SET objects_due_at = ${AN_HOUR_AHEAD}`);
+  expect(await claimObjects(database)).toMatchObject({ attempts: 1 });
 });
 
 test.each(['next_attempt_at', 'claimed_until'])('a notification whose %s is ahead is sent', async (column) => {

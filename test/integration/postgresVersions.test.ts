@@ -17,6 +17,7 @@ import {
   studyDelivered,
 } from '../../apps/worker/src/delivery/rows.ts';
 import * as notifications from '../../apps/worker/src/notification/rows.ts';
+import { claimObjects, saveObjects } from '../../apps/worker/src/objects/rows.ts';
 import { claimStudy, saveResult } from '../../apps/worker/src/results.ts';
 import { eventually, runIchor } from '../support/ichor.ts';
 import { DEBIAN_POSTGRES, silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -60,8 +61,10 @@ describe.each(SERVERS)('on %s', (_name, programs) => {
     await closeStudies(database, [STUDY], 0);
     const [due] = await completeStudies(database, { quietPeriodMs: 0, maxAgeMs: 100_000 });
     expect(await dueStudies(database)).toEqual([due]);
-    const claimed = await claimStudy(database, due!);
-    const { deliveries } = await saveResult(database, due!, claimed!, RESULT, [OBJECT], [LANE]);
+    const claimed = await claimStudy(database, due!, true);
+    const { resultId } = await saveResult(database, due!, claimed!, RESULT, null, [LANE]);
+    const objects = await claimObjects(database, resultId);
+    const deliveries = await saveObjects(database, objects!, [OBJECT]);
     await deliver(database);
     await tell(database);
     const administrator = await worklist.signIn('adam');

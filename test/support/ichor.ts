@@ -108,6 +108,13 @@ export async function studyView(api: Api, studyInstanceUid: string): Promise<Stu
   return answer.ok ? ((await answer.json()) as StudyView) : null;
 }
 
+/** Waits for a result and its report on disk. */
+export const untilReported = (api: Api, studyInstanceUid: string) =>
+  eventually(`the report of ${studyInstanceUid}`, async () => {
+    const study = await studyView(api, studyInstanceUid);
+    return study?.report === 'written' ? study : null;
+  });
+
 /** Waits for a result of at least `revision`. */
 export const untilResult = (api: Api, studyInstanceUid: string, revision = 1, timeoutMs = 120_000) =>
   eventually(

@@ -96,7 +96,7 @@ const untilResults = (database: Database): Promise<unknown> =>
     'results and deliveries',
     async () => {
       const { rows } = await database.pool.query(
-        "SELECT count(*) FILTER (WHERE revision > 0)::int AS done, (SELECT count(*)::int FROM delivery WHERE state = 'pending') AS open FROM study",
+        "SELECT count(*) FILTER (WHERE revision > 0)::int AS done, (SELECT count(*)::int FROM delivery WHERE state = 'pending') + (SELECT count(*)::int FROM result WHERE objects = 'due') AS open FROM study",
       );
       return rows[0].done === SCANS.length && rows[0].open === 0;
     },

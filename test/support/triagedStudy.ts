@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { writePhantomStudy } from '@ichor/phantom';
 import { type Database, openDatabase, type StudyView } from '@ichor/shared';
-import { type Api, freePort, openApi, startIchor, untilResult } from './ichor.ts';
+import { type Api, freePort, openApi, startIchor, untilReported } from './ichor.ts';
 import { silentLog, startPostgres } from './postgres.ts';
 import { openWorkFolder } from './workFolder.ts';
 
@@ -46,7 +46,7 @@ export async function openTriagedStudy(
     api,
     database,
     dataDir,
-    study: await untilResult(api, studyInstanceUid),
+    study: await untilReported(api, studyInstanceUid),
     async stop() {
       await ichor.stop();
       await database.close();

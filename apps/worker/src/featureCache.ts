@@ -12,11 +12,11 @@ export type FeatureCache = {
 /** No cache: what `ichor triage DIR` uses. */
 export const noFeatureCache: FeatureCache = { load: async () => new Map(), save: async () => {} };
 
-/** The cache in the table `slice_feature`. */
+/** The cache in the table `slice_feature`. What cannot be saved costs time at the next analysis, and this one nothing. */
 export function databaseFeatureCache(database: Database): FeatureCache {
   return {
     load: (stack, model) => loadFeatures(database, stack, model),
-    save: (stack, analysis) => saveFeatures(database, stack, analysis),
+    save: (stack, analysis) => saveFeatures(database, stack, analysis).catch(() => {}),
   };
 }
 

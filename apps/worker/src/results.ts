@@ -1,65 +1,57 @@
-/** Findings, flag, delivery and notification rows: one transaction (DESIGN §1, rules 2 and 3). One statement per function. */
-import type {
-  Database,
-  DatabaseClient,
-  DeliveryJob,
-  Destination,
-  NotificationLane,
-  TriageJob,
-  TriageResult,
-} from '@ichor/shared';
+/** Findings, flag and notification rows: one transaction (DESIGN §1, rules 2 and 3). One statement per function. */
+import type { Database, DatabaseClient, NotificationLane, TriageJob, TriageResult } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
 import { insertNotifications } from './notification/rows.ts';
-import type { FormerReport } from './report/writeObjects.ts';
 
-/** An object on disk that must reach the destinations. `path` is relative to the folder of derived objects. */
-export type StoredObject = {
-  readonly kind: 'SR' | 'SC';
-  readonly sopInstanceUid: string;
-  readonly seriesInstanceUid: string;
-  readonly sopClassUid: string;
-  readonly path: string;
-  /** Which destinations get it. */
-  readonly destinations: readonly string[];
+/** The study as the worker takes it: its last result, and how often this request was tried, with this attempt. */
+export type ClaimedStudy = {
+  readonly resultId: number | null;
+  /** Analyses begun. */
+  readonly attempts: number;
+  /** Of those before this one, how many a fault of the analysis itself ended. */
+  readonly faults: number;
 };
 
-/** The study as the worker takes it: its last result, and the report that a new one supersedes. */
-export type ClaimedStudy = { readonly resultId: number | null; readonly report: FormerReport | null };
-
-/** Takes the study for analysis. Null when the job is outdated: a later completion will analyse it, or it is done. */
-export async function claimStudy(database: Database, job: TriageJob): Promise<ClaimedStudy | null> {
+/**
+ * Takes the study for analysis and counts the attempt. Null when the job is outdated: a later completion will analyse it, or it
+ * is done. @param counts false when the attempt before did not come to anything for want of what the worker stands on
+ */
+export async function claimStudy(database: Database, job: TriageJob, counts: boolean): Promise<ClaimedStudy | null> {
   const { rows } = await database.pool.query(
-    `UPDATE study SET analysing_at = now(), state = CASE WHEN result_id IS NULL THEN 'analysing' ELSE state END
-      WHERE study_instance_uid = $1 AND request = $2 AND analysed_request < $2 RETURNING result_id`,
-    [job.studyInstanceUid, job.request],
-  );
-  if (rows[0] === undefined) return null;
-  const resultId = rows[0].result_id === null ? null : Number(rows[0].result_id);
-  return { resultId, report: resultId === null ? null : await reportOf(database, resultId) };
-}
-
-async function reportOf(database: Database, resultId: number): Promise<FormerReport | null> {
-  const { rows } = await database.pool.query(
-    "SELECT sop_class_uid, sop_instance_uid, series_instance_uid FROM derived_object WHERE result_id = $1 AND kind = 'SR' ORDER BY sop_class_uid DESC LIMIT 1",
-    [resultId],
+    `UPDATE study SET analysing_at = now(), state = CASE WHEN result_id IS NULL THEN 'analysing' ELSE state END,
+                      attempts = CASE WHEN attempted_request = $2 THEN attempts + $3 ELSE 1 END,
+                      faults = CASE WHEN attempted_request = $2 THEN faults ELSE 0 END, attempted_request = $2
+      WHERE study_instance_uid = $1 AND request = $2 AND analysed_request < $2 RETURNING result_id, attempts, faults`,
+    [job.studyInstanceUid, job.request, counts ? 1 : 0],
   );
   const row = rows[0];
-  return row === undefined
-    ? null
-    : {
-        sopClassUid: row.sop_class_uid,
-        sopInstanceUid: row.sop_instance_uid,
-        seriesInstanceUid: row.series_instance_uid,
-      };
+  if (row === undefined) return null;
+  return { resultId: numberOrNull(row.result_id), attempts: row.attempts, faults: row.faults };
 }
 
-/** Spool paths of every image-bearing instance of a study, in the order of arrival. */
-export async function studyPaths(database: Database, studyInstanceUid: string): Promise<string[]> {
-  const { rows } = await database.pool.query(
-    'SELECT spool_path FROM instance WHERE study_instance_uid = $1 ORDER BY received_at, spool_path',
-    [studyInstanceUid],
+/** A fault of the analysis itself ended the attempt. */
+export async function noteFault(database: Database, { studyInstanceUid, request }: TriageJob): Promise<void> {
+  await database.pool.query(
+    'UPDATE study SET faults = faults + 1 WHERE study_instance_uid = $1 AND attempted_request = $2',
+    [studyInstanceUid, request],
   );
-  return rows.map((row) => row.spool_path);
+}
+
+/** The instances of a study that one analysis takes. `until` (text of a timestamptz): when the last of them came; null when there is none. */
+export type StudyInput = { readonly paths: readonly string[]; readonly until: string | null };
+
+/** Spool paths of every image-bearing instance of a study, in the order of arrival. @param until as of then; null: as of now */
+export async function studyInput(
+  database: Database,
+  studyInstanceUid: string,
+  until: string | null = null,
+): Promise<StudyInput> {
+  const { rows } = await database.pool.query(
+    `SELECT max(received_at)::text AS until, coalesce(array_agg(spool_path ORDER BY received_at, spool_path), '{}') AS paths
+       FROM instance WHERE study_instance_uid = $1 AND ($2::timestamptz IS NULL OR received_at <= $2::timestamptz)`,
+    [studyInstanceUid, until],
+  );
+  return rows[0];
 }
 
 /** The result with this very input and model, if the study has one: then nothing needs to be made again. */
@@ -71,11 +63,15 @@ export async function findResult(database: Database, result: TriageResult): Prom
   return rows[0] === undefined ? null : Number(rows[0].result_id);
 }
 
+export type SavedResult = { readonly resultId: number; readonly sinceLastInstanceSeconds: number };
+
 /**
- * Stores a result, the study's flag and the delivery rows together.
+ * Stores a result and the study's flag, and that report and heat maps are due: one small transaction, before anything is written
+ * to a disk.
  * @param seen the study as claimed; if another revision came in between, nothing is stored and the job runs again
+ * @param until see {@link StudyInput}
  * @param lanes who is told of it
- * @returns the delivery jobs that are now due, and how long after the last instance the result came
+ * @returns the result, and how long after the last instance it came
  * @throws IchorError STUDY_CHANGED
  */
 export async function saveResult(
@@ -83,23 +79,25 @@ export async function saveResult(
   job: TriageJob,
   seen: ClaimedStudy,
   result: TriageResult,
-  objects: readonly StoredObject[],
+  until: string | null,
   lanes: readonly NotificationLane[],
-): Promise<{ readonly deliveries: readonly DeliveryJob[]; readonly sinceLastInstanceSeconds: number }> {
+): Promise<SavedResult> {
   return database.transaction(async (client) => {
     const study = await lockStudy(client, job.studyInstanceUid);
     if (study.resultId !== seen.resultId)
       throw new IchorError('STUDY_CHANGED', { studyInstanceUid: job.studyInstanceUid });
-    const resultId = await insertResult(client, result, study.revision + 1);
-    await insertObjects(client, resultId, objects);
-    await insertDeliveries(client, resultId, objects);
-    const sinceLastInstance = await showResult(client, job, resultId, lanes);
-    const destinations = new Set(objects.flatMap((object) => object.destinations));
-    return {
-      deliveries: [...destinations].map((destination) => ({ resultId, destination })),
-      sinceLastInstanceSeconds: sinceLastInstance,
-    };
+    const resultId = await insertResult(client, result, study, until);
+    return { resultId, sinceLastInstanceSeconds: await showResult(client, job, resultId, lanes) };
   });
+}
+
+/** When a failed result cannot be stored either: the study alone says it, so that nobody waits for it. */
+export async function markFailed(database: Database, job: TriageJob, errorCode: string): Promise<void> {
+  await database.pool.query(
+    `UPDATE study SET state = 'failed', reason = NULL, error_code = $3, resulted_at = now(), analysed_request = greatest(analysed_request, $2)
+      WHERE study_instance_uid = $1`,
+    [job.studyInstanceUid, job.request, errorCode],
+  );
 }
 
 /** The study goes (back) to a result that it already has. */
@@ -110,8 +108,18 @@ export async function keepResult(
   lanes: readonly NotificationLane[],
 ): Promise<void> {
   await database.transaction(async (client) => {
+    await retryObjects(client, resultId);
     await showResult(client, job, resultId, lanes);
   });
+}
+
+/** Who asks for a study again asks for the report that could not be written, too. */
+async function retryObjects(client: DatabaseClient, resultId: number): Promise<void> {
+  await client.query(
+    `UPDATE result SET objects = 'due', objects_attempts = 0, objects_due_at = now(), objects_error = NULL
+      WHERE result_id = $1 AND objects = 'failed'`,
+    [resultId],
+  );
 }
 
 async function lockStudy(client: DatabaseClient, studyInstanceUid: string) {
@@ -121,19 +129,29 @@ async function lockStudy(client: DatabaseClient, studyInstanceUid: string) {
   );
   if (rows[0] === undefined) throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid });
   return {
-    resultId: rows[0].result_id === null ? null : Number(rows[0].result_id),
+    resultId: numberOrNull(rows[0].result_id),
     revision: rows[0].revision as number,
   };
 }
 
-async function insertResult(client: DatabaseClient, result: TriageResult, revision: number): Promise<number> {
+/** A worker that dies now leaves its objects to another, which waits this long for it. */
+export const OBJECTS_LEASE_MS = 30_000;
+
+async function insertResult(
+  client: DatabaseClient,
+  result: TriageResult,
+  former: { readonly resultId: number | null; readonly revision: number },
+  until: string | null,
+): Promise<number> {
   const { rows } = await client.query(
     `INSERT INTO result (study_instance_uid, revision, input_digest, model_name, model_version, model_sha256,
-                         state, reason, error_code, findings, key_slices, slice_scores, heatmaps, series)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) RETURNING result_id`,
+                         state, reason, error_code, findings, key_slices, slice_scores, heatmaps, series,
+                         former_result_id, input_until, objects, objects_due_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, 'due',
+             now() + $17 * interval '1 millisecond') RETURNING result_id`,
     [
       result.studyInstanceUid,
-      revision,
+      former.revision + 1,
       result.inputDigest,
       result.model.name,
       result.model.version,
@@ -146,44 +164,12 @@ async function insertResult(client: DatabaseClient, result: TriageResult, revisi
       json(result.sliceScores),
       json(result.heatmaps),
       json(result.series),
+      former.resultId,
+      until,
+      OBJECTS_LEASE_MS,
     ],
   );
   return Number(rows[0].result_id);
-}
-
-async function insertObjects(
-  client: DatabaseClient,
-  resultId: number,
-  objects: readonly StoredObject[],
-): Promise<void> {
-  await client.query(
-    `INSERT INTO derived_object (sop_instance_uid, result_id, kind, series_instance_uid, sop_class_uid, object_path)
-     SELECT uid, $1, kind, series, class, path
-       FROM unnest($2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS t(uid, kind, series, class, path)`,
-    [
-      resultId,
-      objects.map((object) => object.sopInstanceUid),
-      objects.map((object) => object.kind),
-      objects.map((object) => object.seriesInstanceUid),
-      objects.map((object) => object.sopClassUid),
-      objects.map((object) => object.path),
-    ],
-  );
-}
-
-async function insertDeliveries(
-  client: DatabaseClient,
-  resultId: number,
-  objects: readonly StoredObject[],
-): Promise<void> {
-  const rows = objects.flatMap((object) =>
-    object.destinations.map((destination) => [object.sopInstanceUid, destination] as const),
-  );
-  await client.query(
-    `INSERT INTO delivery (result_id, sop_instance_uid, destination)
-     SELECT $1, uid, destination FROM unnest($2::text[], $3::text[]) AS t(uid, destination)`,
-    [resultId, rows.map(([uid]) => uid), rows.map(([, destination]) => destination)],
-  );
 }
 
 /** @returns seconds between the study's last instance and its result */
@@ -207,10 +193,4 @@ async function showResult(
 }
 
 const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
-
-/** Which destinations an object goes to. */
-export function destinationsFor(kind: 'SR' | 'SC', destinations: readonly Destination[]): string[] {
-  return destinations
-    .filter((destination) => kind === 'SR' || destination.heatmaps)
-    .map((destination) => destination.aeTitle);
-}
+const numberOrNull = (value: string | number | null): number | null => (value === null ? null : Number(value));

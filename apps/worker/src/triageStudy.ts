@@ -1,31 +1,40 @@
 /**
- * ★ One triage job, from the study's files in the spool to its flag in the database and its reports on their way.
+ * ★ One triage job, from the study's files in the spool to its flag in the database; report and heat maps follow.
  *
- * Every step may be repeated without harm: derived UIDs follow from the input, the result is keyed by study, input and
- * model, objects are written before the transaction that names them, and delivery jobs are re-added from their rows.
+ *   1. The study is claimed, and the attempt counted in its row, before anything of it is read.
+ *   2. It is analysed.
+ *   3. Findings, flag and notification rows are committed in one transaction, with the note that its objects are due.
+ *   4. Report and heat maps are written to disk and due to the destinations (objects/writeDueObjects.ts). Nothing that goes
+ *      wrong here touches the flag.
+ *
+ * A fault ends the attempt in one of three ways. Of what the worker stands on (database, queue, spool): the job waits for it,
+ * however long, and the attempt does not count. Of the analysis, and it may pass: tried once more. Any other, or the second, or
+ * an analysis that was begun many times and never ended because its worker was killed: the study is `failed`, with an incident.
+ * To say so needs nothing of the study's files.
+ *
+ * Every step may be repeated without harm: derived UIDs follow from the input, the result is keyed by study, input and model,
+ * and jobs are added again from their rows.
  */
-import { mkdir, open, rename } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
 import type { Config, Database, Incident, Log, Queues, Spool, TriageJob, TriageResult } from '@ichor/shared';
-import { asIchorError, deliveryJobId, deliveryQueue, IchorError, metrics } from '@ichor/shared';
+import { asIchorError, IchorError, metrics, reasonOf } from '@ichor/shared';
 import { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
+import { kindOf } from './faults.ts';
 import { databaseFeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
 import { lanesOf } from './notification/lanes.ts';
 import { enqueueNotifications } from './notification/runNotification.ts';
-import { type DerivedObject, wants, writeObjects } from './report/writeObjects.ts';
+import { writeNewObjects } from './objects/writeDueObjects.ts';
 import {
   type ClaimedStudy,
   claimStudy,
-  destinationsFor,
   findResult,
   keepResult,
-  type StoredObject,
+  markFailed,
+  noteFault,
+  type SavedResult,
   saveResult,
-  studyPaths,
+  studyInput,
 } from './results.ts';
-import { readHeaders } from './volume/readHeaders.ts';
-import { sourceIdentity } from './volume/sourceIdentity.ts';
 
 export type TriageContext = {
   readonly config: Config;
@@ -37,152 +46,131 @@ export type TriageContext = {
   readonly recordIncident: (incident: Incident) => void;
 };
 
-/** Runs a triage job. @param lastAttempt whether a retryable fault of the analysis must now become `failed` */
-export async function triageStudy(context: TriageContext, job: TriageJob, lastAttempt: boolean): Promise<void> {
-  const claimed = await claimStudy(context.database, job);
+/** A fault of the analysis itself ends it when it comes so often. */
+const MOST_FAULTS = 2;
+/** An analysis that was begun so often and never came to an end kills its worker. */
+const MOST_ATTEMPTS = 6;
+
+/**
+ * Runs a triage job to a result, `failed` at the worst.
+ * @param counts see claimStudy
+ * @throws IchorError when the job must run again
+ */
+export async function triageStudy(context: TriageContext, job: TriageJob, counts: boolean): Promise<void> {
+  const claimed = await claimStudy(context.database, job, counts);
   if (claimed === null) return;
-  const paths = await studyPaths(context.database, job.studyInstanceUid);
-  const [started, analysed] = [performance.now(), await analyseOrFail(context, job, paths, lastAttempt)];
-  metrics.triage('analysis', secondsSince(started));
-  await conclude(context, job, claimed, analysed);
+  const started = performance.now();
+  const concluded = await analyse(context, job, claimed).catch((thrown: unknown) =>
+    fail(context, job, claimed, asIchorError(thrown)),
+  );
+  if (concluded !== null) await tell(context, concluded);
   metrics.triage('total', secondsSince(started));
 }
 
 const secondsSince = (from: number): number => (performance.now() - from) / 1000;
 
-/** A fault of the analysis itself ends as `failed` once it is permanent; a database or queue that is away never does. */
-async function analyseOrFail(
-  context: TriageContext,
-  job: TriageJob,
-  paths: readonly string[],
-  lastAttempt: boolean,
-): Promise<AnalysedStudy> {
-  const { inference, database, spool } = context;
-  try {
-    const files = paths.map((path) => spool.absolutePath(path));
-    return await analyseStudy(job.studyInstanceUid, files, { inference, features: databaseFeatureCache(database) });
-  } catch (thrown) {
-    const error = asIchorError(thrown);
-    if (AWAY.has(error.code) || (error.retryable && !lastAttempt)) throw error;
-    context.recordIncident({ code: error.code, message: error.message, studyInstanceUid: job.studyInstanceUid });
-    return failed(context, job, paths, error);
-  }
-}
+/** What was saved; `analysed` is null when the study could not be analysed. */
+type Concluded = {
+  readonly saved: SavedResult;
+  readonly result: TriageResult;
+  readonly analysed: AnalysedStudy | null;
+};
 
-/** Faults of what the worker stands on: the job waits for it, however long. */
-const AWAY: ReadonlySet<string> = new Set(['DATABASE_UNAVAILABLE', 'QUEUE_UNAVAILABLE']);
-
-/** What is still known of a study whose analysis failed: enough for a report that says so. */
-async function failed(
-  { inference, spool }: TriageContext,
-  job: TriageJob,
-  paths: readonly string[],
-  error: IchorError,
-): Promise<AnalysedStudy> {
-  const headers = await readHeaders(
-    paths.map((path) => spool.absolutePath(path)),
-    () => {},
-  );
-  const result: TriageResult = {
-    studyInstanceUid: job.studyInstanceUid,
-    inputDigest: `failed ${job.request}`,
-    model: inference.model,
-    state: 'failed',
-    reason: null,
-    findings: null,
-    keySlices: [],
-    sliceScores: [],
-    heatmaps: [],
-    series: [],
-    errorCode: error.code,
-  };
-  return {
-    result,
-    identity: headers[0] === undefined ? null : sourceIdentity(headers[0]),
-    headers,
-    stack: null,
-    analysis: null,
-  };
-}
-
-async function conclude(
-  context: TriageContext,
-  job: TriageJob,
-  claimed: ClaimedStudy,
-  analysed: AnalysedStudy,
-): Promise<void> {
-  const { database, log } = context;
-  const known = await findResult(database, analysed.result);
-  if (known !== null) return keepResult(database, job, known, lanesOf(context.config));
+/** @returns null when the study already had this result. @throws IchorError and anything that a study can provoke */
+async function analyse(context: TriageContext, job: TriageJob, claimed: ClaimedStudy): Promise<Concluded | null> {
+  const { config, database, inference, spool } = context;
+  if (claimed.attempts > MOST_ATTEMPTS) throw abandoned(job, claimed);
   const started = performance.now();
-  const derived = await writtenObjects(context, claimed, analysed);
-  const objects = await storeObjects(context.config, job.studyInstanceUid, derived);
-  metrics.triage('objects', secondsSince(started));
-  const saved = await saveResult(database, job, claimed, analysed.result, objects, lanesOf(context.config));
-  log.event('study.result', {
-    studyInstanceUid: job.studyInstanceUid,
-    state: analysed.result.state,
-    reason: analysed.result.reason?.code ?? analysed.result.errorCode ?? 'none',
-  });
-  metrics.result(analysed.result.state);
-  metrics.timeToResult(saved.sinceLastInstanceSeconds);
-  for (const delivery of saved.deliveries)
-    await context.queues.add(deliveryQueue(delivery.destination), delivery, { jobId: deliveryJobId(delivery) });
-  await enqueueNotifications(database, context.queues);
+  const { paths, until } = await studyInput(database, job.studyInstanceUid);
+  const files = paths.map((path) => spool.absolutePath(path));
+  const tools = { inference, features: databaseFeatureCache(database) };
+  const analysed = await analyseStudy(job.studyInstanceUid, files, tools);
+  metrics.triage('analysis', secondsSince(started));
+  const known = await findResult(database, analysed.result);
+  if (known !== null) {
+    await keepResult(database, job, known, lanesOf(config));
+    return null;
+  }
+  const saved = await saveResult(database, job, claimed, analysed.result, until, lanesOf(config));
+  return { saved, result: analysed.result, analysed };
 }
 
-/** A flag must not wait for its report: one that cannot be written is an incident. What was wrong may be PHI, and is not told. */
-async function writtenObjects(
-  { config, recordIncident }: TriageContext,
+const abandoned = ({ studyInstanceUid }: TriageJob, { attempts }: ClaimedStudy): IchorError =>
+  new IchorError('ANALYSIS_ABANDONED', { studyInstanceUid, attempts: attempts - 1 });
+
+/** Ends the study as `failed`, unless the job must wait or may be tried once more. @throws the error then */
+async function fail(
+  context: TriageContext,
+  job: TriageJob,
   claimed: ClaimedStudy,
-  analysed: AnalysedStudy,
-): Promise<DerivedObject[]> {
-  return writeObjects(analysed, config, claimed.report).catch(() => {
-    const { studyInstanceUid } = analysed.result;
-    const { code, message } = new IchorError('REPORT_UNWRITABLE', { studyInstanceUid });
-    recordIncident({ code, message, studyInstanceUid });
-    return [];
-  });
+  error: IchorError,
+): Promise<Concluded | null> {
+  const kind = kindOf(error);
+  if (kind === 'ground') throw error;
+  if (kind === 'passing' && claimed.faults + 1 < MOST_FAULTS && (await isNoted(context, job))) throw error;
+  const concluded = await saveFailure(context, job, claimed, error);
+  context.recordIncident({ code: error.code, message: error.message, studyInstanceUid: job.studyInstanceUid });
+  return concluded;
 }
 
-/** Writes derived objects durably, before any row names them. */
-async function storeObjects(
-  config: Config,
-  studyInstanceUid: string,
-  objects: readonly DerivedObject[],
-): Promise<StoredObject[]> {
-  const folder = join(config.dataDir, 'objects', studyInstanceUid);
-  await mkdir(folder, { recursive: true });
-  for (const object of objects) await writeDurably(join(folder, `${object.sopInstanceUid}.dcm`), object.bytes);
-  await syncFolder(folder);
-  return objects.map(({ kind, sopInstanceUid, seriesInstanceUid, sopClassUid, form }) => ({
-    kind,
-    sopInstanceUid,
-    seriesInstanceUid,
-    sopClassUid,
-    path: join(studyInstanceUid, `${sopInstanceUid}.dcm`),
-    destinations: destinationsFor(
-      kind,
-      config.destinations.filter((one) => wants(one, form)),
-    ),
-  }));
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.part-${process.pid}`;
-  const file = await open(temporary, 'w');
+/** Only a fault that is counted may be followed by another try. @throws IchorError of kind `ground` */
+async function isNoted({ database }: TriageContext, job: TriageJob): Promise<boolean> {
   try {
-    await file.writeFile(bytes);
-    await file.datasync();
-  } finally {
-    await file.close();
+    await noteFault(database, job);
+    return true;
+  } catch (thrown) {
+    const hindrance = asIchorError(thrown);
+    if (kindOf(hindrance) === 'ground') throw hindrance;
+    return false;
   }
-  await rename(temporary, path);
 }
 
-async function syncFolder(folder: string): Promise<void> {
-  for (const path of [folder, dirname(folder)]) {
-    const handle = await open(path, 'r');
-    await handle.sync().finally(() => handle.close());
+/** @throws IchorError of kind `ground`; whatever else hinders the result, the study itself says `failed` */
+async function saveFailure(
+  { config, database, inference }: TriageContext,
+  job: TriageJob,
+  claimed: ClaimedStudy,
+  error: IchorError,
+): Promise<Concluded | null> {
+  const result = failedResult(job, inference.model, error);
+  try {
+    const saved = await saveResult(database, job, claimed, result, null, lanesOf(config));
+    return { saved, result, analysed: null };
+  } catch (thrown) {
+    const hindrance = asIchorError(thrown);
+    if (kindOf(hindrance) === 'ground') throw hindrance;
+    await markFailed(database, job, error.code);
+    return null;
   }
+}
+
+/** Rests on nothing of the study. */
+const failedResult = (job: TriageJob, model: Inference['model'], error: IchorError): TriageResult => ({
+  studyInstanceUid: job.studyInstanceUid,
+  inputDigest: `failed ${job.request}`,
+  model,
+  state: 'failed',
+  reason: null,
+  findings: null,
+  keySlices: [],
+  sliceScores: [],
+  heatmaps: [],
+  series: [],
+  errorCode: error.code,
+});
+
+/** The result stands: what follows may fail, and is taken up from its rows then. */
+async function tell(context: TriageContext, { saved, result, analysed }: Concluded): Promise<void> {
+  const { database, log, queues } = context;
+  log.event('study.result', {
+    studyInstanceUid: result.studyInstanceUid,
+    state: result.state,
+    reason: result.reason?.code ?? result.errorCode ?? 'none',
+  });
+  metrics.result(result.state);
+  metrics.timeToResult(saved.sinceLastInstanceSeconds);
+  await enqueueNotifications(database, queues).catch((error: unknown) =>
+    log.event('queue.lost', { reason: reasonOf(error) }),
+  );
+  await writeNewObjects(context, saved.resultId, analysed);
 }

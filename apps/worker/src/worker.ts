@@ -1,6 +1,7 @@
 /** ★ The worker role: what it stands on, what it consumes, and how it stops. */
-import type { Config, Database, Incidents, Log, Queues } from '@ichor/shared';
+import type { Config, Database, Handler, Incidents, Log, Queues } from '@ichor/shared';
 import {
+  asIchorError,
   DeliveryJob,
   deliveryQueue,
   openDatabase,
@@ -15,13 +16,14 @@ import { tellUnanswered } from './delivery/commitment.ts';
 import { enqueueDue } from './delivery/redeliver.ts';
 import { dueJobs } from './delivery/rows.ts';
 import { runDelivery } from './delivery/runDelivery.ts';
+import { kindOf, pauseMs } from './faults.ts';
 import { startInference } from './inference/inference.ts';
 import { startNotification } from './notification/runNotification.ts';
-import { triageStudy } from './triageStudy.ts';
+import { writeDueObjects } from './objects/writeDueObjects.ts';
+import { type TriageContext, triageStudy } from './triageStudy.ts';
 
 const RECONCILE_EVERY_MS = 15_000;
-/** Attempts at an analysis that times out or crashes: the first and one more. */
-const ATTEMPTS = 2;
+const OBJECTS_EVERY_MS = 5_000;
 
 type Ground = {
   readonly config: Config;
@@ -62,22 +64,49 @@ async function startTriage(ground: Ground): Promise<Close> {
   const spool = await openSpool(config.dataDir);
   const inference = await startInference(config, log);
   const context = { ...ground, spool, inference, recordIncident: incidents.record };
-  const faults = new Map<string, number>();
-  const consumer = queues.consume(TRIAGE_QUEUE, async (payload, { jobId }) => {
+  const consumer = queues.consume(TRIAGE_QUEUE, triageConsumer(context));
+  const stopObjects = keepWritingObjects(context);
+  return async () => {
+    await Promise.all([consumer.close(), stopObjects()]);
+    await inference.close();
+  };
+}
+
+/** Attempts are counted in the database; one that ended for want of the database itself, or of the like, is begun again uncounted. */
+function triageConsumer(context: TriageContext): Handler {
+  const uncounted = new Set<string>();
+  return async (payload, { jobId, attempt }) => {
     const job = TriageJob.parse(payload);
     try {
-      await triageStudy(context, job, (faults.get(jobId) ?? 0) + 1 >= ATTEMPTS);
-      faults.delete(jobId);
+      await triageStudy(context, job, !uncounted.has(jobId));
+      uncounted.delete(jobId);
       return null;
-    } catch (error) {
-      faults.set(jobId, (faults.get(jobId) ?? 0) + 1);
-      log.event('triage.retry', { studyInstanceUid: job.studyInstanceUid, reason: reasonOf(error) });
-      return { againInMs: 1_000 };
+    } catch (thrown) {
+      const error = asIchorError(thrown);
+      if (kindOf(error) === 'ground') uncounted.add(jobId);
+      else uncounted.delete(jobId);
+      const { studyInstanceUid } = job;
+      context.log.event('triage.retry', { studyInstanceUid, code: error.code, reason: error.message });
+      return { againInMs: pauseMs(attempt) };
     }
-  });
+  };
+}
+
+/** Looks for results whose objects are due: another worker's, or what a disk did not take. @returns what stops it */
+function keepWritingObjects(context: TriageContext): Close {
+  let closing = false;
+  let writing: Promise<void> | null = null;
+  const look = (): void => {
+    writing ??= writeDueObjects(context, () => closing).finally(() => {
+      writing = null;
+    });
+  };
+  look();
+  const timer = setInterval(look, OBJECTS_EVERY_MS);
   return async () => {
-    await consumer.close();
-    await inference.close();
+    closing = true;
+    clearInterval(timer);
+    await writing;
   };
 }
 

@@ -33,6 +33,7 @@ export type Study = {
   readonly times: Readonly<
     Record<'firstInstance' | 'lastInstance' | 'complete' | 'flagged' | 'delivered', string | null>
   >;
+  readonly report: 'pending' | 'written' | 'failed' | null;
   readonly deliveries: readonly {
     destination: string;
     object: string;

@@ -104,8 +104,13 @@ function Deliveries({
   return html`${dead > 0 && judges && html`<p><button onClick=${() => act('resend', {})}>Send ${dead} again</button></p>`}
     <div class="scroll" tabindex="0" role="region" aria-label="Deliveries"><table><thead><tr><th scope="col">To</th><th scope="col">Object</th><th scope="col">State</th><th scope="col">Attempts</th></tr></thead><tbody>
     ${study.deliveries.map((one) => html`<tr><td>${one.destination}</td><td>${one.object}</td><td>${one.state} ${one.error ?? ''}</td><td>${one.attempts}</td></tr>`)}</tbody></table></div>
-    ${study.deliveries.length === 0 && html`<p>Nothing has to be delivered.</p>`}`;
+    ${study.deliveries.length === 0 && html`<p>${NOTHING_YET[study.report ?? 'written']}</p>`}`;
 }
+const NOTHING_YET = {
+  pending: 'Report and heat maps are still being written; the result stands.',
+  failed: 'Report and heat maps could not be written; the result stands. The incidents say why.',
+  written: 'Nothing has to be delivered.',
+} as const;
 const Series = ({ study }: { study: Study }) =>
   html`<ul>${study.series.map((one) => html`<li><strong>${one.description ?? one.seriesInstanceUid}</strong> (${one.instances}): ${one.reason === null ? 'analysed' : [one.reason.sentence, one.reason.detail].filter(Boolean).join(' ')}</li>`)}</ul>`;
 function History({ study, detail }: { study: Study; detail: Detail }) {

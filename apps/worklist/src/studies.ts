@@ -3,7 +3,7 @@
  * added by `auth/patients.ts` for those who may see them.
  */
 import type { Database, FindingClass, StudyState, StudyTimes, StudyView } from '@ichor/shared';
-import { findingsInOrder, IchorError, timesOf } from '@ichor/shared';
+import { findingsInOrder, IchorError, REPORT_STATE_SQL, timesOf } from '@ichor/shared';
 import type { QueryResultRow } from 'pg';
 
 /** Where a page of the worklist ended; opaque to clients. */
@@ -31,6 +31,7 @@ const VIEW = `
   s.study_instance_uid, s.accession_number, s.state, s.reason, s.error_code, s.revision, s.priority,
   (SELECT count(DISTINCT sop_instance_uid)::int FROM instance i WHERE i.study_instance_uid = s.study_instance_uid) AS instances,
   r.findings, r.key_slices, r.series, r.model_name, r.model_version, r.model_sha256,
+  ${REPORT_STATE_SQL} AS report,
   s.first_instance_at, s.last_instance_at, s.completed_at, s.resulted_at, s.delivered_at,
   (SELECT json_agg(json_build_object('destination', d.destination, 'object', o.kind, 'sopInstanceUid', o.sop_instance_uid,
                                      'state', d.state, 'attempts', d.attempts, 'error', d.error)
@@ -104,6 +105,7 @@ function toView(row: QueryResultRow & StudyTimes): StudyView {
     model:
       row.model_sha256 === null ? null : { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
     times: timesOf(row),
+    report: row.report,
     deliveries: row.deliveries ?? [],
   };
 }

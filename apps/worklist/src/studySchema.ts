@@ -1,6 +1,6 @@
 /** {@link StudyView} and {@link StudyDetail} as schemas: served to integrators at `/api/schema` and `/api/schema/detail`, and what the API is tested against. */
 import type { StudyView } from '@ichor/shared';
-import { FINDING_CLASSES, REASONS, RESULT_STATES, STUDY_STATES } from '@ichor/shared';
+import { FINDING_CLASSES, REASONS, REPORT_STATES, RESULT_STATES, STUDY_STATES } from '@ichor/shared';
 import { z } from 'zod';
 import { Verdict } from './feedback.ts';
 import type { StudyDetail } from './studyDetail.ts';
@@ -53,6 +53,7 @@ export const StudyViewSchema = z.strictObject({
     flagged: time,
     delivered: time,
   }),
+  report: z.enum(REPORT_STATES).nullable().meta({ description: 'structured report and heat maps of the result' }),
   deliveries: z.array(
     z.strictObject({
       destination: z.string(),

@@ -100,7 +100,18 @@ export const ERRORS = {
   INFERENCE_FAILED: { retryable: false, message: 'Inference failed: {reason}.' },
   REPORT_UNWRITABLE: {
     retryable: false,
-    message: 'The result of study {studyInstanceUid} stands, but its report cannot be written. Look at its attributes.',
+    message:
+      'The result of study {studyInstanceUid} stands, but its report cannot be written. Look at its attributes and at the log, then ask for the study again.',
+  },
+  OBJECTS_UNWRITABLE: {
+    retryable: true,
+    message:
+      'The report of study {studyInstanceUid} cannot be written under {path}: {reason}. The result stands; the report follows once there is space and write access.',
+  },
+  ANALYSIS_ABANDONED: {
+    retryable: false,
+    message:
+      'The analysis of study {studyInstanceUid} was begun {attempts} times, and each time its worker was killed. Look at the memory of the worker, then ask for the study again.',
   },
   STUDY_UNKNOWN: { retryable: false, message: 'Study {studyInstanceUid} is not known here.' },
   STUDY_CHANGED: {

@@ -21,6 +21,7 @@ export const EVENTS = {
   'study.complete': 'info',
   'study.result': 'info',
   'triage.retry': 'warn',
+  'objects.postponed': 'warn',
   'inference.started': 'info',
   'inference.stopped': 'warn',
   'inference.provider-missing': 'warn',

@@ -97,6 +97,10 @@ export type TriageResult = {
   readonly errorCode: string | null;
 };
 
+/** The structured report and the heat maps of a result: made after it, so that no flag waits for them. */
+export const REPORT_STATES = ['pending', 'written', 'failed'] as const;
+export type ReportState = (typeof REPORT_STATES)[number];
+
 export type DeliveryState = 'pending' | 'stored' | 'committed' | 'dead';
 export type StudyDelivery = {
   readonly destination: string;
@@ -127,8 +131,14 @@ export type StudyView = {
   readonly times: Readonly<
     Record<'firstInstance' | 'lastInstance' | 'complete' | 'decided' | 'flagged' | 'delivered', string | null>
   >;
+  /** Null without a result, and when no header of the study could be read: then there is nobody to write a report about. */
+  readonly report: ReportState | null;
   readonly deliveries: readonly StudyDelivery[];
 };
+
+/** {@link StudyView.report} of the result `r`, as SQL. */
+export const REPORT_STATE_SQL = `CASE r.objects WHEN 'due' THEN 'pending' WHEN 'failed' THEN 'failed'
+  ELSE (SELECT 'written' FROM derived_object o WHERE o.result_id = r.result_id LIMIT 1) END`;
 
 /** `jsonb` keeps no order of keys. */
 export const findingsInOrder = (findings: Findings | null): Findings | null =>

@@ -90,6 +90,7 @@ function emptyView(study: StudyFiles, model: ModelIdentity): StudyView {
     series: [],
     model,
     times: { firstInstance: null, lastInstance: null, complete: null, decided: null, flagged: null, delivered: null },
+    report: null,
     deliveries: [],
   };
 }

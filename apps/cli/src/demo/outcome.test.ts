@@ -42,6 +42,8 @@ test.each([
 test('a study is not settled while it is analysed, or an object is under way; a dead delivery settles', () => {
   expect(isSettled(study({ state: 'analysing' }), both)).toBe(false);
   expect(isSettled(study({ deliveries: [] }), both)).toBe(false);
+  expect(isSettled(study({ deliveries: [], report: 'pending' }), both)).toBe(false);
+  expect(isSettled(study({ deliveries: [], report: 'failed' }), both)).toBe(true);
   expect(isSettled(study({ deliveries: [delivery('SR', '1', 'pending')] }), both)).toBe(false);
   expect(isSettled(study({ deliveries: [delivery('SR', '9', 'stored')] }), both)).toBe(false);
   expect(isSettled(study({ deliveries: [delivery('SR', '9', 'dead')] }), both)).toBe(true);

@@ -32,9 +32,10 @@ function missingOf(found: StudyView, state: string, files: number, received: Rec
 const explained = ({ reason, error }: StudyView): string =>
   reason ? `: ${reason.sentence}` : error ? `: ${error}` : '';
 
-/** Whether nothing more will happen to a study: it has a result, and each object has arrived or was given up. */
+/** Whether nothing more will happen to a study: it has a result, and each object has arrived or was given up, or none could be written. */
 export function isSettled(study: StudyView, received: Received): boolean {
-  if (!RESULT_STATES.some((state) => state === study.state) || study.deliveries.length === 0) return false;
+  if (!RESULT_STATES.some((state) => state === study.state)) return false;
+  if (study.deliveries.length === 0) return study.report === 'failed';
   return study.deliveries.every(
     ({ state, sopInstanceUid }) => state === 'dead' || (state !== 'pending' && received.has(sopInstanceUid)),
   );

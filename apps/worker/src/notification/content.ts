@@ -1,6 +1,6 @@
 /** What a notification tells: the study, and the result that the row belongs to, whatever came later. */
 import type { Database, StudyView } from '@ichor/shared';
-import { findingsInOrder, timesOf } from '@ichor/shared';
+import { findingsInOrder, REPORT_STATE_SQL, timesOf } from '@ichor/shared';
 
 /** `patient` goes into HL7 messages only. `createdAt` is the time of the result. */
 export type Content = {
@@ -16,7 +16,7 @@ export async function readContent(database: Database, resultId: number): Promise
     `SELECT s.study_instance_uid, s.accession_number, s.patient_id, s.patient_name, s.study_date, s.priority, s.first_instance_at,
             s.last_instance_at, s.completed_at, CASE WHEN s.result_id = r.result_id THEN s.delivered_at END AS delivered_at,
             r.state, r.reason, r.error_code, r.revision, r.findings, r.key_slices, r.series, r.model_name, r.model_version,
-            r.model_sha256, r.created_at,
+            r.model_sha256, r.created_at, ${REPORT_STATE_SQL} AS report,
             (SELECT count(DISTINCT sop_instance_uid)::int FROM instance i WHERE i.study_instance_uid = s.study_instance_uid) AS instances,
             (SELECT jsonb_agg(jsonb_build_object('destination', d.destination, 'object', o.kind, 'sopInstanceUid', o.sop_instance_uid,
                                                  'state', d.state, 'attempts', d.attempts, 'error', d.error) ORDER BY d.delivery_id)
@@ -43,6 +43,7 @@ export async function readContent(database: Database, resultId: number): Promise
       series: row.series,
       model: { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
       times: timesOf({ ...row, resulted_at: row.created_at }),
+      report: row.report,
       deliveries: row.deliveries ?? [],
     },
   };

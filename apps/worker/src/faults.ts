@@ -1,0 +1,24 @@
+/** What a fault means for the work that it ended. Pure. */
+import type { ErrorCode, IchorError } from '@ichor/shared';
+
+/** Faults of what the worker stands on: the work waits for it, however long, and the attempt does not count. */
+const GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+  'DATABASE_UNAVAILABLE',
+  'QUEUE_UNAVAILABLE',
+  'OBJECTS_UNWRITABLE',
+  // Another worker was quicker: what it saved stands.
+  'STUDY_CHANGED',
+]);
+
+/** `ground`: waits; `passing`: tried again, a few times; `lasting`: tried no more. */
+export type FaultKind = 'ground' | 'passing' | 'lasting';
+
+export const kindOf = (error: IchorError): FaultKind =>
+  GROUND.has(error.code) ? 'ground' : error.retryable ? 'passing' : 'lasting';
+
+const FIRST_PAUSE_MS = 1_000;
+const LONGEST_PAUSE_MS = 15_000;
+
+/** Doubles with each attempt, from 1 s to 15 s. @param attempt from 1 */
+export const pauseMs = (attempt: number): number =>
+  Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(20, attempt - 1));

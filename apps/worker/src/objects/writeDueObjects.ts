@@ -1,0 +1,154 @@
+/**
+ * ★ Report and heat maps of results that are committed: written to disk, then due to the destinations.
+ *
+ *   due → written   the objects are on disk, and their delivery rows stand
+ *   due → due       the disk, the spool or the database is away or full: tried again without an end, told once;
+ *                   any other fault that may pass: tried again after a pause that doubles, a few times
+ *   due → failed    a report that its attributes do not allow, or that was tried too often: an incident; asking for the
+ *                   study again makes it due again
+ *
+ * The worker that analysed the study has all that they are made of in memory. When it dies, or the disk takes nothing, they are
+ * made from the spool again: the features are cached, and derived UIDs follow from the input, so that a repeat is harmless.
+ * An attempt is counted before it begins: a worker that dies of one does not forget it.
+ */
+import { asIchorError, deliveryJobId, deliveryQueue, IchorError, metrics, reasonOf } from '@ichor/shared';
+import { type AnalysedStudy, analyseStudy } from '../analyseStudy.ts';
+import { kindOf } from '../faults.ts';
+import { databaseFeatureCache } from '../featureCache.ts';
+import { type DerivedObject, writeObjects } from '../report/writeObjects.ts';
+import { OBJECTS_LEASE_MS, studyInput } from '../results.ts';
+import type { TriageContext } from '../triageStudy.ts';
+import { readHeaders } from '../volume/readHeaders.ts';
+import { sourceIdentity } from '../volume/sourceIdentity.ts';
+import { checkWritable, storeObjects } from './objectFiles.ts';
+import {
+  claimObjects,
+  type DueObjects,
+  holdObjects,
+  LONGEST_PAUSE_MS,
+  markUnwritable,
+  postponeObjects,
+  reportOf,
+  saveObjects,
+} from './rows.ts';
+
+const MOST_ATTEMPTS = 5;
+const PAUSE_MS = 15_000;
+
+/** The objects of a result that this worker just saved. Never throws. @param analysed when the study was analysed to its end */
+export async function writeNewObjects(
+  context: TriageContext,
+  resultId: number,
+  analysed: AnalysedStudy | null,
+): Promise<void> {
+  const due = await claimObjects(context.database, resultId).catch((error: unknown) => lost(context, error));
+  if (due !== null) await produce(context, due, analysed);
+}
+
+/** The objects of every result whose time has come. Never throws. */
+export async function writeDueObjects(context: TriageContext, closing: () => boolean): Promise<void> {
+  while (!closing()) {
+    const due = await claimObjects(context.database).catch((error: unknown) => lost(context, error));
+    if (due === null) return;
+    await produce(context, due, null);
+  }
+}
+
+const lost = ({ log }: TriageContext, error: unknown): null => {
+  log.event('database.lost', { reason: reasonOf(error) });
+  return null;
+};
+
+async function produce(context: TriageContext, due: DueObjects, analysed: AnalysedStudy | null): Promise<void> {
+  const started = performance.now();
+  const beat = setInterval(() => void holdObjects(context.database, due).catch(() => {}), OBJECTS_LEASE_MS / 3);
+  try {
+    await write(context, due, analysed);
+    metrics.triage('objects', (performance.now() - started) / 1000);
+  } catch (thrown) {
+    await settle(context, due, asIchorError(thrown)).catch((error: unknown) => lost(context, error));
+  } finally {
+    clearInterval(beat);
+  }
+}
+
+async function write(context: TriageContext, due: DueObjects, analysed: AnalysedStudy | null): Promise<void> {
+  const { config, database } = context;
+  const { studyInstanceUid } = due.result;
+  if (due.attempts > MOST_ATTEMPTS) throw unwritable(due);
+  await checkWritable(config, studyInstanceUid);
+  const source = analysed ?? (await analysedAgain(context, due));
+  const objects = await builtObjects(context, due, { ...source, result: due.result });
+  const stored = await storeObjects(config, studyInstanceUid, objects);
+  await enqueue(context, await saveObjects(database, due, stored));
+}
+
+/** What was wrong may be patient data, and is not told. */
+async function builtObjects(
+  { config, database }: TriageContext,
+  due: DueObjects,
+  analysed: AnalysedStudy,
+): Promise<DerivedObject[]> {
+  const former = await reportOf(database, due.formerResultId);
+  return writeObjects(analysed, config, former, due.createdAt).catch(() => {
+    throw unwritable(due);
+  });
+}
+
+const unwritable = ({ result: { studyInstanceUid } }: DueObjects): IchorError =>
+  new IchorError('REPORT_UNWRITABLE', { studyInstanceUid });
+
+/** What a report needs of the source beside the result, from the instances that the result rests on. */
+async function analysedAgain(context: TriageContext, due: DueObjects): Promise<AnalysedStudy> {
+  const { database, spool, inference } = context;
+  const { result } = due;
+  const { paths } = await studyInput(database, result.studyInstanceUid, due.inputUntil);
+  const files = paths.map((path) => spool.absolutePath(path));
+  if (result.findings === null) return headersAlone(due, files);
+  const again = await analyseStudy(result.studyInstanceUid, files, {
+    inference,
+    features: databaseFeatureCache(database),
+  });
+  if (again.result.inputDigest !== result.inputDigest || again.result.model.sha256 !== result.model.sha256)
+    throw unwritable(due);
+  return again;
+}
+
+async function headersAlone({ result }: DueObjects, files: readonly string[]): Promise<AnalysedStudy> {
+  const headers = await readHeaders(files, () => {});
+  const identity = headers[0] === undefined ? null : sourceIdentity(headers[0]);
+  return { result, identity, headers, stack: null, analysis: null };
+}
+
+/** Delivery rows stand: a job that no queue takes now is added again by the look for rows without one. */
+async function enqueue({ queues, log }: TriageContext, jobs: Awaited<ReturnType<typeof saveObjects>>): Promise<void> {
+  for (const job of jobs)
+    await queues
+      .add(deliveryQueue(job.destination), job, { jobId: deliveryJobId(job) })
+      .catch((error: unknown) => log.event('queue.lost', { reason: reasonOf(error) }));
+}
+
+async function settle(context: TriageContext, due: DueObjects, error: IchorError): Promise<void> {
+  const { database, log } = context;
+  const { studyInstanceUid } = due.result;
+  const kind = kindOf(error);
+  log.event('objects.postponed', { studyInstanceUid, code: error.code, reason: error.message });
+  if (kind === 'ground') {
+    if (due.formerError === null && error.code === 'OBJECTS_UNWRITABLE') tell(context, studyInstanceUid, error);
+    return postponeObjects(database, due, error.message, PAUSE_MS, false);
+  }
+  if (kind === 'passing' && due.attempts < MOST_ATTEMPTS)
+    return postponeObjects(
+      database,
+      due,
+      error.message,
+      Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** due.attempts),
+      true,
+    );
+  const final = unwritable(due);
+  tell(context, studyInstanceUid, final);
+  return markUnwritable(database, due, final.message);
+}
+
+const tell = ({ recordIncident }: TriageContext, studyInstanceUid: string, { code, message }: IchorError): void =>
+  recordIncident({ code, message, studyInstanceUid });
