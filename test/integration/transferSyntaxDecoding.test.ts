@@ -171,6 +171,51 @@ test.each(['1.2.840.10008.1.2.4.90', '1.2.840.10008.1.2.4.201', '1.2.840.10008.1
   },
 );
 
+/** Files as odd writers leave them: padded behind the end marker or the pixels, offsets of another count. */
+const ODD = `
+import struct, sys, pydicom
+from pydicom.encaps import encapsulate, generate_frames
+folder = sys.argv[1]
+for name in ("u12.70", "u12.57", "u12.80", "u12.81", "u12.5"):
+    for pad in (b"\\x20", b"\\xff\\xff\\xff"):
+        ds = pydicom.dcmread(f"{folder}/{name}")
+        frame = next(generate_frames(ds.PixelData, number_of_frames=1)).rstrip(b"\\0")
+        frame += pad if len(frame + pad) % 2 == 0 else pad + pad[:1]
+        ds.PixelData = encapsulate([frame], has_bot=False)
+        ds.save_as(f"{folder}/{name}.padded{len(pad)}")
+ds = pydicom.dcmread(f"{folder}/u16.dcm")
+ds.PixelData += bytes(64)
+ds.save_as(f"{folder}/u16.excess")
+ds = pydicom.dcmread(f"{folder}/frames.80")
+fragments = list(generate_frames(ds.PixelData, number_of_frames=3))
+good = encapsulate(fragments, has_bot=True)
+ds.PixelData = good
+ds.save_as(f"{folder}/frames.good")
+first = 8 + 4 * len(fragments)
+ds.PixelData = good[:8] + b"".join(struct.pack("<I", sum(map(len, fragments[:i])) + 8) for i in range(len(fragments))) + good[first:]
+ds.save_as(f"{folder}/frames.badtable")
+`;
+
+test('padding of other values, excess padding and an offset table that is wrong by headers decode to what pydicom reads', async () => {
+  const made: [string, ...string[]][] = [
+    ['70', 'dcmcjpeg', '+e1'],
+    ['57', 'dcmcjpeg', '+el', '+sv', '6'],
+    ['80', 'dcmcjpls', '+el'],
+    ['81', 'dcmcjpls', '+en', '+md', '2'],
+    ['5', 'dcmcrle'],
+  ];
+  const encode = (kind: string, [end, program, ...options]: [string, ...string[]]) =>
+    run(requirePeer(program!), [...options, join(folder.path, `${kind}.dcm`), join(folder.path, `${kind}.${end}`)]);
+  for (const encoder of made) await encode('u12', encoder);
+  await encode('frames', ['80', 'dcmcjpls', '+el']);
+  await runPython(ODD, [folder.path]);
+  const padded = made.flatMap(([end]) => [`u12.${end}.padded1`, `u12.${end}.padded3`]);
+  const paths = [...padded, 'u16.excess', 'frames.good'].map((name) => join(folder.path, name));
+  const theirs = await decodeWithPydicom(paths);
+  for (const [index, path] of paths.entries()) expect([path, await byteDigests(path)]).toEqual([path, theirs[index]]);
+  expect(await byteDigests(join(folder.path, 'frames.badtable'))).toEqual(theirs.at(-1));
+});
+
 const SHARED = [
   ...['1.2', '1.2.1', '1.2.1.99', '1.2.2', '1.2.5', '1.2.4.57', '1.2.4.70', '1.2.4.80', '1.2.4.81', '1.2.4.90'].map(
     (end) => `single-slice/1.2.840.10008.${end}.dcm`,

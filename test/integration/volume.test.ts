@@ -84,11 +84,16 @@ test('any change of a header ends in a stack or in a reason, never in another er
   expect(seen.size).toBeGreaterThan(3);
 });
 
+/** EOI of the JPEG family, EOC of JPEG 2000. */
+const END = Buffer.from([0xff, 0xd9]);
+const sameBytes = (one: Uint8Array, other: Uint8Array): boolean => Buffer.from(one).equals(Buffer.from(other));
+
 describe.each([
   ['JPEG Lossless', '1.2.840.10008.1.2.4.70'],
   ['JPEG-LS', '1.2.840.10008.1.2.4.80'],
   ['JPEG 2000', '1.2.840.10008.1.2.4.90'],
   ['HTJ2K', '1.2.840.10008.1.2.4.201'],
+  ['HTJ2K RPCL', '1.2.840.10008.1.2.4.202'],
   ['RLE', '1.2.840.10008.1.2.5'],
 ])('a frame in %s', (name, transferSyntaxUid) => {
   const shape = { rows: MATRIX, columns: MATRIX, bitsAllocated: 16, frames: 1, frameNumber: 1 };
@@ -113,8 +118,31 @@ describe.each([
       await reasonOf(decodePixels(of(cut), transferSyntaxUid, shape)),
     );
   });
-  // RLE does not say how wide it is.
+  test.each<[string, number[]]>([
+    ['a space', [0x20]],
+    ['0xFF', [0xff]],
+    ['several bytes', [0xff, 0xff, 0x0d, 0x0a, 0]],
+    ['500 bytes of 0xAA', new Array(500).fill(0xaa)],
+    ['zeros, as many as it has itself', new Array(5_000).fill(0)],
+  ])('with %s behind its end is decoded to the same', async (_name, rest) => {
+    const whole = await decodePixels(of(codestream), transferSyntaxUid, shape);
+    const trimmed = name === 'RLE' ? codestream : codestream.subarray(0, Buffer.from(codestream).lastIndexOf(END) + 2);
+    const padded = Buffer.concat([trimmed, Buffer.from(rest)]);
+    expect(sameBytes(await decodePixels(of(padded), transferSyntaxUid, shape), whole)).toBe(true);
+  });
+  // RLE has no end marker, and does not say how wide it is.
   if (name === 'RLE') return;
+  test.each<[string, number[]]>([
+    ['a zero', [0]],
+    ['two zeros', [0, 0]],
+    ['nine zeros', new Array(9).fill(0)],
+    ['0xFF', [0xff]],
+  ])('with %s before its end marker is decoded to the same', async (_name, fill) => {
+    const whole = await decodePixels(of(codestream), transferSyntaxUid, shape);
+    const end = Buffer.from(codestream).lastIndexOf(END);
+    const filled = Buffer.concat([codestream.subarray(0, end), Buffer.from(fill), codestream.subarray(end)]);
+    expect(sameBytes(await decodePixels(of(filled), transferSyntaxUid, shape), whole)).toBe(true);
+  });
   test('whose header has another width, with as many pixels, is truncated-pixel-data', async () => {
     const askew = { ...shape, rows: MATRIX * 2, columns: MATRIX / 2 };
     expect(await reasonOf(decodePixels(of(codestream), transferSyntaxUid, askew))).toBe('truncated-pixel-data');

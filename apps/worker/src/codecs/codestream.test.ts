@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { codestreamSize, endsWhole } from './codestream.ts';
+import { codestreamSize, upToEndMarker, withoutFillBeforeEnd } from './codestream.ts';
 
 const padded = (bytes: readonly number[]): Uint8Array => new Uint8Array([...bytes, ...new Array(60).fill(0)]);
 const SOI = [0xff, 0xd8];
@@ -43,12 +43,28 @@ describe('the size of a codestream', () => {
   });
 });
 
-test.each<[string, number[], boolean]>([
-  ['its end marker', [1, 2, 0xff, 0xd9], true],
-  ['its end marker and padding', [1, 2, 0xff, 0xd9, 0], true],
-  ['image data', [1, 2, 3], false],
-  ['half a marker', [1, 2, 0xff], false],
-  ['nothing but zeros', [0, 0, 0], false],
-])('a codestream that ends with %s', (_name, bytes, whole) => {
-  expect(endsWhole(new Uint8Array(bytes))).toBe(whole);
+test.each<[string, number[], number | null]>([
+  ['its end marker', [1, 2, 0xff, 0xd9], 4],
+  ['its end marker and a zero', [1, 2, 0xff, 0xd9, 0], 4],
+  ['its end marker and a space', [1, 2, 0xff, 0xd9, 0x20], 4],
+  ['its end marker and several bytes of other values', [1, 2, 0xff, 0xd9, 0xff, 0xff, 7, 0, 0xff], 4],
+  ['its end marker and ten thousand zeros', [1, 2, 0xff, 0xd9, ...new Array(10_000).fill(0)], 4],
+  ['its end marker ten thousand other bytes before', [1, 2, 0xff, 0xd9, ...new Array(10_000).fill(1)], null],
+  ['image data', [1, 2, 3], null],
+  ['half a marker', [1, 2, 0xff], null],
+  ['nothing but zeros', [0, 0, 0], null],
+  ['nothing', [], null],
+])('a codestream that ends with %s is whole up to its end marker, or cut', (_name, bytes, length) => {
+  expect(upToEndMarker(new Uint8Array(bytes))?.length ?? null).toBe(length);
+});
+
+test('fill before the end marker is removed, all of it first, and no more than four readings are made', () => {
+  const readings = (bytes: number[]) => withoutFillBeforeEnd(new Uint8Array(bytes)).map((frame) => [...frame]);
+  expect(readings([7, 0xff, 0xd9])).toEqual([]);
+  expect(readings([7, 0, 0, 0xff, 0xd9])).toEqual([
+    [7, 0xff, 0xd9],
+    [7, 0, 0xff, 0xd9],
+  ]);
+  expect(readings([7, 0xff, 0xff, 0xd9])).toEqual([[7, 0xff, 0xd9]]);
+  expect(readings([0, ...new Array(100).fill(0), 0xff, 0xd9])).toHaveLength(4);
 });

@@ -26,11 +26,37 @@ const sizOf = (data: DataView): CodestreamSize => ({
   components: data.getUint16(40),
 });
 
-/** Whether the frame ends with EOI (JPEG family) or EOC (JPEG 2000), the same two bytes, but for padding with zeros. */
-export function endsWhole(frame: Uint8Array): boolean {
+/** Behind the end marker a writer may leave this much that is not zero. */
+const MOST_BEHIND_BYTES = 1_024;
+
+/**
+ * The frame up to its end marker, EOI (JPEG family) or EOC (JPEG 2000), the same two bytes; null when there is none, for then
+ * the codestream is cut. What lies behind it is padding, whatever its value: zeros without limit, else up to 1,024 bytes.
+ * Within the coded data the two bytes cannot stand: every family stuffs bits or bytes behind 0xFF.
+ */
+export function upToEndMarker(frame: Uint8Array): Uint8Array | null {
   let end = frame.length;
   while (end > 2 && frame[end - 1] === 0) end--;
-  return frame[end - 2] === 0xff && frame[end - 1] === 0xd9;
+  const least = Math.max(2, end - MOST_BEHIND_BYTES);
+  for (; end >= least; end--) if (frame[end - 2] === 0xff && frame[end - 1] === 0xd9) return frame.subarray(0, end);
+  return null;
+}
+
+/** How many readings of the bytes before the end marker are tried. */
+const MOST_TRIES = 4;
+
+/**
+ * Some writers make a frame even, or fill it up, before its end marker instead of behind it; decoders of JPEG-LS and JPEG 2000
+ * then fail. A frame's other readings: with fewer bytes 0x00 or 0xFF there, all of them removed first.
+ * @param frame that ends with its end marker
+ */
+export function withoutFillBeforeEnd(frame: Uint8Array): Uint8Array[] {
+  const end = frame.length - 2;
+  let fill = 0;
+  while (fill < end && (frame[end - 1 - fill] === 0 || frame[end - 1 - fill] === 0xff)) fill++;
+  return Array.from({ length: Math.min(fill, MOST_TRIES) }, (_, kept) =>
+    Buffer.concat([frame.subarray(0, end - fill + kept), frame.subarray(end)]),
+  );
 }
 
 /** Walks the marker segments up to the first start of frame: SOF0 to SOF15 without DHT, JPG and DAC, or SOF55 of JPEG-LS. */

@@ -66,10 +66,26 @@ describe('native', () => {
   ])('%s', async (_name, pixels, code) => {
     expect(await reasonOf(decodePixels(pixels, EXPLICIT, SHAPE))).toBe(code);
   });
-  test('one byte of padding is allowed, and only where the length is odd', async () => {
+  test('the byte that makes an odd length even may have any value', async () => {
     const odd: FrameShape = { ...SHAPE, rows: 1, bitsAllocated: 8 };
-    expect(await reasonOf(decodePixels(native(new Uint8Array(4)), EXPLICIT, odd))).toBeNull();
-    expect(await reasonOf(decodePixels(native(new Uint8Array(5)), EXPLICIT, odd))).toBe('truncated-pixel-data');
+    expect([...(await decodePixels(native(new Uint8Array([1, 2, 3, 77])), EXPLICIT, odd))]).toEqual([1, 2, 3]);
+  });
+  test.each<[string, number[], boolean]>([
+    ['two zeros', [0, 0], true],
+    ['more zeros than a frame has bytes', new Array(100).fill(0), true],
+    ['four spaces, less than a row', [0x20, 0x20, 0x20, 0x20], true],
+    ['four 0xFF', [0xff, 0xff, 0xff, 0xff], true],
+    ['a whole row of 0xFF, which would be pixels', new Array(6).fill(0xff), false],
+    ['a row of pixels', [24, 0, 25, 0, 24, 0], false],
+    ['zeros that end in a pixel', [0, 0, 0, 0, 24, 0], false],
+    ['two bytes of another value', [7, 7], false],
+  ])('%s behind the pixels: padding is dropped, pixels are not', async (_name, rest, dropped) => {
+    const decoded = decodePixels(native(new Uint8Array([...six, ...rest])), EXPLICIT, SHAPE);
+    if (dropped) expect(wordsOf(await decoded)).toEqual([1, 2, 3, 4, 5, 0x1234]);
+    else expect(await reasonOf(decoded)).toBe('truncated-pixel-data');
+  });
+  test('padding that is announced and not there is truncated-pixel-data', async () => {
+    expect(await reasonOf(decodePixels(native(six, 20), EXPLICIT, SHAPE))).toBe('truncated-pixel-data');
   });
 });
 
@@ -93,10 +109,32 @@ describe('encapsulated', () => {
     expect(await both(encapsulated(parts, [0, 16 + rle(one!).length]))).toEqual([one, two]);
     expect(wordsOf(await decodePixels(encapsulated(parts.slice(0, 2)), RLE, SHAPE))).toEqual(one);
   });
-  test('several fragments for several frames that nothing tells apart are undecodable-pixel-data', async () => {
-    const parts = [rle(one!), rle(two!), new Uint8Array(2)];
-    expect(await reasonOf(decodePixels(encapsulated(parts), RLE, frames))).toBe('undecodable-pixel-data');
+  test.each<[string, number[]]>([
+    ['wrong by an item header', [8, 16 + rle(one!).length]],
+    ['wrong by an item header from the second frame on', [0, rle(one!).length]],
+    ['all zero', [0, 0]],
+    ['for one frame of two', [0]],
+    ['for more frames than there are', [0, 8 + rle(one!).length, 9_999]],
+    ['beyond the data', [0, 0xffffffff]],
+    ['backwards', [8 + rle(one!).length, 0]],
+  ])('an offset table %s is not followed where the frames can be told without it', async (_name, table) => {
+    expect(await both(encapsulated([rle(one!), rle(two!)], table))).toEqual([one, two]);
+    const parts = [rle(one!), rle(two!)].flatMap((bytes) => [bytes.subarray(0, 70), bytes.subarray(70)]);
+    expect(await both(encapsulated(parts, table))).toEqual([one, two]);
   });
+  test('an offset table that is wrong does not matter to a single frame, nor do fragments without content', async () => {
+    const parts = [rle(one!).subarray(0, 30), new Uint8Array(), rle(one!).subarray(30), new Uint8Array()];
+    expect(wordsOf(await decodePixels(encapsulated(parts, [12_345]), RLE, SHAPE))).toEqual(one);
+  });
+  test.each([[[]], [[0, 3]]])(
+    'several fragments for several frames that nothing tells apart (offset table %j) are undecodable-pixel-data',
+    async (table) => {
+      const parts = [rle(one!), rle(two!), new Uint8Array([9, 9])].map((bytes, index) =>
+        index === 1 ? bytes.subarray(2) : bytes,
+      );
+      expect(await reasonOf(decodePixels(encapsulated(parts, table), RLE, frames))).toBe('undecodable-pixel-data');
+    },
+  );
   test('no fragment at all is missing-pixel-data', async () => {
     expect(await reasonOf(decodePixels(encapsulated([]), RLE, SHAPE))).toBe('missing-pixel-data');
   });
@@ -115,7 +153,7 @@ describe('encapsulated', () => {
     await fc.assert(
       fc.asyncProperty(start, fc.uint8Array({ maxLength: 200 }), async (begin, bytes) => {
         const pixels = encapsulated([new Uint8Array([...begin, ...bytes])]);
-        expect(['undecodable-pixel-data', 'truncated-pixel-data', null]).toContain(
+        expect(['missing-pixel-data', 'undecodable-pixel-data', 'truncated-pixel-data', null]).toContain(
           await reasonOf(decodePixels(pixels, `1.2.840.10008.1.2.${end}`, SHAPE)),
         );
       }),

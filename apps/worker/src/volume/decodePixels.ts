@@ -1,13 +1,14 @@
 /** Pixel Data of one frame → stored values' bytes, little endian, whatever the transfer syntax (PS3.5 §8, Annex A). */
 import type { PixelData } from '@ichor/shared';
 import { reasonOf } from '@ichor/shared';
-import { codestreamSize, endsWhole } from '../codecs/codestream.ts';
+import { codestreamSize, upToEndMarker, withoutFillBeforeEnd } from '../codecs/codestream.ts';
 import { decodeHtJpeg2000 } from '../codecs/htJpeg2000.ts';
 import { decodeJpeg2000 } from '../codecs/jpeg2000.ts';
 import { decodeJpegLossless } from '../codecs/jpegLossless.ts';
 import { decodeJpegLs } from '../codecs/jpegLs.ts';
 import { decodeRle } from '../codecs/rle.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
+import { encapsulatedFrame } from './encapsulatedFrame.ts';
 
 export type FrameShape = {
   readonly rows: number;
@@ -46,14 +47,16 @@ export async function decodePixels(
   if (pixelData.kind === 'native') return nativeFrame(pixelData, transferSyntaxUid, shape);
   const decode = DECODERS[transferSyntaxUid];
   if (decode === undefined) throw new NotAnalysable('unsupported-transfer-syntax', transferSyntaxUid);
-  const frame = encapsulatedFrame(pixelData, shape);
-  if (transferSyntaxUid !== RLE) checkCodestream(frame, shape);
-  const bytes = await attempt(() => decode(frame, shape));
-  return checkedLength(bytes, shape);
+  const frame = encapsulatedFrame(pixelData, shape.frameNumber, shape.frames);
+  const readings = transferSyntaxUid === RLE ? [frame] : codestreamsOf(frame, shape);
+  return checkedLength(await decodeFirst(readings, decode, shape), shape);
 }
 
-/** A frame of another size would be read askew, a forged one would ask for any amount of memory, a cut one be made up. */
-function checkCodestream(frame: Uint8Array, { rows, columns }: FrameShape): void {
+/**
+ * The codestream as it is, then as it may have been meant. A frame of another size would be read askew, a forged one would ask
+ * for any amount of memory, a cut one be made up.
+ */
+function codestreamsOf(frame: Uint8Array, { rows, columns }: FrameShape): Uint8Array[] {
   const size = codestreamSize(frame);
   if (size === null) throw new NotAnalysable('undecodable-pixel-data', 'the codestream has no frame header');
   if (size.rows !== rows || size.columns !== columns || size.components !== 1)
@@ -61,16 +64,29 @@ function checkCodestream(frame: Uint8Array, { rows, columns }: FrameShape): void
       'truncated-pixel-data',
       `the codestream holds ${size.rows} × ${size.columns} × ${size.components} samples, the header says ${rows} × ${columns} × 1`,
     );
-  if (!endsWhole(frame)) throw new NotAnalysable('truncated-pixel-data', 'the codestream is cut before its end');
+  const whole = upToEndMarker(frame);
+  if (whole === null) throw new NotAnalysable('truncated-pixel-data', 'the codestream is cut before its end');
+  return [whole, ...withoutFillBeforeEnd(whole)];
 }
 
-async function attempt(decode: () => Uint8Array | Promise<Uint8Array>): Promise<Uint8Array> {
-  try {
-    return await decode();
-  } catch (error) {
-    throw new NotAnalysable('undecodable-pixel-data', reasonOf(error));
+/** @returns what the first reading gives that can be decoded; where none can, what was wrong with the frame as it is */
+async function decodeFirst(readings: readonly Uint8Array[], decode: Decode, shape: FrameShape): Promise<Uint8Array> {
+  let why: string | null = null;
+  for (const reading of readings) {
+    try {
+      const bytes = await decode(reading, shape);
+      // OpenJPEG tells a fault in no other way.
+      if (bytes.length > 0) return bytes;
+      why ??= 'the codestream is broken';
+    } catch (error) {
+      why ??= reasonOf(error);
+    }
   }
+  throw new NotAnalysable('undecodable-pixel-data', why ?? 'the frame is empty');
 }
+
+/** What is left over behind the pixels, and shorter than a row, may have any one value; longer, it must be zeros. */
+const PADDING_BYTES = new Set([0x00, 0x20, 0xff]);
 
 function nativeFrame(
   { bytes, declaredLength }: PixelData & { kind: 'native' },
@@ -79,50 +95,26 @@ function nativeFrame(
 ): Uint8Array {
   const length = frameLength(shape);
   const expected = length * shape.frames;
-  // One byte of padding is allowed to make the length even (PS3.5 §8.1.1).
-  if (declaredLength !== expected && declaredLength !== expected + (expected % 2)) {
+  if (declaredLength < expected)
     throw new NotAnalysable('truncated-pixel-data', `${declaredLength} bytes where ${expected} are needed`);
-  }
-  if (bytes.length < expected)
-    throw new NotAnalysable('truncated-pixel-data', `${bytes.length} of ${expected} bytes are there`);
+  if (bytes.length < declaredLength)
+    throw new NotAnalysable('truncated-pixel-data', `${bytes.length} of ${declaredLength} bytes are there`);
+  if (!isPadding(bytes.subarray(expected), expected, shape))
+    throw new NotAnalysable('truncated-pixel-data', `${declaredLength} bytes where ${expected} are needed`);
   const frame = bytes.subarray((shape.frameNumber - 1) * length, shape.frameNumber * length);
   return transferSyntaxUid === BIG_ENDIAN && shape.bitsAllocated === 16 ? Buffer.from(frame).swap16() : frame;
 }
 
 /**
- * The fragments of one frame, joined (PS3.5 §A.4): all for a single frame, by the Basic Offset Table, one each, or, where
- * a sender left the table empty, from one start of a codestream to the next.
+ * Whether what lies behind the pixels is padding: the one byte that makes the length even (PS3.5 §8.1.1), bytes of one value
+ * (0x00, 0x20, 0xFF) shorter than a row, or zeros of any length. Anything else are pixels, of an image larger than its header says.
  */
-function encapsulatedFrame(
-  { fragments, basicOffsetTable }: PixelData & { kind: 'encapsulated' },
-  { frameNumber, frames }: FrameShape,
-): Uint8Array {
-  const chosen = (() => {
-    if (frames === 1) return fragments;
-    if (basicOffsetTable.length === frames) {
-      const [from, to] = [
-        basicOffsetTable[frameNumber - 1]!,
-        basicOffsetTable[frameNumber] ?? Number.POSITIVE_INFINITY,
-      ];
-      return fragments.filter(({ offset }) => offset >= from && offset < to);
-    }
-    if (fragments.length === frames) return fragments.slice(frameNumber - 1, frameNumber);
-    const starts = fragments.flatMap(({ bytes }, index) => (startsCodestream(bytes) ? [index] : []));
-    if (starts.length === frames && starts[0] === 0)
-      return fragments.slice(starts[frameNumber - 1], starts[frameNumber]);
-    throw new NotAnalysable(
-      'undecodable-pixel-data',
-      `${fragments.length} fragments for ${frames} frames and no Basic Offset Table`,
-    );
-  })();
-  if (chosen.length === 0) throw new NotAnalysable('missing-pixel-data', 'the frame has no fragment');
-  return chosen.length === 1 ? chosen[0]!.bytes : Buffer.concat(chosen.map(({ bytes }) => bytes));
+function isPadding(rest: Uint8Array, expected: number, { columns, bitsAllocated }: FrameShape): boolean {
+  if (rest.length === expected % 2) return true;
+  const [first = 0] = rest;
+  if (rest.some((byte) => byte !== first)) return false;
+  return first === 0 || (PADDING_BYTES.has(first) && rest.length < (columns * bitsAllocated) / 8);
 }
-
-/** SOI of the JPEG family, or SOC and SIZ of JPEG 2000. */
-const startsCodestream = (bytes: Uint8Array): boolean =>
-  (bytes[0] === 0xff && bytes[1] === 0xd8) ||
-  (bytes[0] === 0xff && bytes[1] === 0x4f && bytes[2] === 0xff && bytes[3] === 0x51);
 
 function checkedLength(bytes: Uint8Array, shape: FrameShape): Uint8Array {
   if (bytes.length === frameLength(shape)) return bytes;
