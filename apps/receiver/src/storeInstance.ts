@@ -112,16 +112,20 @@ export function identityOf(dataset: Dataset, command: Pick<StoreRequest, 'sopCla
 
 const printable = (text: string): string => text.slice(0, 80).replaceAll(/[^\x20-\x7e]/g, '?');
 
+/** Devices exceed what PS3.5 §6.2 allows; a column is no place for a megabyte. */
+const LONGEST_TEXT = 1_024;
+
 export function indexedHeader(dataset: Dataset): IndexedHeader {
+  const text = (tag: `x${string}`): string | null => dataset.text(tag)?.slice(0, LONGEST_TEXT) ?? null;
   return {
-    accessionNumber: dataset.text('x00080050'),
-    patientId: dataset.text('x00100020'),
-    patientName: dataset.text('x00100010'),
-    studyDate: dataset.text('x00080020'),
-    studyDescription: dataset.text('x00081030'),
-    modality: dataset.text('x00080060'),
-    seriesDescription: dataset.text('x0008103e'),
-    requestedProcedurePriority: dataset.text('x00401003'),
+    accessionNumber: text('x00080050'),
+    patientId: text('x00100020'),
+    patientName: text('x00100010'),
+    studyDate: text('x00080020'),
+    studyDescription: text('x00081030'),
+    modality: text('x00080060'),
+    seriesDescription: text('x0008103e'),
+    requestedProcedurePriority: text('x00401003'),
   };
 }
 

@@ -1,6 +1,6 @@
 /** Findings, flag and notification rows: one transaction (DESIGN §1, rules 2 and 3). One statement per function. */
 import type { Database, DatabaseClient, NotificationLane, TriageJob, TriageResult } from '@ichor/shared';
-import { IchorError } from '@ichor/shared';
+import { IchorError, jsonb } from '@ichor/shared';
 import { insertNotifications } from './notification/rows.ts';
 
 /** The study as the worker takes it: its last result, and how often this request was tried, with this attempt. */
@@ -157,13 +157,13 @@ async function insertResult(
       result.model.version,
       result.model.sha256,
       result.state,
-      json(result.reason),
+      jsonb(result.reason),
       result.errorCode,
-      json(result.findings),
-      json(result.keySlices),
-      json(result.sliceScores),
-      json(result.heatmaps),
-      json(result.series),
+      jsonb(result.findings),
+      jsonb(result.keySlices),
+      jsonb(result.sliceScores),
+      jsonb(result.heatmaps),
+      jsonb(result.series),
       former.resultId,
       until,
       OBJECTS_LEASE_MS,
@@ -192,5 +192,4 @@ async function showResult(
   return rows[0].seconds;
 }
 
-const json = (value: unknown): string | null => (value === null ? null : JSON.stringify(value));
 const numberOrNull = (value: string | number | null): number | null => (value === null ? null : Number(value));

@@ -7,8 +7,12 @@ import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { IchorError, reasonOf } from './errors.ts';
 import type { Log } from './log.ts';
 import { checkSchemaIsKnown, checkServerVersion } from './schema.ts';
+import { type Parameter, storable } from './storable.ts';
 
-export type DatabaseClient = pg.PoolClient;
+/** Runs one statement; its parameters are made storable. */
+type Query = (text: string, values?: readonly Parameter[]) => Promise<pg.QueryResult>;
+/** The connection of a transaction. */
+export type DatabaseClient = { readonly query: Query };
 
 export type Database = {
   readonly url: string;
@@ -21,7 +25,7 @@ export type Database = {
 };
 
 /** `query` rejects with DATABASE_UNAVAILABLE when the server is away, and with its own error otherwise. */
-type Pool = { query: (text: string, values?: readonly unknown[]) => Promise<pg.QueryResult> };
+type Pool = { readonly query: Query };
 
 const MIGRATIONS = join(import.meta.dirname, '..', '..', '..', 'migrations');
 const STARTUP_ATTEMPTS = 40;
@@ -53,7 +57,7 @@ export async function openDatabase(
   const pool = openPool(url, log);
   const database: Database = {
     url,
-    pool: { query: (text, values) => named(() => schema().then(() => pool.query(text, values as unknown[]))) },
+    pool: { query: (text, values) => named(() => schema().then(() => pool.query(text, values?.map(storable)))) },
     transaction: (work) => schema().then(() => transaction(pool, work)),
     connect: () => named(() => connect(url)),
     async close() {
@@ -138,7 +142,7 @@ async function transaction<T>(pool: pg.Pool, work: (client: DatabaseClient) => P
   try {
     return await named(async () => {
       await client.query('BEGIN');
-      const result = await work(client);
+      const result = await work({ query: (text, values) => client.query(text, values?.map(storable)) });
       await client.query('COMMIT');
       return result;
     });

@@ -55,9 +55,8 @@ export function openIncidents(database: Database, log: Log): Incidents {
 }
 
 async function insert(database: Database, incidents: readonly Incident[]): Promise<void> {
-  /** PostgreSQL takes no NUL in a text. */
   const column = (pick: (incident: Incident) => string | null | undefined) =>
-    incidents.map((incident) => pick(incident)?.replaceAll('\0', '') ?? null);
+    incidents.map((incident) => pick(incident) ?? null);
   await database.pool.query(
     `INSERT INTO incident (code, message, study_instance_uid, series_instance_uid, sop_instance_uid, calling_ae_title)
      SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])`,

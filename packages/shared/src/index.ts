@@ -25,4 +25,5 @@ export * from './reasons.ts';
 export * from './schema.ts';
 export * from './signInSettings.ts';
 export * from './spool.ts';
+export * from './storable.ts';
 export * from './study.ts';

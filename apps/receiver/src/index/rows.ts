@@ -38,11 +38,11 @@ async function insertStudies(client: DatabaseClient, instances: readonly Indexed
        study_description = coalesce(study.study_description, excluded.study_description)`,
     [
       studies.map((one) => one.studyInstanceUid),
-      studies.map((one) => storable(one.header.accessionNumber)),
-      studies.map((one) => storable(one.header.patientId)),
-      studies.map((one) => storable(one.header.patientName)),
-      studies.map((one) => storable(one.header.studyDate)),
-      studies.map((one) => storable(one.header.studyDescription)),
+      studies.map((one) => one.header.accessionNumber),
+      studies.map((one) => one.header.patientId),
+      studies.map((one) => one.header.patientName),
+      studies.map((one) => one.header.studyDate),
+      studies.map((one) => one.header.studyDescription),
       studies.map((one) =>
         Math.min(
           ...instances
@@ -63,8 +63,8 @@ async function insertSeries(client: DatabaseClient, instances: readonly IndexedI
     [
       series.map((one) => one.seriesInstanceUid),
       series.map((one) => one.studyInstanceUid),
-      series.map((one) => storable(one.header.modality)),
-      series.map((one) => storable(one.header.seriesDescription)),
+      series.map((one) => one.header.modality),
+      series.map((one) => one.header.seriesDescription),
     ],
   );
 }
@@ -175,9 +175,6 @@ const dueStudy = (row: { study_instance_uid: string; request: number; priority: 
   request: row.request,
   priority: row.priority,
 });
-
-/** PostgreSQL takes no NUL in a text. */
-const storable = (text: string | null): string | null => text?.replaceAll('\0', '') ?? null;
 
 /** The first of each key, ordered by key: rows are always locked in the same order. */
 function firstOf<T>(values: readonly T[], keyOf: (value: T) => string): T[] {

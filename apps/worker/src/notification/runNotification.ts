@@ -163,7 +163,7 @@ const MOST_CHARACTERS = 300;
 /** The message, and what the receiver said, for the row only. */
 function told(error: IchorError): string {
   const words = error instanceof Refusal ? error.detail.peerText : undefined;
-  return words ? `${error.message} Its words: ${words.replaceAll('\0', '').slice(0, MOST_CHARACTERS)}` : error.message;
+  return words ? `${error.message} Its words: ${words.slice(0, MOST_CHARACTERS)}` : error.message;
 }
 const facts = ({ kind, destination }: NotificationLane, { studyInstanceUid, controlId }: Claimed) => ({
   kind,
