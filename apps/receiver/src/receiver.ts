@@ -11,7 +11,9 @@ import {
 } from '@ichor/shared';
 import type { AssociationContext, AssociationEvents } from './association.ts';
 import { type StudyIndex, startStudyIndex } from './index/studyIndex.ts';
+import type { BrokenOff } from './index/transferNotes.ts';
 import { listenDicom } from './listen.ts';
+import { notStored } from './loss.ts';
 import { makeMemoryBudget } from './memory.ts';
 import { type StoreOutcome, storeInstance } from './storeInstance.ts';
 
@@ -70,6 +72,7 @@ type Parts = {
 
 function associationEvents({ config, log, spool, index, incidents }: Parts): Omit<AssociationEvents, 'commitment'> {
   let open = 0;
+  const brokenOff = new Map<number, BrokenOff>();
   return {
     accepted(association) {
       metrics.openAssociations(++open);
@@ -87,13 +90,15 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
       });
     },
     aborted(association, reason) {
+      if (association !== null) brokenOff.set(association.id, { reason, callingAeTitle: association.callingAeTitle });
       metrics.association('aborted');
       log.event('association.aborted', { ...association, reason });
     },
     closed(association) {
       if (association === null) return;
       metrics.openAssociations(--open);
-      index.associationClosed(association.id);
+      index.associationClosed(association.id, brokenOff.get(association.id) ?? null);
+      brokenOff.delete(association.id);
       log.event('association.closed', association);
     },
     async store(request, association) {
@@ -104,14 +109,13 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
       if ('instance' in outcome) index.record(outcome.instance, association.id);
       tell(outcome, { log, incidents });
     },
-    refused(request, error) {
+    refused(request, error, association) {
       metrics.instance('refused');
-      incidents.record({
-        code: error.code,
-        message: error.message,
-        sopInstanceUid: request.sopInstanceUid.slice(0, 64),
-        callingAeTitle: request.callingAeTitle,
-      });
+      const lost = notStored(request);
+      const { studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle } = lost;
+      const { code, message } = error;
+      incidents.record({ code, message, studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle });
+      if (lost.canBeCtSlice) index.lost(lost, code, association.id);
     },
   };
 }

@@ -19,7 +19,12 @@ export type StoreOutcome =
   | { readonly kind: 'new' | 'identical' | 'conflict'; readonly instance: StoredInstance }
   | { readonly kind: 'own' | 'ignored' };
 
-const CT_IMAGES = new Set(['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1', '1.2.840.10008.5.1.4.1.1.2.2']);
+/** CT, Enhanced CT and Legacy Converted Enhanced CT Image Storage (PS3.4 table B.5-1): what can be a CT slice. */
+export const CT_IMAGES: ReadonlySet<string> = new Set([
+  '1.2.840.10008.5.1.4.1.1.2',
+  '1.2.840.10008.5.1.4.1.1.2.1',
+  '1.2.840.10008.5.1.4.1.1.2.2',
+]);
 
 /** Returns when the bytes are durable. @throws IchorError; {@link statusOf} gives its status */
 export async function storeInstance(
@@ -110,7 +115,7 @@ export function identityOf(dataset: Dataset, command: Pick<StoreRequest, 'sopCla
   };
 }
 
-const printable = (text: string): string => text.slice(0, 80).replaceAll(/[^\x20-\x7e]/g, '?');
+export const printable = (text: string): string => text.slice(0, 80).replaceAll(/[^\x20-\x7e]/g, '?');
 
 /** Devices exceed what PS3.5 §6.2 allows; a column is no place for a megabyte. */
 const LONGEST_TEXT = 1_024;

@@ -70,6 +70,11 @@ export const ERRORS = {
     retryable: true,
     message: 'The transfer of the instance broke off: {reason}. It is not stored; send it again.',
   },
+  TRANSFER_BROKEN_OFF: {
+    retryable: true,
+    message:
+      'An association that sent CT slices to the series ended without a release: {reason}. The series counts as incomplete until it is sent to again and released.',
+  },
   DUPLICATE_SOP_INSTANCE: {
     retryable: false,
     message:

@@ -1,6 +1,7 @@
 /** The statements of the index; each does one thing. */
 import type { Config, Database, DatabaseClient } from '@ichor/shared';
 import type { StoredInstance } from '../types.ts';
+import { foundAgain } from './lossRows.ts';
 
 export type IndexedInstance = StoredInstance & { readonly priority: number };
 export type DueStudy = { readonly studyInstanceUid: string; readonly request: number; readonly priority: number };
@@ -22,6 +23,7 @@ export async function insertInstances(
     const [open, closed] = [touched.filter(isOpen), touched.filter((study) => !isOpen(study))];
     await reopenStudies(client, open, openAheadMs);
     await reopenStudies(client, closed, 0);
+    await foundAgain(client, instances);
   });
 }
 
@@ -95,7 +97,7 @@ async function reopenStudies(client: DatabaseClient, studies: readonly string[],
   await client.query(
     `UPDATE study SET last_instance_at = clock_timestamp(),
             open_since = CASE WHEN completion = 'open' THEN open_since ELSE clock_timestamp() END,
-            completion = 'open',
+            completion = 'open', waiting = false,
             state = CASE WHEN result_id IS NULL THEN 'receiving' ELSE state END,
             association_open_until = greatest(association_open_until, clock_timestamp() + $2 * interval '1 millisecond')
       WHERE study_instance_uid = ANY($1)`,
@@ -136,9 +138,11 @@ export async function completeStudies(
   among: readonly string[] | null = null,
 ): Promise<DueStudy[]> {
   const { rows } = await database.pool.query(
-    `UPDATE study SET completion = 'complete', request = request + 1, completed_at = now(), state = CASE WHEN result_id IS NULL THEN 'queued' ELSE state END
+    `UPDATE study SET completion = 'complete', request = request + 1, completed_at = now(), waiting = false,
+            at_max_age = open_since <= now() - $2 * interval '1 millisecond',
+            state = CASE WHEN result_id IS NULL THEN 'queued' ELSE state END
       WHERE completion = 'open' AND ($3::text[] IS NULL OR study_instance_uid = ANY($3))
-        AND ((last_instance_at <= now() - $1 * interval '1 millisecond' AND association_open_until <= now())
+        AND ((NOT waiting AND last_instance_at <= now() - $1 * interval '1 millisecond' AND association_open_until <= now())
              OR open_since <= now() - $2 * interval '1 millisecond')
   RETURNING study_instance_uid, request, priority`,
     [quietPeriodMs, maxAgeMs, among],

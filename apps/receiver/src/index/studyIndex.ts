@@ -5,6 +5,7 @@
  *
  *   open      instances may still come. It becomes complete when the quiet period has passed since the last instance and no
  *             association that sent to it is open, or when it has been open for the maximum age.
+ *             It also waits here, without a quiet period, for instances that are known to be missing (docs/adr/0014).
  *   complete  `request` was raised by one and a triage job with that number is due until `analysed_request` reaches it.
  *             A new instance (a new row, not a repeated one) opens the study again.
  *
@@ -13,7 +14,7 @@
  *
  * Nobody waits for the index: a stored instance is noted (notes.ts) and written in batches, round by round. A round
  *   1. notes what the folders of open studies hold that the index does not know, after a restart (recovery.ts),
- *   2. writes what was noted,
+ *   2. writes what was noted: instances, then losses and the ends of transfers (transfers.ts),
  *   3. renews the sign of life of open associations (associations.ts), and gives up that of ended ones,
  *   4. completes studies; while the spool is scanned after a restart, only those that were looked into,
  *   5. has what is due offered to the queue (triageRequests.ts), without waiting for it.
@@ -24,6 +25,7 @@
  */
 import type { Config, Database, Incidents, Log, Queues, Spool } from '@ichor/shared';
 import { reasonOf } from '@ichor/shared';
+import type { NotStored } from '../loss.ts';
 import type { StoredInstance } from '../types.ts';
 import { trackAssociations } from './associations.ts';
 import { bringBackStudies } from './clock.ts';
@@ -31,13 +33,17 @@ import { keepNotes } from './notes.ts';
 import { priorityOf } from './priority.ts';
 import { startRecovery } from './recovery.ts';
 import { closeStudies, completeStudies, insertInstances, keepStudiesOpen } from './rows.ts';
+import { type BrokenOff, startTransferNotes } from './transferNotes.ts';
 import { startTriageRequests } from './triageRequests.ts';
 
 export type StudyIndex = {
   associationOpened(associationId: number): void;
   /** Notes a stored instance. Never throws, never waits. */
   record(instance: StoredInstance, associationId: number): void;
-  associationClosed(associationId: number): void;
+  /** Notes an instance that was refused or broke off and may be a CT slice. Never throws, never waits. */
+  lost(lost: NotStored, code: string, associationId: number): void;
+  /** @param brokenOff when it ended without a release */
+  associationClosed(associationId: number, brokenOff?: BrokenOff | null): void;
   close(): Promise<void>;
 };
 
@@ -65,6 +71,7 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
     (batch) => insertInstances(database, withPriority(batch, config), associations.isOpen, OPEN_AHEAD_MS),
     incidents,
   );
+  const transfers = startTransferNotes(parts);
   const requests = startTriageRequests(database, parts.queues, log);
   const recovery = startRecovery(parts, notes);
   let [away, closing] = [false, false];
@@ -74,6 +81,7 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
   async function round(): Promise<void> {
     const found = await recovery.look();
     await notes.write();
+    await transfers.write();
     const among = found();
     await tellAssociations();
     if (closing) return;
@@ -113,12 +121,20 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
   timer = setTimeout(next, 0);
 
   return {
-    associationOpened: associations.opened,
+    associationOpened(associationId) {
+      associations.opened(associationId);
+      transfers.opened(associationId);
+    },
     record(instance, associationId) {
       associations.sent(associationId, instance.studyInstanceUid);
+      transfers.sent(associationId, instance);
       if (!notes.note(instance)) recovery.lost();
     },
-    associationClosed: associations.closed,
+    lost: (lost, code, associationId) => transfers.lost(associationId, lost, code),
+    associationClosed(associationId, brokenOff = null) {
+      associations.closed(associationId);
+      transfers.closed(associationId, brokenOff);
+    },
     async close() {
       closing = true;
       clearTimeout(timer);

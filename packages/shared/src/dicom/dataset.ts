@@ -4,7 +4,7 @@
  * Tolerant when reading: unknown and private elements are skipped, text is decoded by Specific Character Set. Every
  * fault of the bytes, however odd, is an {@link IchorError}: never another exception, never a stack overflow.
  */
-import { inflateRawSync } from 'node:zlib';
+import { constants, inflateRawSync } from 'node:zlib';
 import { convertBytes } from 'dicom-character-set';
 import dicomParser, { type DataSet, type Element } from 'dicom-parser';
 import { IchorError, reasonOf } from '../errors.ts';
@@ -76,6 +76,30 @@ export function parseDataset(bytes: Uint8Array, transferSyntaxUid: string): Data
   }
 }
 
+/**
+ * What can be read of a dataset that is broken or cut off: the elements before the fault. Values may still be unreadable.
+ * @param bytes a dataset, or its first kilobytes
+ */
+export function parseReadable(bytes: Uint8Array, transferSyntaxUid: string): Dataset {
+  const plain = transferSyntaxUid === DEFLATED ? inflatedHead(bytes) : bytes;
+  const dataSet = new DataSetOf(parserFor(transferSyntaxUid), plain, {});
+  try {
+    parseInto(dataSet, plain, transferSyntaxUid);
+  } catch {}
+  return view(dataSet, transferSyntaxUid, []);
+}
+
+/** Deflate expands a byte to a thousand at most. */
+const DEFLATED_HEAD_BYTES = 4_096;
+
+function inflatedHead(bytes: Uint8Array): Uint8Array {
+  try {
+    return inflateRawSync(bytes.subarray(0, DEFLATED_HEAD_BYTES), { finishFlush: constants.Z_SYNC_FLUSH });
+  } catch {
+    return new Uint8Array();
+  }
+}
+
 /** A Part 10 file: its meta information (PS3.10 §7.1) and its dataset. */
 export type Part10 = {
   readonly transferSyntaxUid: string;
@@ -131,14 +155,19 @@ function metaOf(bytes: Uint8Array): Omit<Part10, 'dataset'> {
 }
 
 function parsed(bytes: Uint8Array, transferSyntaxUid: string): DataSet {
-  const parser =
-    transferSyntaxUid === BIG_ENDIAN ? dicomParser.bigEndianByteArrayParser : dicomParser.littleEndianByteArrayParser;
-  const dataSet = new DataSetOf(parser, bytes, {});
-  const stream = new dicomParser.ByteStream(parser, bytes, 0);
+  const dataSet = new DataSetOf(parserFor(transferSyntaxUid), bytes, {});
+  parseInto(dataSet, bytes, transferSyntaxUid);
+  return dataSet;
+}
+
+const parserFor = (transferSyntaxUid: string) =>
+  transferSyntaxUid === BIG_ENDIAN ? dicomParser.bigEndianByteArrayParser : dicomParser.littleEndianByteArrayParser;
+
+function parseInto(dataSet: DataSet, bytes: Uint8Array, transferSyntaxUid: string): void {
+  const stream = new dicomParser.ByteStream(parserFor(transferSyntaxUid), bytes, 0);
   const parse =
     transferSyntaxUid === IMPLICIT ? dicomParser.parseDicomDataSetImplicit : dicomParser.parseDicomDataSetExplicit;
   parse(dataSet, stream, bytes.length, { untilTag: PIXEL_DATA });
-  return dataSet;
 }
 
 function view(dataSet: DataSet, transferSyntaxUid: string, inheritedCharacterSets: readonly string[]): Dataset {

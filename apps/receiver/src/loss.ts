@@ -1,0 +1,59 @@
+/** An instance that was refused or broke off → what its study misses (docs/adr/0014). Pure. */
+import { type Dataset, isSafeUid, parseReadable, type Tag } from '@ichor/shared';
+import { CT_IMAGES, printable, type StoreRequest } from './storeInstance.ts';
+
+/** What is known of an instance that was not stored. */
+export type NotStored = {
+  /** As the dataset says; null where that did not come or cannot be read. */
+  readonly studyInstanceUid: string | null;
+  readonly seriesInstanceUid: string | null;
+  /** As the dataset says, else as the command does; empty when neither names it. */
+  readonly sopInstanceUid: string;
+  /** Affected SOP Instance UID of the command. */
+  readonly commandUid: string;
+  /** Whether it can come again by its name. */
+  readonly hasName: boolean;
+  /** Whether command and dataset name it alike: then a stored instance of that name in its study is this one. */
+  readonly isCertain: boolean;
+  readonly canBeCtSlice: boolean;
+  readonly callingAeTitle: string;
+};
+
+/** In an ordinary image the UIDs stand in the first kilobytes. */
+const HEAD_BYTES = 1_048_576;
+
+/** @param request its chunks are what came of the dataset */
+export function notStored(request: StoreRequest): NotStored {
+  const uid = uidReader(request);
+  const [named, commandUid] = [uid('x00080018'), printable(request.sopInstanceUid).slice(0, 64)];
+  return {
+    studyInstanceUid: uid('x0020000d'),
+    seriesInstanceUid: uid('x0020000e'),
+    sopInstanceUid: named ?? commandUid,
+    commandUid,
+    hasName: named !== null || isSafeUid(commandUid),
+    isCertain: named !== null && named === commandUid,
+    canBeCtSlice: canBeCtSlice(request, uid('x00080016')),
+    callingAeTitle: printable(request.callingAeTitle),
+  };
+}
+
+/** By command or dataset; by the presentation context when neither says what it is. */
+function canBeCtSlice({ sopClassUid, abstractSyntaxUid }: StoreRequest, datasetClassUid: string | null): boolean {
+  if (sopClassUid === '' && datasetClassUid === null) return CT_IMAGES.has(abstractSyntaxUid);
+  return CT_IMAGES.has(sopClassUid) || (datasetClassUid !== null && CT_IMAGES.has(datasetClassUid));
+}
+
+function uidReader({ chunks, transferSyntaxUid }: StoreRequest): (tag: Tag) => string | null {
+  const length = chunks.reduce((total, chunk) => total + chunk.length, 0);
+  const head = Buffer.concat(chunks as Buffer[], Math.min(HEAD_BYTES, length));
+  const dataset: Dataset = parseReadable(head, transferSyntaxUid);
+  return (tag) => {
+    try {
+      const value = dataset.text(tag);
+      return value !== null && isSafeUid(value) ? value : null;
+    } catch {
+      return null;
+    }
+  };
+}
