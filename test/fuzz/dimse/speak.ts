@@ -1,0 +1,89 @@
+/** Gives a stream to a DICOM port and collects what it answers, until it has closed. */
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { commandElements } from '../../support/rawPeer.ts';
+import type { Sent } from './sentStores.ts';
+
+export type Response = { readonly messageId: number; readonly status: number; readonly comment: string };
+export type Answer = {
+  readonly end: 'released' | 'rejected' | 'aborted' | 'closed';
+  readonly responses: readonly Response[];
+  /** What is no answer that the standard knows. */
+  readonly improper: readonly string[];
+  /** Waited longer than the deadline for it. */
+  readonly late: 'answer' | 'close' | null;
+};
+
+/** Responses are waited for this long; then, and after our end, the receiver must close within it. */
+const DEADLINE_MS = 10_000;
+
+/** @param pieceBytes the stream goes out in writes of this size */
+export async function speak(port: number, stream: Buffer, sent: Sent, pieceBytes: number): Promise<Answer> {
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  let bytes: Buffer = Buffer.alloc(0);
+  let [closed, wake] = [false, (): void => {}];
+  socket.on('data', (data) => {
+    bytes = Buffer.concat([bytes, data]);
+    wake();
+  });
+  socket.on('error', () => {});
+  socket.on('close', () => {
+    closed = true;
+    wake();
+  });
+  await once(socket, 'connect').catch(() => {});
+  for (let at = 0; at < stream.length && !closed; at += pieceBytes) {
+    socket.write(stream.subarray(at, at + pieceBytes));
+    if (pieceBytes < stream.length) await new Promise(setImmediate);
+  }
+  const until = async (isDone: () => boolean): Promise<boolean> => {
+    const deadline = performance.now() + DEADLINE_MS;
+    while (!closed && !isDone()) {
+      const left = deadline - performance.now();
+      if (left <= 0) return false;
+      await Promise.race([
+        new Promise<void>((resolve) => (wake = resolve)),
+        new Promise((resolve) => setTimeout(resolve, left).unref()),
+      ]);
+    }
+    return true;
+  };
+  const answered = await until(() => hasAll(answersIn(bytes), sent));
+  socket.end();
+  const ended = await until(() => false).then(() => closed);
+  socket.destroy();
+  const answer = answersIn(bytes);
+  return { ...answer, late: !ended ? 'close' : answered ? null : 'answer' };
+}
+
+const hasAll = ({ end, responses }: Omit<Answer, 'late'>, sent: Sent): boolean =>
+  end !== 'closed' || (responses.length >= sent.requests && !sent.release);
+
+function answersIn(bytes: Buffer): Omit<Answer, 'late'> {
+  const responses: Response[] = [];
+  const improper: string[] = [];
+  let end: Answer['end'] = 'closed';
+  for (let at = 0; at + 6 <= bytes.length; ) {
+    const [type, next] = [bytes[at]!, at + 6 + bytes.readUInt32BE(at + 2)];
+    if (next > bytes.length) break;
+    if (type === 3) end = 'rejected';
+    else if (type === 6) end = 'released';
+    else if (type === 7) end = 'aborted';
+    else if (type === 4) responses.push(responseIn(bytes.subarray(at + 12, next), improper));
+    else if (type !== 2) improper.push(`a PDU of type ${type}`);
+    at = next;
+  }
+  return { end, responses, improper };
+}
+
+function responseIn(command: Buffer, improper: string[]): Response {
+  try {
+    const elements = commandElements(command);
+    const messageId = elements.get(0x0120)?.readUInt16LE() ?? -1;
+    const status = elements.get(0x0900)!.readUInt16LE();
+    return { messageId, status, comment: elements.get(0x0902)?.toString('latin1').trim() ?? '' };
+  } catch (error) {
+    improper.push(`a response that cannot be read: ${(error as Error).message}`);
+    return { messageId: -1, status: -1, comment: '' };
+  }
+}

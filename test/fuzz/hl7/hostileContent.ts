@@ -1,0 +1,40 @@
+/** Results with hostile values in every field that a message is built from. */
+import type { Content } from '../../../apps/worker/src/notification/content.ts';
+import { FINDINGS } from '../../support/worklistRows.ts';
+import type { Dice } from '../dice.ts';
+import { hostileText } from '../mutate/hostileText.ts';
+
+const STATES = ['flagged', 'clear', 'not-analysed', 'failed'] as const;
+
+/** @param hostile false: as triage leaves it */
+export function contentOf(dice: Dice, hostile: boolean): Content {
+  const text = <T extends string | null>(usual: T): T =>
+    hostile && dice.chance(0.5) ? (hostileText(dice) as T) : usual;
+  const state = dice.pick(STATES);
+  const analysed = state === 'flagged' || state === 'clear';
+  return {
+    patient: { id: text('P-1'), name: text('Doe^Jane^^Dr=山田^太郎') },
+    studyDate: text('20240131'),
+    resultAt: new Date(1_700_000_000_000),
+    study: {
+      studyInstanceUid: text('1.2.3'),
+      accessionNumber: text('A-1'),
+      state,
+      reason:
+        state === 'not-analysed'
+          ? { code: 'too-few-slices', sentence: text('Too few.'), detail: text('3 slices') }
+          : null,
+      error: state === 'failed' ? text('INFERENCE_FAILED') : null,
+      revision: 1,
+      priority: 3,
+      receivedInstances: 12,
+      findings: analysed ? FINDINGS : null,
+      keySlices: [],
+      series: [],
+      model: { name: text('model'), version: text('1.0.0'), sha256: 'ab' },
+      times: { firstInstance: null, lastInstance: null, complete: null, decided: null, flagged: null, delivered: null },
+      deliveries: [],
+      report: null,
+    },
+  };
+}
