@@ -11,7 +11,7 @@ export type Writer = {
 };
 
 export const UNDEFINED_LENGTH = 0xffffffff;
-const LONG = new Set(['OB', 'OW', 'OF', 'OD', 'OL', 'SQ', 'UN', 'UC', 'UR', 'UT']);
+const LONG = new Set('OB OW OF OD OL OV SQ SV UN UC UR UT UV'.split(' '));
 
 export function writerFor(syntax: Syntax): Writer {
   const numbers = (bits: 16 | 32, value: number): Buffer => {

@@ -261,6 +261,7 @@ function storeRequestOf(state: State, command: Command, dataset: IncomingDataset
     transferSyntaxUid: context.transferSyntaxUid!,
     callingAeTitle: state.info!.callingAeTitle,
     chunks: dataset?.chunks ?? [],
+    ...(dataset !== null && { takeMemory: dataset.ticket.take }),
   };
 }
 

@@ -1,6 +1,6 @@
 /** One C-STORE request with its bytes → a durable instance and a DIMSE status (PS3.4 §B.2.3). */
 import type { Config, Dataset, Spool } from '@ichor/shared';
-import { IchorError, isOwnObject, isSafeUid, parseDataset, part10Header } from '@ichor/shared';
+import { IchorError, isOwnObject, isSafeUid, part10Header, readDataset } from '@ichor/shared';
 import { isStorage } from './negotiate.ts';
 import type { IndexedHeader, StoredInstance } from './types.ts';
 
@@ -12,6 +12,8 @@ export type StoreRequest = {
   readonly callingAeTitle: string;
   /** The dataset as it came. */
   readonly chunks: readonly Buffer[];
+  /** Charges bytes that a deflated dataset takes beside its chunks; false when there is no room for them. */
+  readonly takeMemory?: (bytes: number) => boolean;
 };
 
 /** What became of it. `own` and `ignored` are answered with Success and not stored. */
@@ -30,10 +32,10 @@ export const CT_IMAGES: ReadonlySet<string> = new Set([
 export async function storeInstance(
   request: StoreRequest,
   spool: Spool,
-  config: Pick<Config, 'otherStorage'>,
+  config: Pick<Config, 'otherStorage' | 'maxInstanceBytes'>,
 ): Promise<StoreOutcome> {
   checkCommand(request);
-  const dataset = parseChunks(request.chunks, request.transferSyntaxUid);
+  const dataset = await checkedDataset(request, config.maxInstanceBytes);
   const identity = identityOf(dataset, request);
   if (isOwnObject(dataset)) return { kind: 'own' };
   if (config.otherStorage === 'ignore' && !CT_IMAGES.has(request.sopClassUid)) return { kind: 'ignored' };
@@ -56,28 +58,22 @@ export async function storeInstance(
   };
 }
 
-/** What precedes Pixel Data in an ordinary image. */
-const HEAD_BYTES = 32_768;
-
 /**
- * The dataset up to Pixel Data, without joining all of an image: its first bytes are enough when Pixel Data begins in them.
- * @throws IchorError DATASET_UNREADABLE
+ * The dataset, checked to its last element and not copied: one that ends early was cut on its way, and is not acknowledged.
+ * A deflated one is bounded as it would be in the clear.
+ * @throws IchorError DATASET_UNREADABLE, INSTANCE_TOO_LARGE, MEMORY_EXHAUSTED
  */
-function parseChunks(chunks: readonly Buffer[], transferSyntaxUid: string): Dataset {
-  const head = Buffer.concat(chunks as Buffer[], Math.min(HEAD_BYTES, sizeOf(chunks)));
-  return parsedHead(head, transferSyntaxUid) ?? parseDataset(Buffer.concat(chunks as Buffer[]), transferSyntaxUid);
+function checkedDataset(request: StoreRequest, limitBytes: number): Promise<Dataset> {
+  const { chunks, transferSyntaxUid, takeMemory } = request;
+  return readDataset(chunks, transferSyntaxUid, 'count', {
+    inflated(totalBytes) {
+      if (totalBytes > limitBytes) throw new IchorError('INSTANCE_TOO_LARGE', { limitBytes });
+    },
+    kept(bytes) {
+      if (takeMemory?.(bytes) === false) throw new IchorError('MEMORY_EXHAUSTED');
+    },
+  });
 }
-
-function parsedHead(head: Buffer, transferSyntaxUid: string): Dataset | null {
-  try {
-    const dataset = parseDataset(head, transferSyntaxUid);
-    return dataset.has('x7fe00010') ? dataset : null;
-  } catch {
-    return null;
-  }
-}
-
-const sizeOf = (chunks: readonly Buffer[]): number => chunks.reduce((total, chunk) => total + chunk.length, 0);
 
 function checkCommand({ sopClassUid, abstractSyntaxUid, sopInstanceUid }: StoreRequest): void {
   if (sopClassUid !== abstractSyntaxUid || !isStorage(sopClassUid))

@@ -1,7 +1,6 @@
 /** DICOM files under a folder, by study. */
-import { readFile } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { asIchorError, readPart10 } from '@ichor/shared';
+import { asIchorError, readPart10Head } from '@ichor/shared';
 import { findDicomFiles } from '@ichor/worker';
 
 export type StudyFiles = { readonly studyInstanceUid: string; readonly paths: readonly string[] };
@@ -36,7 +35,7 @@ function pathsOf(studies: Map<string, string[]>, studyInstanceUid: string): stri
 /** @returns undefined for a file that is none of ours: not named .dcm and without the mark of a DICOM file */
 async function studyOf(path: string, onProblem: (problem: string) => void): Promise<string | null | undefined> {
   try {
-    const studyInstanceUid = readPart10(await readFile(path), path).dataset.text(STUDY_INSTANCE_UID);
+    const studyInstanceUid = (await readPart10Head(path)).dataset.text(STUDY_INSTANCE_UID);
     if (studyInstanceUid === null) onProblem(`${path}: no Study Instance UID`);
     return studyInstanceUid;
   } catch (thrown) {

@@ -5,10 +5,9 @@
  * time; meanwhile the folders of open studies are looked into first, each round, and a study that was looked into may complete.
  * A scan that could not read a folder is repeated after a pause.
  */
-import { readFile } from 'node:fs/promises';
 import { basename } from 'node:path';
 import type { Database, Incidents, Log, Spool } from '@ichor/shared';
-import { asIchorError, isSafeUid, readPart10 } from '@ichor/shared';
+import { asIchorError, isSafeUid, readPart10Head } from '@ichor/shared';
 import { identityOf, indexedHeader } from '../storeInstance.ts';
 import type { IndexedHeader, StoredInstance } from '../types.ts';
 import type { Notes } from './notes.ts';
@@ -153,8 +152,7 @@ async function* batches(paths: AsyncIterable<string>): AsyncIterable<string[]> {
 async function readStored(spool: Spool, path: string, incidents: Incidents): Promise<StoredInstance> {
   const named = namedBy(path);
   try {
-    const bytes = await readFile(spool.absolutePath(path));
-    const file = readPart10(bytes, path);
+    const file = await readPart10Head(spool.absolutePath(path));
     const { sopClassUid, transferSyntaxUid } = file;
     const identity = identityOf(file.dataset, {
       sopClassUid: sopClassUid ?? '',
@@ -165,7 +163,7 @@ async function readStored(spool: Spool, path: string, incidents: Incidents): Pro
       spoolPath: path,
       sopClassUid: sopClassUid ?? '',
       transferSyntaxUid,
-      sizeBytes: bytes.length,
+      sizeBytes: file.sizeBytes,
       callingAeTitle: file.callingAeTitle ?? '',
       header: indexedHeader(file.dataset),
     };

@@ -1,7 +1,7 @@
 /** One slice's file → Hounsfield units. */
 import { readFile, stat } from 'node:fs/promises';
 import type { Dataset, Part10 } from '@ichor/shared';
-import { asIchorError, readPart10 } from '@ichor/shared';
+import { asIchorError, readPart10Pixels } from '@ichor/shared';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Slice } from '../types.ts';
 import { decodePixels } from './decodePixels.ts';
@@ -9,10 +9,10 @@ import { type PixelModule, toHounsfield } from './hounsfield.ts';
 
 export type LoadedSlice = { readonly hu: Int16Array; readonly rows: number; readonly columns: number };
 
+type StoredSlice = Pick<Slice, 'path' | 'rows' | 'columns' | 'frameNumber' | 'frames'>;
+
 /** int16 [rows, columns] in the stored orientation. @throws NotAnalysable */
-export async function loadSlice(
-  slice: Pick<Slice, 'path' | 'rows' | 'columns' | 'frameNumber' | 'frames'>,
-): Promise<LoadedSlice> {
+export async function loadSlice(slice: StoredSlice): Promise<LoadedSlice> {
   const file = await fileOf(slice).catch((error: unknown) => {
     throw new NotAnalysable('unreadable-instance', asIchorError(error).message);
   });
@@ -26,15 +26,21 @@ export async function loadSlice(
 /** The multi-frame file that was read last: its frames come one after the other, and it may be hundreds of megabytes. */
 let last: { readonly version: string; readonly file: WeakRef<Part10> } | null = null;
 
-async function fileOf({ path, frames }: Pick<Slice, 'path' | 'frames'>): Promise<Part10> {
-  if (frames === 1) return readPart10(await readFile(path), path);
+async function fileOf(slice: StoredSlice): Promise<Part10> {
+  const { path, frames } = slice;
+  if (frames === 1) return readFileOf(slice);
   const { mtimeMs, size } = await stat(path);
   const version = `${path} ${mtimeMs} ${size}`;
   const kept = last?.version === version ? last.file.deref() : undefined;
-  const file = kept ?? readPart10(await readFile(path), path);
+  const file = kept ?? (await readFileOf(slice));
   last = { version, file: new WeakRef(file) };
   return file;
 }
+
+const readFileOf = async ({ path, rows, columns, frames }: StoredSlice): Promise<Part10> =>
+  readPart10Pixels(await readFile(path), path, rows * columns * frames * LARGEST_PIXEL_BYTES);
+/** Bits Allocated of 8 and 16 are read; 32 are refused by name. */
+const LARGEST_PIXEL_BYTES = 4;
 
 function pixelDataOf(dataset: Dataset) {
   try {

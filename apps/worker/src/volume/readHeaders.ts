@@ -1,6 +1,5 @@
 /** The heads of a study's files: what selection and geometry need, without holding pixels in memory. */
-import { open, stat } from 'node:fs/promises';
-import { asIchorError, type Dataset, IchorError, type Part10, readMeta, readPart10, type Tag } from '@ichor/shared';
+import { asIchorError, type Dataset, IchorError, type Part10, readPart10Head, type Tag } from '@ichor/shared';
 
 /** One frame's place in space; null when missing or invalid. */
 export type FrameGeometry = {
@@ -53,7 +52,6 @@ export type HeaderProblem = {
   readonly message: string;
 };
 
-const FIRST_BYTES = 65_536;
 const AT_ONCE = 8;
 
 /** Reads every head; a file that is not DICOM, or whose head cannot be read, goes to `onProblem`. */
@@ -73,38 +71,10 @@ export async function readHeaders(
 
 async function readHeader(path: string, onProblem: (problem: HeaderProblem) => void): Promise<InstanceHeader | null> {
   try {
-    return headerOf(path, await readHead(path));
+    return headerOf(path, await readPart10Head(path));
   } catch (thrown) {
     onProblem({ path, seriesInstanceUid: path.split('/').at(-2) ?? null, message: asIchorError(thrown).message });
     return null;
-  }
-}
-
-/** Reads a little, and more only when Pixel Data lies further in. @throws IchorError NOT_DICOM, DATASET_UNREADABLE */
-export async function readHead(path: string): Promise<Part10> {
-  const { size } = await stat(path);
-  for (let length = FIRST_BYTES; ; length *= 8) {
-    const bytes = await readBytes(path, Math.min(length, size));
-    if (length >= size) return readPart10(bytes, path);
-    const { transferSyntaxUid } = readMeta(bytes, path);
-    // Deflated data can only be inflated whole.
-    if (transferSyntaxUid === '1.2.840.10008.1.2.1.99') return readPart10(await readBytes(path, size), path);
-    try {
-      const head = readPart10(bytes, path);
-      if (head.dataset.has('x7fe00010')) return head;
-    } catch (error) {
-      if (!(error instanceof IchorError)) throw error;
-    }
-  }
-}
-
-async function readBytes(path: string, length: number): Promise<Buffer> {
-  const file = await open(path, 'r');
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(length), 0, length, 0);
-    return buffer.subarray(0, bytesRead);
-  } finally {
-    await file.close();
   }
 }
 

@@ -2,8 +2,9 @@ import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { IchorError } from '../errors.ts';
-import { type Dataset, parseDataset, readPart10 } from './dataset.ts';
+import { type Dataset, parseDataset } from './dataset.ts';
 import { part10Header } from './part10.ts';
+import { readPart10 } from './readPart10.ts';
 
 const IMPLICIT = '1.2.840.10008.1.2';
 const EXPLICIT = '1.2.840.10008.1.2.1';

@@ -1,54 +1,28 @@
 /**
- * Reading DICOM datasets as they came (sole importer of dicom-parser and dicom-character-set).
+ * Reading DICOM datasets as they came.
  *
- * Tolerant when reading: unknown and private elements are skipped, text is decoded by Specific Character Set. Every
- * fault of the bytes, however odd, is an {@link IchorError}: never another exception, never a stack overflow.
+ * Tolerant when reading: unknown and private elements are skipped, text is decoded by Specific Character Set. Every fault of
+ * the bytes, however odd, is an {@link IchorError}: never another exception, never a stack overflow.
  */
-import { constants, inflateRawSync } from 'node:zlib';
-import { convertBytes } from 'dicom-character-set';
-import dicomParser, { type DataSet, type Element } from 'dicom-parser';
 import { IchorError, reasonOf } from '../errors.ts';
+import { type ByteSource, byteSource } from './byteSource.ts';
+import { asSequence, codingOf, type Element, type Extent, type Run, readElements, readItems } from './elements.ts';
+import {
+  DEFLATED,
+  type InflatedPixelData,
+  type InflateWatch,
+  inflate,
+  inflateAtOnce,
+  inflateReadable,
+} from './inflate.ts';
+import { type PixelData, pixelDataOf } from './pixelData.ts';
+import { binaryReader, decimal, textsOf, withoutPadding } from './values.ts';
 
 /** A tag as `x` and eight lower-case hexadecimal digits, e.g. `x00100010`. */
 export type Tag = `x${string}`;
 
-/** The package exports its DataSet class, but its types do not say so. */
-const { DataSet: DataSetOf } = dicomParser as unknown as {
-  DataSet: new (parser: unknown, bytes: Uint8Array, elements: Record<string, Element>) => DataSet;
-};
-
-const PIXEL_DATA: Tag = 'x7fe00010';
-const DEFLATED = '1.2.840.10008.1.2.1.99';
-const BIG_ENDIAN = '1.2.840.10008.1.2.2';
-const IMPLICIT = '1.2.840.10008.1.2';
-const INFLATED_LIMIT_BYTES = 2 ** 31 - 1;
-
-/** Value representations of the binary elements that we read, for implicit VR (PS3.6). */
-const BINARY_VR: Readonly<Record<Tag, string>> = {
-  x00280002: 'US', // Samples per Pixel
-  x00280006: 'US', // Planar Configuration
-  x00280010: 'US', // Rows
-  x00280011: 'US', // Columns
-  x00280100: 'US', // Bits Allocated
-  x00280101: 'US', // Bits Stored
-  x00280102: 'US', // High Bit
-  x00280103: 'US', // Pixel Representation
-};
-
-/** Pixel Data as it lies in the dataset: one native value, or the fragments of an encapsulated one (PS3.5 §A.4). */
-export type PixelData =
-  | { readonly kind: 'native'; readonly bytes: Uint8Array; readonly declaredLength: number }
-  | {
-      readonly kind: 'encapsulated';
-      readonly fragments: readonly Fragment[];
-      readonly basicOffsetTable: readonly number[];
-    };
-
-/** A fragment and its byte offset from the first fragment's item tag, as the Basic Offset Table counts. */
-export type Fragment = { readonly offset: number; readonly bytes: Uint8Array };
-
 export type Dataset = {
-  /** First value as text, decoded and trimmed; null when absent or empty. */
+  /** First value as text, decoded, without its padding; null when absent or empty. */
   text(tag: Tag): string | null;
   texts(tag: Tag): string[];
   /** First value as number, from text (DS, IS) or binary by its VR; null when absent or no number. */
@@ -62,133 +36,71 @@ export type Dataset = {
 };
 
 /**
- * Reads a dataset up to Pixel Data; Pixel Data itself stays where it is.
+ * Reads a dataset; the bytes may end in Pixel Data or behind it, and Pixel Data itself stays where it is.
  * @param bytes the dataset without preamble and file meta information
  * @throws IchorError DATASET_UNREADABLE
  */
 export function parseDataset(bytes: Uint8Array, transferSyntaxUid: string): Dataset {
-  try {
-    const plain =
-      transferSyntaxUid === DEFLATED ? inflateRawSync(bytes, { maxOutputLength: INFLATED_LIMIT_BYTES }) : bytes;
-    return view(parsed(plain, transferSyntaxUid), transferSyntaxUid, []);
-  } catch (thrown) {
-    throw unreadable(thrown);
-  }
+  return guarded(() => {
+    const plain = transferSyntaxUid === DEFLATED ? inflateAtOnce(bytes) : bytes;
+    return datasetIn(byteSource([plain]), transferSyntaxUid, 'head');
+  });
 }
 
 /**
- * What can be read of a dataset that is broken or cut off: the elements before the fault. Values may still be unreadable.
+ * What can be read of a dataset that is broken or cut off: the elements before the fault.
  * @param bytes a dataset, or its first kilobytes
  */
 export function parseReadable(bytes: Uint8Array, transferSyntaxUid: string): Dataset {
-  const plain = transferSyntaxUid === DEFLATED ? inflatedHead(bytes) : bytes;
-  const dataSet = new DataSetOf(parserFor(transferSyntaxUid), plain, {});
-  try {
-    parseInto(dataSet, plain, transferSyntaxUid);
-  } catch {}
-  return view(dataSet, transferSyntaxUid, []);
+  const plain = transferSyntaxUid === DEFLATED ? inflateReadable(bytes) : bytes;
+  return datasetIn(byteSource([plain]), transferSyntaxUid, 'readable');
 }
 
-/** Deflate expands a byte to a thousand at most. */
-const DEFLATED_HEAD_BYTES = 4_096;
-
-function inflatedHead(bytes: Uint8Array): Uint8Array {
-  try {
-    return inflateRawSync(bytes.subarray(0, DEFLATED_HEAD_BYTES), { finishFlush: constants.Z_SYNC_FLUSH });
-  } catch {
-    return new Uint8Array();
-  }
+/**
+ * Reads a dataset from pieces, without joining them, to its last byte: every element must end within them. A deflated one is
+ * inflated as far as `pixelData` says, and then only what is kept can be asked for.
+ * @throws IchorError DATASET_UNREADABLE, or what the watch throws
+ */
+export async function readDataset(
+  pieces: readonly Uint8Array[],
+  transferSyntaxUid: string,
+  pixelData: InflatedPixelData,
+  watch: InflateWatch,
+): Promise<Dataset> {
+  const source = transferSyntaxUid === DEFLATED ? await inflate(pieces, pixelData, watch) : byteSource(pieces);
+  return datasetIn(source, transferSyntaxUid, pixelData === 'count' ? 'whole' : 'head');
 }
 
-/** A Part 10 file: its meta information (PS3.10 §7.1) and its dataset. */
-export type Part10 = {
-  readonly transferSyntaxUid: string;
-  readonly sopClassUid: string | null;
-  readonly sopInstanceUid: string | null;
-  readonly callingAeTitle: string | null;
-  /** Byte offset of the dataset in the file. */
-  readonly datasetOffset: number;
-  readonly dataset: Dataset;
-};
-
-/** @throws IchorError NOT_DICOM, DATASET_UNREADABLE. @param path only for messages */
-export function readPart10(bytes: Uint8Array, path: string): Part10 {
-  const meta = readMeta(bytes, path);
-  return { ...meta, dataset: parseDataset(bytes.subarray(meta.datasetOffset), meta.transferSyntaxUid) };
+/** @param source not deflated any more. @throws IchorError DATASET_UNREADABLE */
+function datasetIn(source: ByteSource, transferSyntaxUid: string, extent: Extent): Dataset {
+  return guarded(() => {
+    if (extent === 'whole' && source.length === 0) throw new Error('it is empty');
+    const run = { source, start: 0, end: source.length, isOpen: false, coding: codingOf(transferSyntaxUid) };
+    return view(source, readElements(run, extent), []);
+  });
 }
 
-/** The file meta information alone. @throws IchorError NOT_DICOM */
-export function readMeta(bytes: Uint8Array, path: string): Omit<Part10, 'dataset'> {
-  if (bytes.length < 132 || String.fromCharCode(...bytes.subarray(128, 132)) !== 'DICM') {
-    throw new IchorError('NOT_DICOM', { path, reason: 'it does not begin with a preamble and DICM' });
-  }
-  try {
-    return metaOf(bytes);
-  } catch (thrown) {
-    throw new IchorError('NOT_DICOM', {
-      path,
-      reason: `its file meta information cannot be read (${reasonOf(thrown)})`,
-    });
-  }
-}
-
-function metaOf(bytes: Uint8Array): Omit<Part10, 'dataset'> {
-  const stream = new dicomParser.ByteStream(dicomParser.littleEndianByteArrayParser, bytes, 132);
-  const elements: Record<string, Element> = {};
-  let datasetOffset = stream.position;
-  while (stream.position + 8 <= bytes.length && stream.byteArrayParser.readUint16(bytes, stream.position) === 2) {
-    const element = dicomParser.readDicomElementExplicit(stream, []);
-    elements[element.tag] = element;
-    datasetOffset = stream.position;
-  }
-  const meta = new DataSetOf(dicomParser.littleEndianByteArrayParser, bytes, elements);
-  const uid = (tag: Tag) => meta.string(tag) ?? null;
-  const transferSyntaxUid = uid('x00020010');
-  if (transferSyntaxUid === null) throw new Error('no Transfer Syntax UID');
-  return {
-    transferSyntaxUid,
-    sopClassUid: uid('x00020002'),
-    sopInstanceUid: uid('x00020003'),
-    callingAeTitle: uid('x00020016'),
-    datasetOffset,
-  };
-}
-
-function parsed(bytes: Uint8Array, transferSyntaxUid: string): DataSet {
-  const dataSet = new DataSetOf(parserFor(transferSyntaxUid), bytes, {});
-  parseInto(dataSet, bytes, transferSyntaxUid);
-  return dataSet;
-}
-
-const parserFor = (transferSyntaxUid: string) =>
-  transferSyntaxUid === BIG_ENDIAN ? dicomParser.bigEndianByteArrayParser : dicomParser.littleEndianByteArrayParser;
-
-function parseInto(dataSet: DataSet, bytes: Uint8Array, transferSyntaxUid: string): void {
-  const stream = new dicomParser.ByteStream(parserFor(transferSyntaxUid), bytes, 0);
-  const parse =
-    transferSyntaxUid === IMPLICIT ? dicomParser.parseDicomDataSetImplicit : dicomParser.parseDicomDataSetExplicit;
-  parse(dataSet, stream, bytes.length, { untilTag: PIXEL_DATA });
-}
-
-function view(dataSet: DataSet, transferSyntaxUid: string, inheritedCharacterSets: readonly string[]): Dataset {
-  const own = dataSet.elements['x00080005'] === undefined ? null : (dataSet.string('x00080005') ?? '').split('\\');
-  const characterSets = own ?? inheritedCharacterSets;
+function view(
+  source: ByteSource,
+  elements: ReadonlyMap<number, Element>,
+  inheritedCharacterSets: readonly string[],
+): Dataset {
+  const raw = (element: Element): Uint8Array => bytesOf(source, element);
+  const ownSets = elements.get(SPECIFIC_CHARACTER_SET);
+  const characterSets =
+    ownSets === undefined ? inheritedCharacterSets : latin1(raw(ownSets)).split('\\').map(withoutPadding);
   const texts = (tag: Tag): string[] => {
-    const element = dataSet.elements[tag];
-    if (element === undefined || element.length === 0 || element.items !== undefined) return [];
-    return decoded(bytesOf(dataSet, element), characterSets, element.vr).split('\\').map(trimmed);
+    const element = elements.get(numberOf(tag));
+    if (element === undefined || element.content !== 'value' || element.start === element.end) return [];
+    return textsOf(raw(element), element, characterSets);
   };
   const numbers = (tag: Tag, implicitVr?: string): number[] => {
-    const element = dataSet.elements[tag];
-    if (element === undefined || element.length === 0) return [];
-    // UN: an archive that did not know the element; it is little endian then (PS3.5 §6.2.2).
-    const vr = element.vr === 'UN' ? undefined : element.vr;
-    const read = BINARY_READERS[vr ?? implicitVr ?? BINARY_VR[tag] ?? ''];
-    if (read === undefined) return texts(tag).map((text) => (text === '' ? Number.NaN : Number(text)));
-    return Array.from({ length: Math.floor(element.length / read.bytes) }, (_, index) =>
-      read.value(dataSet, tag, index),
-    );
+    const element = elements.get(numberOf(tag));
+    if (element === undefined || element.content !== 'value') return [];
+    const read = binaryReader(element, implicitVr);
+    return read === null ? texts(tag).map(decimal) : read(raw(element));
   };
+  const sequences = new Map<Tag, Dataset[]>();
   return {
     texts,
     numbers,
@@ -197,107 +109,48 @@ function view(dataSet: DataSet, transferSyntaxUid: string, inheritedCharacterSet
       const value = numbers(tag, implicitVr)[0];
       return value === undefined || !Number.isFinite(value) ? null : value;
     },
-    items: (tag) =>
-      (dataSet.elements[tag]?.items ?? []).flatMap((item) =>
-        item.dataSet ? [view(item.dataSet, transferSyntaxUid, characterSets)] : [],
-      ),
-    has: (tag) => dataSet.elements[tag] !== undefined,
-    pixelData: () => pixelDataOf(dataSet),
+    items(tag) {
+      const known = sequences.get(tag);
+      if (known !== undefined) return known;
+      const items = itemsIn(source, elements.get(numberOf(tag)));
+      const datasets = items.map((item) => view(source, readElements(item), characterSets));
+      sequences.set(tag, datasets);
+      return datasets;
+    },
+    has: (tag) => elements.has(numberOf(tag)),
+    pixelData: () => guarded(() => pixelDataOf(source, elements)),
   };
 }
 
-const BINARY_READERS: Readonly<
-  Record<string, { bytes: number; value(dataSet: DataSet, tag: Tag, index: number): number }>
-> = {
-  US: { bytes: 2, value: (dataSet, tag, index) => dataSet.uint16(tag, index) ?? Number.NaN },
-  SS: { bytes: 2, value: (dataSet, tag, index) => dataSet.int16(tag, index) ?? Number.NaN },
-  UL: { bytes: 4, value: (dataSet, tag, index) => dataSet.uint32(tag, index) ?? Number.NaN },
-  SL: { bytes: 4, value: (dataSet, tag, index) => dataSet.int32(tag, index) ?? Number.NaN },
-  FL: { bytes: 4, value: (dataSet, tag, index) => dataSet.float(tag, index) ?? Number.NaN },
-  FD: { bytes: 8, value: (dataSet, tag, index) => dataSet.double(tag, index) ?? Number.NaN },
-};
+const SPECIFIC_CHARACTER_SET = 0x00080005;
+const numberOf = (tag: Tag): number => Number.parseInt(tag.slice(1), 16);
 
-function bytesOf(dataSet: DataSet, element: Element): Uint8Array {
-  const bytes = dataSet.byteArray as Uint8Array;
-  if (element.dataOffset + element.length > bytes.length)
-    throw new IchorError('DATASET_UNREADABLE', { reason: `element ${element.tag} ends beyond the data` });
-  return bytes.subarray(element.dataOffset, element.dataOffset + element.length);
-}
-
-const CHARSET_VRS = new Set(['SH', 'LO', 'ST', 'LT', 'PN', 'UC', 'UT']);
-
-function decoded(bytes: Uint8Array, characterSets: readonly string[], vr: string | undefined): string {
-  const isText = vr === undefined || CHARSET_VRS.has(vr);
-  if (!isText || characterSets.every((set) => set === '' || set === 'ISO_IR 6'))
-    return Buffer.from(bytes).toString('latin1');
+/** A value that only looks like a sequence has no items. */
+function itemsIn(source: ByteSource, element: Element | undefined): Run[] {
+  const sequence = element && asSequence(source, element);
+  if (!element || !sequence) return [];
+  if (element.content === 'items') return readItems(source, sequence);
   try {
-    return convertBytes(characterSets.join('\\'), bytes, { vr: vr ?? 'LO' });
+    return readItems(source, sequence);
   } catch {
-    return Buffer.from(bytes).toString('latin1');
+    return [];
   }
 }
 
-const trimmed = (text: string): string => text.replaceAll(/^[ ]+|[ \0]+$/g, '');
+function bytesOf(source: ByteSource, { start, end }: Element): Uint8Array {
+  const bytes = source.bytes(start, end);
+  if (bytes === null) throw new Error(`a value of ${end - start} bytes was not kept`);
+  return bytes;
+}
 
-function pixelDataOf(dataSet: DataSet): PixelData | null {
-  const element = dataSet.elements[PIXEL_DATA];
-  if (element === undefined) return null;
-  const bytes = dataSet.byteArray as Uint8Array;
-  if (!element.hadUndefinedLength && element.length !== 0xffffffff) {
-    return {
-      kind: 'native',
-      bytes: bytes.subarray(element.dataOffset, element.dataOffset + element.length),
-      declaredLength: element.length,
-    };
-  }
+const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
+
+function guarded<Result>(read: () => Result): Result {
   try {
-    return encapsulated(bytes, element.dataOffset);
+    return read();
   } catch (thrown) {
-    throw unreadable(thrown);
+    if (thrown instanceof IchorError) throw thrown;
+    const reason = thrown instanceof RangeError ? 'its lengths are out of range' : reasonOf(thrown);
+    throw new IchorError('DATASET_UNREADABLE', { reason }, thrown);
   }
-}
-
-/** Items up to the Sequence Delimitation Item; the first one is the Basic Offset Table (PS3.5 §A.4). */
-function encapsulated(bytes: Uint8Array, start: number): PixelData {
-  const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const items: Fragment[] = [];
-  let firstFragment = 0;
-  for (let position = start; ; ) {
-    if (position + 8 > bytes.length) throw new Error('encapsulated Pixel Data ends without its delimiter');
-    const [group, element, length] = [
-      data.getUint16(position, true),
-      data.getUint16(position + 2, true),
-      data.getUint32(position + 4, true),
-    ];
-    if (group === 0xfffe && element === 0xe0dd) break;
-    if (group !== 0xfffe || element !== 0xe000)
-      throw new Error('encapsulated Pixel Data holds something that is no item');
-    if (position + 8 + length > bytes.length) throw new Error('a fragment ends beyond the data');
-    if (items.length === 1) firstFragment = position;
-    items.push({ offset: position - firstFragment, bytes: bytes.subarray(position + 8, position + 8 + length) });
-    position += 8 + length;
-  }
-  const [table, ...fragments] = items;
-  if (table === undefined) throw new Error('encapsulated Pixel Data has no Basic Offset Table item');
-  const offsets = new DataView(table.bytes.buffer, table.bytes.byteOffset, table.bytes.byteLength);
-  return {
-    kind: 'encapsulated',
-    fragments,
-    basicOffsetTable: Array.from({ length: Math.floor(table.bytes.length / 4) }, (_, index) =>
-      offsets.getUint32(index * 4, true),
-    ),
-  };
-}
-
-function unreadable(thrown: unknown): IchorError {
-  if (thrown instanceof IchorError) return thrown;
-  const inner =
-    typeof thrown === 'object' && thrown !== null && 'exception' in thrown
-      ? (thrown as { exception: unknown }).exception
-      : thrown;
-  const reason =
-    inner instanceof RangeError
-      ? 'its sequences are nested too deeply or its lengths are out of range'
-      : reasonOf(inner);
-  return new IchorError('DATASET_UNREADABLE', { reason }, thrown);
 }

@@ -1,0 +1,74 @@
+/** Values of elements (PS3.5 §6): texts and numbers as they stand there, without their padding. Pure. */
+import { decodeText } from './characterSets.ts';
+import type { Element } from './elements.ts';
+import { CHARACTER_SET_VRS, SINGLE_VALUE_VRS } from './valueRepresentations.ts';
+
+/** Value representations of the binary elements that we read, where the dataset does not tell them (PS3.6). */
+const BINARY_VR: ReadonlyMap<number, string> = new Map([
+  [0x00280002, 'US'], // Samples per Pixel
+  [0x00280006, 'US'], // Planar Configuration
+  [0x00280010, 'US'], // Rows
+  [0x00280011, 'US'], // Columns
+  [0x00280100, 'US'], // Bits Allocated
+  [0x00280101, 'US'], // Bits Stored
+  [0x00280102, 'US'], // High Bit
+  [0x00280103, 'US'], // Pixel Representation
+]);
+
+/** Names of persons that we read, likewise: their parts end where a `^` or `=` stands (§6.2.1.2). */
+const PERSON_NAMES: ReadonlySet<number> = new Set([0x00080090, 0x00081050, 0x00081070, 0x00100010, 0x0040a123]);
+
+/** @param characterSets values of Specific Character Set */
+export function textsOf(bytes: Uint8Array, { tag, vr }: Element, characterSets: readonly string[]): string[] {
+  const hasCharacterSet = vr === null || vr === 'UN' || CHARACTER_SET_VRS.has(vr);
+  const isPersonName = vr === 'PN' || PERSON_NAMES.has(tag);
+  const text = hasCharacterSet ? decodeText(bytes, characterSets, isPersonName ? 'PN' : (vr ?? 'LO')) : latin1(bytes);
+  return (SINGLE_VALUE_VRS.has(vr ?? '') ? [text] : text.split('\\')).map(withoutPadding);
+}
+
+const latin1 = (bytes: Uint8Array): string =>
+  Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
+
+/** Blanks, and the NULs of those who pad with them. */
+export function withoutPadding(text: string): string {
+  let [from, to] = [0, text.length];
+  while (from < to && isPadding(text.charCodeAt(from))) from++;
+  while (to > from && isPadding(text.charCodeAt(to - 1))) to--;
+  return text.slice(from, to);
+}
+
+const isPadding = (character: number): boolean => character === 0x20 || character === 0;
+
+/** DS and IS; NaN for anything else, so that a slip of a device becomes no other number. */
+export const decimal = (text: string): number =>
+  /^[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?$/i.test(text) ? Number(text) : Number.NaN;
+
+/** How to read a value as binary numbers; null for one that is text. @param implicitVr where the dataset tells no VR */
+export function binaryReader(
+  { tag, vr, coding }: Element,
+  implicitVr: string | undefined,
+): ((bytes: Uint8Array) => number[]) | null {
+  const isUnknown = vr === null || vr === 'UN';
+  const format = FORMATS[(isUnknown ? (implicitVr ?? BINARY_VR.get(tag)) : vr) ?? ''];
+  if (format === undefined) return null;
+  // UN: an archive that did not know the element wrote it in little endian (§6.2.2).
+  const littleEndian = vr === 'UN' || coding.littleEndian;
+  return (bytes) => {
+    const data = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    return Array.from({ length: Math.floor(bytes.length / format.bytes) }, (_, index) =>
+      format.read(data, index * format.bytes, littleEndian),
+    );
+  };
+}
+
+type Format = { readonly bytes: number; read(data: DataView, at: number, littleEndian: boolean): number };
+const FORMATS: Readonly<Record<string, Format>> = {
+  US: { bytes: 2, read: (data, at, littleEndian) => data.getUint16(at, littleEndian) },
+  SS: { bytes: 2, read: (data, at, littleEndian) => data.getInt16(at, littleEndian) },
+  UL: { bytes: 4, read: (data, at, littleEndian) => data.getUint32(at, littleEndian) },
+  SL: { bytes: 4, read: (data, at, littleEndian) => data.getInt32(at, littleEndian) },
+  UV: { bytes: 8, read: (data, at, littleEndian) => Number(data.getBigUint64(at, littleEndian)) },
+  SV: { bytes: 8, read: (data, at, littleEndian) => Number(data.getBigInt64(at, littleEndian)) },
+  FL: { bytes: 4, read: (data, at, littleEndian) => data.getFloat32(at, littleEndian) },
+  FD: { bytes: 8, read: (data, at, littleEndian) => data.getFloat64(at, littleEndian) },
+};
