@@ -94,6 +94,19 @@ test('SIGTERM while a role waits for its database drains the roles that run, and
   expect(await stderr).not.toContain('DATABASE_UNAVAILABLE');
 });
 
+test('a folder whose files the file system does not give says so, and not that nothing is in it', async () => {
+  /** A file there that nobody may read, root included. */
+  const folder = '/proc/sys/net/ipv4/route';
+  for (const args of [
+    ['triage', folder],
+    ['send', 'PACS@127.0.0.1:1', join(folder, 'flush')],
+  ]) {
+    const { code, stderr } = await runIchor(args);
+    expect([args, code]).toEqual([args, args[0] === 'send' ? 1 : 2]);
+    expect(stderr).toMatch(/flush cannot be read: EACCES: permission denied/);
+  }
+});
+
 describe('ichor doctor', () => {
   test('names every problem of the configuration at once, and no secret', async () => {
     const { code, stdout } = await runIchor(['doctor'], {

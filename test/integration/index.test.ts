@@ -309,7 +309,7 @@ describe('recovery', () => {
       async *scan(study) {
         for await (const path of whole.scan(study)) if (!broken || !path.startsWith('1.2.45/')) yield path;
         const reason = 'EIO: i/o error, scandir';
-        if (broken && study !== '1.2.46') throw new IchorError('SPOOL_READ_FAILED', { path: '1.2.45', reason });
+        if (broken && study !== '1.2.46') throw new IchorError('FILE_UNREADABLE', { path: '1.2.45', reason });
       },
     };
     for (const study of ['1.2.45', '1.2.46'])
@@ -322,7 +322,7 @@ describe('recovery', () => {
     expect((await studyRow('1.2.45')).state).toBe('receiving');
     await eventually('the incident', async () => {
       const { rows } = await database.pool.query('SELECT code FROM incident');
-      return rows[0]?.code === 'SPOOL_READ_FAILED';
+      return rows[0]?.code === 'FILE_UNREADABLE';
     });
     broken = false;
     await untilState('1.2.45', 'queued');

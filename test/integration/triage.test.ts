@@ -1,12 +1,13 @@
 /** From a job to its result, whatever breaks: attempts that are counted and bounded, and reports that no flag waits for. */
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, IchorError, type TriageJob } from '@ichor/shared';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { writeDueObjects } from '../../apps/worker/src/objects/writeDueObjects.ts';
-import { claimStudy } from '../../apps/worker/src/results.ts';
+import { claimStudy, studyInput } from '../../apps/worker/src/results.ts';
 import { triageStudy } from '../../apps/worker/src/triageStudy.ts';
+import { loadSlice } from '../../apps/worker/src/volume/loadSlice.ts';
 import { crashing, openTriageBench, type TriageBench } from '../support/triage.ts';
 
 let bench: TriageBench;
@@ -16,6 +17,18 @@ beforeAll(async () => {
 afterAll(() => bench?.stop());
 
 const open = () => false;
+/** Faults that root meets too; something else lies where the file was. */
+const FAULTS: readonly (readonly [string, (path: string) => Promise<unknown>])[] = [
+  ['ENOENT', async () => {}],
+  ['EACCES', (path) => symlink('/proc/sys/net/ipv4/route/flush', path)],
+  ['EISDIR', (path) => mkdir(path)],
+  ['ELOOP', (path) => symlink(path, path)],
+];
+let faultySeed = 30;
+async function someFile({ studyInstanceUid }: TriageJob): Promise<string> {
+  const { paths } = await studyInput(bench.database, studyInstanceUid);
+  return bench.spool.absolutePath(paths[5]!);
+}
 const studyRow = async (job: TriageJob) => {
   const { rows } = await bench.database.pool.query(
     `SELECT s.state, s.error_code AS error, s.analysed_request = s.request AS done, r.objects, r.objects_attempts AS attempts,
@@ -165,6 +178,49 @@ describe('an analysis', () => {
       ),
       { numRuns: 12 },
     );
+  });
+});
+
+describe('a file of the spool that cannot be read', () => {
+  test.each(FAULTS)('because of %s makes the job wait, with an incident, until it can be read', async (code, spoil) => {
+    const job = await bench.addStudy(++faultySeed);
+    const path = await someFile(job);
+    const bytes = await readFile(path);
+    await rm(path);
+    await spoil(path);
+    for (let time = 0; time < 3; time++)
+      await expect(triageStudy(bench.context(), job, true)).rejects.toMatchObject({
+        code: 'FILE_UNREADABLE',
+        facts: { reason: expect.stringContaining(code) },
+      });
+    expect(await studyRow(job)).toMatchObject({ state: 'analysing', done: false });
+    expect(new Set(codes(job))).toEqual(new Set(['FILE_UNREADABLE']));
+    await rm(path, { recursive: true, force: true });
+    await writeFile(path, bytes);
+    await triageStudy(bench.context(), job, true);
+    expect(await studyRow(job)).toMatchObject({ state: 'flagged', objects: 'written' });
+  });
+
+  test('for longer than the maximum age ends the study as failed, never as not analysed, and its report says so', async () => {
+    const job = await bench.addStudy(++faultySeed);
+    await rm(await someFile(job));
+    await expect(triageStudy(bench.context(), job, true)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+    await bench.database.pool.query("UPDATE study SET unreadable_since = now() - interval '31 minutes'");
+    await triageStudy(bench.context(), job, true);
+    expect(await studyRow(job)).toMatchObject({ state: 'failed', error: 'FILE_UNREADABLE', objects: 'written' });
+    const again = await bench.again(job.studyInstanceUid);
+    await expect(triageStudy(bench.context(), again, true)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+  });
+
+  test('when its slice is decoded is told as such, and bad content as bad content', async () => {
+    const job = await bench.addStudy(++faultySeed);
+    const slice = { path: await someFile(job), rows: 64, columns: 64, frameNumber: 1 };
+    await writeFile(slice.path, 'no DICOM');
+    for (const frames of [1, 2])
+      await expect(loadSlice({ ...slice, frames })).rejects.toMatchObject({ reason: { code: 'unreadable-instance' } });
+    await rm(slice.path);
+    for (const frames of [1, 2])
+      await expect(loadSlice({ ...slice, frames })).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
   });
 });
 

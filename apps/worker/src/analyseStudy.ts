@@ -35,9 +35,10 @@ type Tools = {
 };
 
 /**
- * Analyses the files of one study. Bad input is a `not-analysed` result, never an exception.
+ * Analyses the files of one study. Bad input is a `not-analysed` result, never an exception; a file that the file system does not give
+ * is no input at all.
  * @param paths absolute paths of Part 10 files, all of one study
- * @throws IchorError INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED
+ * @throws IchorError FILE_UNREADABLE, INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED
  */
 export async function analyseStudy(
   studyInstanceUid: string,
@@ -45,10 +46,10 @@ export async function analyseStudy(
   tools: Tools,
 ): Promise<AnalysedStudy> {
   const unreadable: HeaderProblem[] = [];
-  const { headers, conflicting } = await resolveConflicts(
-    await readHeaders(paths, (problem) => unreadable.push(problem)),
-    tools.inference.pixelDigest,
-  );
+  const found = await readHeaders(paths, (problem) => unreadable.push(problem));
+  const fault = unreadable.find(({ error }) => error.code === 'FILE_UNREADABLE');
+  if (fault !== undefined) throw fault.error;
+  const { headers, conflicting } = await resolveConflicts(found, tools.inference.pixelDigest);
   const choice = chooseStack(headers, tools.accepted);
   const why =
     choice.stack === null
@@ -103,7 +104,7 @@ function selectionsOf(headers: readonly InstanceHeader[], setAside: ReadonlyMap<
 function whyIncomplete(unreadable: readonly HeaderProblem[]): Reason | null {
   return unreadable.length === 0
     ? null
-    : reason('unreadable-instance', `${unreadable.length} of the study, the first: ${unreadable[0]!.message}`);
+    : reason('unreadable-instance', `${unreadable.length} of the study, the first: ${unreadable[0]!.error.message}`);
 }
 
 function whyConflicting(stack: SliceStack, conflicting: ReadonlySet<string>): Reason | null {

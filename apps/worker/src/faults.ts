@@ -10,11 +10,14 @@ const GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'STUDY_CHANGED',
 ]);
 
-/** `ground`: waits; `passing`: tried again, a few times; `lasting`: tried no more. */
-export type FaultKind = 'ground' | 'passing' | 'lasting';
+/** `ground`: waits; `storage`: waits, no longer than the maximum age; `passing`: tried again, a few times; `lasting`: tried no more. */
+export type FaultKind = 'ground' | 'storage' | 'passing' | 'lasting';
 
-export const kindOf = (error: IchorError): FaultKind =>
-  GROUND.has(error.code) ? 'ground' : error.retryable ? 'passing' : 'lasting';
+export function kindOf({ code, retryable }: IchorError): FaultKind {
+  if (GROUND.has(code)) return 'ground';
+  if (code === 'FILE_UNREADABLE') return 'storage';
+  return retryable ? 'passing' : 'lasting';
+}
 
 const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;

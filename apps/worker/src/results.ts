@@ -20,7 +20,8 @@ export async function claimStudy(database: Database, job: TriageJob, counts: boo
   const { rows } = await database.pool.query(
     `UPDATE study SET analysing_at = now(), state = CASE WHEN result_id IS NULL THEN 'analysing' ELSE state END,
                       attempts = CASE WHEN attempted_request = $2 THEN attempts + $3 ELSE 1 END,
-                      faults = CASE WHEN attempted_request = $2 THEN faults ELSE 0 END, attempted_request = $2
+                      faults = CASE WHEN attempted_request = $2 THEN faults ELSE 0 END,
+                      unreadable_since = CASE WHEN attempted_request = $2 THEN unreadable_since END, attempted_request = $2
       WHERE study_instance_uid = $1 AND request = $2 AND analysed_request < $2 RETURNING result_id, attempts, faults`,
     [job.studyInstanceUid, job.request, counts ? 1 : 0],
   );
@@ -35,6 +36,16 @@ export async function noteFault(database: Database, { studyInstanceUid, request 
     'UPDATE study SET faults = faults + 1 WHERE study_instance_uid = $1 AND attempted_request = $2',
     [studyInstanceUid, request],
   );
+}
+
+/** The study's files cannot be read. @returns for how long that has been so, in ms */
+export async function noteUnreadable(database: Database, { studyInstanceUid, request }: TriageJob): Promise<number> {
+  const { rows } = await database.pool.query(
+    `UPDATE study SET unreadable_since = least(unreadable_since, now()) WHERE study_instance_uid = $1 AND attempted_request = $2
+     RETURNING extract(epoch FROM now() - unreadable_since)::float8 * 1000 AS since_ms`,
+    [studyInstanceUid, request],
+  );
+  return rows[0]?.since_ms ?? 0;
 }
 
 /** The instances of a study that one analysis takes. `until` (text of a timestamptz): when the last of them came; null when there is none. */

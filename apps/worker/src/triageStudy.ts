@@ -7,8 +7,9 @@
  *   4. Report and heat maps are written to disk and due to the destinations (objects/writeDueObjects.ts). Nothing that goes
  *      wrong here touches the flag.
  *
- * A fault ends the attempt in one of three ways. Of what the worker stands on (database, queue, spool): the job waits for it,
- * however long, and the attempt does not count. Of the analysis, and it may pass: tried once more. Any other, or the second, or
+ * A fault ends the attempt in one of four ways. Of what the worker stands on (database, queue): the job waits for it, however
+ * long, and the attempt does not count. A file of the spool that cannot be read: the same, with an incident, and no longer than
+ * the maximum age. Of the analysis, and it may pass: tried once more. Any other, or the second, or
  * an analysis that was begun many times and never ended because its worker was killed: the study is `failed`, with an incident.
  * To say so needs nothing of the study's files.
  *
@@ -31,6 +32,7 @@ import {
   keepResult,
   markFailed,
   noteFault,
+  noteUnreadable,
   type SavedResult,
   saveResult,
   studyInput,
@@ -107,11 +109,18 @@ async function fail(
 ): Promise<Concluded | null> {
   const kind = kindOf(error);
   if (kind === 'ground') throw error;
+  if (kind === 'storage' && (await noteUnreadable(context.database, job)) < context.config.maxAgeMs) {
+    tellIncident(context, job, error);
+    throw error;
+  }
   if (kind === 'passing' && claimed.faults + 1 < MOST_FAULTS && (await isNoted(context, job))) throw error;
   const concluded = await saveFailure(context, job, claimed, error);
-  context.recordIncident({ code: error.code, message: error.message, studyInstanceUid: job.studyInstanceUid });
+  tellIncident(context, job, error);
   return concluded;
 }
+
+const tellIncident = ({ recordIncident }: TriageContext, { studyInstanceUid }: TriageJob, error: IchorError): void =>
+  recordIncident({ code: error.code, message: error.message, studyInstanceUid });
 
 /** Only a fault that is counted may be followed by another try. @throws IchorError of kind `ground` */
 async function isNoted({ database }: TriageContext, job: TriageJob): Promise<boolean> {

@@ -83,7 +83,7 @@ function triageConsumer(context: TriageContext): Handler {
       return null;
     } catch (thrown) {
       const error = asIchorError(thrown);
-      if (kindOf(error) === 'ground') uncounted.add(jobId);
+      if (['ground', 'storage'].includes(kindOf(error))) uncounted.add(jobId);
       else uncounted.delete(jobId);
       const { studyInstanceUid } = job;
       context.log.event('triage.retry', { studyInstanceUid, code: error.code, reason: error.message });

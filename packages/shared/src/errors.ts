@@ -81,9 +81,10 @@ export const ERRORS = {
       'SOP Instance {sopInstanceUid} arrived again with other content. Both are kept; the study is not analysed unless their pixels agree.',
   },
   SPOOL_WRITE_FAILED: { retryable: true, message: 'The spool could not be written: {reason}.' },
-  SPOOL_READ_FAILED: {
+  FILE_UNREADABLE: {
     retryable: true,
-    message: 'The spool cannot be read at {path}: {reason}. Check that it is mounted, and its permissions.',
+    message:
+      '{path} cannot be read: {reason}. Check that it is there, that its file system is mounted, and its permissions.',
   },
 
   NOT_DICOM: { retryable: false, message: '{path} is not a DICOM file: {reason}.' },
@@ -123,9 +124,10 @@ export const ERRORS = {
     retryable: true,
     message: 'Study {studyInstanceUid} got another result while it was analysed; it is analysed again.',
   },
-  SPOOL_FILE_MISSING: {
+  OBJECT_UNUSABLE: {
     retryable: false,
-    message: 'Instance {sopInstanceUid} is in the index but its file is gone from the spool. Send the study again.',
+    message:
+      'The report or heat map {sopInstanceUid} cannot be sent: {reason}. Restore the folder of derived objects from a backup, then run `ichor redeliver`.',
   },
 
   ASSOCIATION_REJECTED: {

@@ -16,6 +16,7 @@ export * from './dicom/transferSyntaxes.ts';
 export * from './dicom/uid.ts';
 export * from './errors.ts';
 export * from './escapeHtml.ts';
+export * from './fileFault.ts';
 export * from './incidents.ts';
 export * from './jobs.ts';
 export * from './listenError.ts';

@@ -13,6 +13,7 @@ import { link, mkdir, open, readdir, readFile, rm, stat, statfs, unlink } from '
 import { dirname, join, relative } from 'node:path';
 import { isSafeUid } from './dicom/uid.ts';
 import { IchorError, reasonOf } from './errors.ts';
+import { fileUnreadable, isFileFault } from './fileFault.ts';
 import { makeFolder } from './makeFolder.ts';
 
 export type SpoolInstance = {
@@ -37,7 +38,7 @@ export type Spool = {
   absolutePath(path: string): string;
   /**
    * Relative paths of all instances, study by study, or of one study only; removes what interrupted writes left long ago.
-   * @throws IchorError SPOOL_READ_FAILED at the end, when a folder could not be read
+   * @throws IchorError FILE_UNREADABLE at the end, when a folder could not be read
    */
   scan(studyInstanceUid?: string): AsyncIterable<string>;
   freeBytes(): Promise<number>;
@@ -206,7 +207,8 @@ async function* scan(root: string, studyInstanceUid?: string): AsyncIterable<str
     try {
       yield* scanStudy(root, study);
     } catch (error) {
-      fault ??= new IchorError('SPOOL_READ_FAILED', { path: join(root, study), reason: reasonOf(error) }, error);
+      if (!isFileFault(error)) throw error;
+      fault ??= fileUnreadable(join(root, study), error);
     }
   }
   if (fault !== null) throw fault;

@@ -50,7 +50,7 @@ async function outcomeOf(work: () => Promise<Outcome>): Promise<Outcome> {
 /** The pixels, through the process that may be killed. */
 async function decoded(file: string, { pixelDigest }: Inference): Promise<Outcome> {
   let problem = '';
-  const [header] = await readHeaders([file], ({ message }) => (problem = message));
+  const [header] = await readHeaders([file], ({ error }) => (problem = error.message));
   if (header === undefined) return { code: 'unreadable-instance', detail: problem };
   const { rows, columns, frames } = header;
   if (!rows || !columns) return { code: 'no-size', detail: '' };

@@ -2,7 +2,7 @@
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
-import { type Config, FINDING_CLASSES, IchorError, type Log, type ReasonCode } from '@ichor/shared';
+import { type Config, FINDING_CLASSES, type Log, type ReasonCode } from '@ichor/shared';
 import { startInference } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { BOOTSTRAP, countsOf, type Evaluation, NOTICE } from '../evaluate/evaluation.ts';
@@ -29,6 +29,7 @@ import { startProgress } from '../terminal.ts';
 import { existingFolder } from '../triage/existingFolder.ts';
 import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
 import { inferenceNotes } from '../triage/inferenceNotes.ts';
+import { noStudies } from '../triage/noStudies.ts';
 
 export type EvaluateOptions = {
   readonly labels: readonly string[];
@@ -69,18 +70,17 @@ function exitCodeOf({ bundles }: Evaluation): ExitCode {
 /** Every study under the folders; one that lies in several of them is one study. */
 async function surveyFolders(cli: Cli, dirs: readonly string[]): Promise<SurveyedStudy[]> {
   const studies = new Map<string, Set<string>>();
+  const problems: string[] = [];
+  const onProblem = (problem: string): void => {
+    problems.push(problem);
+    cli.terminal.note(problem);
+  };
   for (const dir of dirs) {
-    for (const { studyInstanceUid, paths } of await findStudies(await existingFolder(dir), (problem) =>
-      cli.terminal.note(problem),
-    ))
+    for (const { studyInstanceUid, paths } of await findStudies(await existingFolder(dir), onProblem))
       studies.set(studyInstanceUid, new Set([...(studies.get(studyInstanceUid) ?? []), ...paths]));
   }
   const found = [...studies].map(([studyInstanceUid, paths]): StudyFiles => ({ studyInstanceUid, paths: [...paths] }));
-  if (found.length === 0)
-    throw new IchorError('INPUT_UNUSABLE', {
-      path: dirs.map((dir) => resolve(dir)).join(', '),
-      reason: 'it holds no DICOM file with a Study Instance UID',
-    });
+  if (found.length === 0) throw noStudies(dirs, problems);
   const progress = startProgress(cli.terminal, 'Reading', found.length);
   const surveyed: SurveyedStudy[] = [];
   for (const study of found) {

@@ -1,7 +1,7 @@
 /** `ichor send AET@host:port PATH…`. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { asIchorError, IchorError, reasonOf } from '@ichor/shared';
+import { asIchorError, IchorError, readingFile, reasonOf } from '@ichor/shared';
 import { findDicomFiles, type InstanceFile, readInstanceFile, storeFiles } from '@ichor/worker';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
@@ -37,7 +37,7 @@ async function instanceFiles(cli: Cli, paths: readonly string[]): Promise<Instan
   const files: InstanceFile[] = [];
   for (const path of paths.map((given) => resolve(given)))
     if (await isFolder(path)) files.push(...(await filesIn(cli, path)));
-    else files.push(await readInstanceFile(path));
+    else files.push(await readingFile(path, () => readInstanceFile(path)));
   if (files.length === 0)
     throw new IchorError('INPUT_UNUSABLE', { path: paths.join(', '), reason: 'it holds no DICOM file' });
   return files;
@@ -45,9 +45,9 @@ async function instanceFiles(cli: Cli, paths: readonly string[]): Promise<Instan
 
 async function filesIn({ terminal }: Cli, folder: string): Promise<InstanceFile[]> {
   const files: InstanceFile[] = [];
-  for (const path of await findDicomFiles(folder))
+  for (const path of await readingFile(folder, () => findDicomFiles(folder)))
     try {
-      files.push(await readInstanceFile(path));
+      files.push(await readingFile(path, () => readInstanceFile(path)));
     } catch (thrown) {
       const error = asIchorError(thrown);
       if (error.code !== 'NOT_DICOM') throw error;

@@ -2,7 +2,7 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import type { Config, ModelIdentity, SliceScore, StudyView } from '@ichor/shared';
-import { asIchorError, IchorError, PRIORITY } from '@ichor/shared';
+import { asIchorError, PRIORITY } from '@ichor/shared';
 import {
   type AnalysedStudy,
   analyseStudy,
@@ -18,6 +18,7 @@ import { describeStudy } from '../triage/describeStudy.ts';
 import { existingFolder } from '../triage/existingFolder.ts';
 import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
 import { inferenceNotes } from '../triage/inferenceNotes.ts';
+import { noStudies } from '../triage/noStudies.ts';
 
 type Triaged = { readonly view: StudyView; readonly sliceScores: readonly SliceScore[] };
 type Options = { readonly json: boolean; readonly out: string | null };
@@ -25,18 +26,18 @@ type Options = { readonly json: boolean; readonly out: string | null };
 /** Analyses every study under a folder. @returns not analysed when one study is, failed when one failed */
 export async function triage(cli: Cli, dir: string, options: Options): Promise<ExitCode> {
   const config = configOf(cli);
-  const studies = await findStudies(await existingFolder(dir), (problem) => cli.terminal.note(problem));
-  if (studies.length === 0)
-    throw new IchorError('INPUT_UNUSABLE', {
-      path: resolve(dir),
-      reason: 'it holds no DICOM file with a Study Instance UID',
-    });
+  const problems: string[] = [];
+  const studies = await findStudies(await existingFolder(dir), (problem) => {
+    problems.push(problem);
+    cli.terminal.note(problem);
+  });
+  if (studies.length === 0) throw noStudies([dir], problems);
   const inference = await startInference(config, inferenceNotes(cli.terminal));
   const progress = startProgress(cli.terminal, 'Analysing', studies.length);
   const triaged: Triaged[] = [];
   try {
     for (const study of studies) {
-      triaged.push(await triageOne(study, inference, config, options));
+      triaged.push(await triageOne(cli, study, inference, config, options));
       progress.step(`study ${study.studyInstanceUid}`);
     }
   } finally {
@@ -54,15 +55,22 @@ function exitCodeOf(views: readonly StudyView[]): ExitCode {
   return views.some(({ state }) => state === 'not-analysed') ? EXIT.notAnalysed : EXIT.done;
 }
 
-async function triageOne(study: StudyFiles, inference: Inference, config: Config, options: Options): Promise<Triaged> {
+async function triageOne(
+  cli: Cli,
+  study: StudyFiles,
+  inference: Inference,
+  config: Config,
+  options: Options,
+): Promise<Triaged> {
   try {
     const analysed = await analyseStudy(study.studyInstanceUid, study.paths, { inference, features: noFeatureCache });
     if (options.out !== null) await writeTo(options.out, analysed, config);
     const view = { ...emptyView(study, inference.model), ...shownOf(analysed) };
     return { view, sliceScores: analysed.result.sliceScores };
   } catch (thrown) {
-    const view = emptyView(study, inference.model);
-    return { view: { ...view, state: 'failed', error: asIchorError(thrown).code }, sliceScores: [] };
+    const { code, message } = asIchorError(thrown);
+    cli.terminal.note(`study ${study.studyInstanceUid} failed: ${message}`);
+    return { view: { ...emptyView(study, inference.model), state: 'failed', error: code }, sliceScores: [] };
   }
 }
 

@@ -1,6 +1,6 @@
 /** DICOM files under a folder, by study. */
 import { dirname } from 'node:path';
-import { asIchorError, readPart10Head } from '@ichor/shared';
+import { asIchorError, readingFile, readPart10Head } from '@ichor/shared';
 import { findDicomFiles } from '@ichor/worker';
 
 export type StudyFiles = { readonly studyInstanceUid: string; readonly paths: readonly string[] };
@@ -11,11 +11,12 @@ const STUDY_INSTANCE_UID = 'x0020000d';
  * A file that looks like DICOM but whose study cannot be read may be the slice with the bleed: it counts to every study
  * that has a file in its folder, which is then not analysed.
  * @param onProblem gets a line for each such file
+ * @throws IchorError FILE_UNREADABLE when a folder cannot be read
  */
 export async function findStudies(dir: string, onProblem: (problem: string) => void): Promise<StudyFiles[]> {
   const studies = new Map<string, string[]>();
   const unreadable: string[] = [];
-  for (const path of await findDicomFiles(dir)) {
+  for (const path of await readingFile(dir, () => findDicomFiles(dir))) {
     const studyInstanceUid = await studyOf(path, onProblem);
     if (studyInstanceUid === undefined) continue;
     if (studyInstanceUid === null) unreadable.push(path);
@@ -41,7 +42,7 @@ async function studyOf(path: string, onProblem: (problem: string) => void): Prom
   } catch (thrown) {
     const error = asIchorError(thrown);
     if (error.code === 'NOT_DICOM' && !path.toLowerCase().endsWith('.dcm')) return undefined;
-    onProblem(`${path}: ${error.message}`);
+    onProblem(error.message.startsWith(path) ? error.message : `${path}: ${error.message}`);
     return null;
   }
 }

@@ -113,7 +113,7 @@ export function startRecovery(parts: Parts, notes: Notes): Recovery {
   };
 }
 
-const isUnreadable = (thrown: unknown): boolean => asIchorError(thrown).code === 'SPOOL_READ_FAILED';
+const isUnreadable = (thrown: unknown): boolean => asIchorError(thrown).code === 'FILE_UNREADABLE';
 
 function tellUnreadable(thrown: unknown, incidents: Incidents): void {
   const { code, message } = asIchorError(thrown);

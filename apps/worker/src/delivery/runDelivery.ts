@@ -8,12 +8,12 @@
  *
  * Each destination has a queue and a consumer of its own, so that a dead one delays no other.
  */
-import { join } from 'node:path';
 import type { Config, Database, DeliveryJob, Destination, Incidents, Log } from '@ichor/shared';
 import { asIchorError, IchorError, metrics } from '@ichor/shared';
 import { askCommitment } from './commitment.ts';
 import { wantCommitment } from './commitmentRows.ts';
-import { type InstanceFile, readInstanceFile, type StoreOutcome, storeFiles } from './dimseClient.ts';
+import { type InstanceFile, type StoreOutcome, storeFiles } from './dimseClient.ts';
+import { openObject } from './openObject.ts';
 import { pauseMs } from './pause.ts';
 import { type DueObject, dueObjects, markDead, markStored, postpone, studyDelivered } from './rows.ts';
 
@@ -68,14 +68,8 @@ async function store(
   const files: { object: DueObject; file: InstanceFile }[] = [];
   const broken: Outcome[] = [];
   for (const object of due) {
-    const file = await readInstanceFile(join(config.dataDir, 'objects', object.path)).catch((error: unknown) =>
-      asIchorError(error),
-    );
-    if (file instanceof IchorError)
-      broken.push({
-        object,
-        error: new IchorError('SPOOL_FILE_MISSING', { sopInstanceUid: object.sopInstanceUid }, file),
-      });
+    const file = await openObject(config, object).catch((error: unknown) => asIchorError(error));
+    if (file instanceof IchorError) broken.push({ object, error: file });
     else files.push({ object, file });
   }
   const sent = await storeFiles(

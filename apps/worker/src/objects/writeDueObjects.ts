@@ -137,7 +137,7 @@ async function settle(context: TriageContext, due: DueObjects, error: IchorError
     if (due.formerError === null && error.code === 'OBJECTS_UNWRITABLE') tell(context, studyInstanceUid, error);
     return postponeObjects(database, due, error.message, PAUSE_MS, false);
   }
-  if (kind === 'passing' && due.attempts < MOST_ATTEMPTS)
+  if (kind !== 'lasting' && due.attempts < MOST_ATTEMPTS)
     return postponeObjects(
       database,
       due,

@@ -1,7 +1,7 @@
 /** One slice's file → Hounsfield units. */
 import { readFile, stat } from 'node:fs/promises';
 import type { Dataset, Part10 } from '@ichor/shared';
-import { asIchorError, readPart10Pixels } from '@ichor/shared';
+import { asIchorError, readingFile, readPart10Pixels } from '@ichor/shared';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Slice } from '../types.ts';
 import { decodePixels } from './decodePixels.ts';
@@ -11,10 +11,11 @@ export type LoadedSlice = { readonly hu: Int16Array; readonly rows: number; read
 
 type StoredSlice = Pick<Slice, 'path' | 'rows' | 'columns' | 'frameNumber' | 'frames'>;
 
-/** int16 [rows, columns] in the stored orientation. @throws NotAnalysable */
+/** int16 [rows, columns] in the stored orientation. @throws NotAnalysable, IchorError FILE_UNREADABLE */
 export async function loadSlice(slice: StoredSlice): Promise<LoadedSlice> {
-  const file = await fileOf(slice).catch((error: unknown) => {
-    throw new NotAnalysable('unreadable-instance', asIchorError(error).message);
+  const file = await readingFile(slice.path, () => fileOf(slice)).catch((thrown: unknown) => {
+    const error = asIchorError(thrown);
+    throw error.code === 'FILE_UNREADABLE' ? error : new NotAnalysable('unreadable-instance', error.message);
   });
   const { rows, columns, frameNumber, frames } = slice;
   const pixels = pixelModule(file.dataset, frameNumber);

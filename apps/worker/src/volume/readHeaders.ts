@@ -49,12 +49,12 @@ export type InstanceHeader = {
 export type HeaderProblem = {
   readonly path: string;
   readonly seriesInstanceUid: string | null;
-  readonly message: string;
+  readonly error: IchorError;
 };
 
 const AT_ONCE = 8;
 
-/** Reads every head; a file that is not DICOM, or whose head cannot be read, goes to `onProblem`. */
+/** Reads every head; a file that is not DICOM, or whose head cannot be read, goes to `onProblem`, with FILE_UNREADABLE when the file system is to blame. */
 export async function readHeaders(
   paths: readonly string[],
   onProblem: (problem: HeaderProblem) => void,
@@ -73,7 +73,7 @@ async function readHeader(path: string, onProblem: (problem: HeaderProblem) => v
   try {
     return headerOf(path, await readPart10Head(path));
   } catch (thrown) {
-    onProblem({ path, seriesInstanceUid: path.split('/').at(-2) ?? null, message: asIchorError(thrown).message });
+    onProblem({ path, seriesInstanceUid: path.split('/').at(-2) ?? null, error: asIchorError(thrown) });
     return null;
   }
 }

@@ -1,6 +1,7 @@
 /** Reading Part 10 files (PS3.10 §7.1). */
 import { open } from 'node:fs/promises';
 import { IchorError, reasonOf } from '../errors.ts';
+import { readingFile } from '../fileFault.ts';
 import { byteSource } from './byteSource.ts';
 import { type Dataset, parseDataset, readDataset } from './dataset.ts';
 import { type Element, EXPLICIT_LITTLE_ENDIAN, readElement, uint16 } from './elements.ts';
@@ -67,9 +68,12 @@ const LARGEST_HEAD_BYTES = 134_217_728;
 
 /**
  * A file as far as Pixel Data: a little of it, and more only when Pixel Data lies further in.
- * @throws IchorError NOT_DICOM, DATASET_UNREADABLE, and faults of the file system as they are
+ * @throws IchorError FILE_UNREADABLE, NOT_DICOM, DATASET_UNREADABLE
  */
-export async function readPart10Head(path: string): Promise<Part10 & { readonly sizeBytes: number }> {
+export const readPart10Head = (path: string): Promise<Part10Head> => readingFile(path, () => readAsFarAsNeeded(path));
+
+type Part10Head = Part10 & { readonly sizeBytes: number };
+async function readAsFarAsNeeded(path: string): Promise<Part10Head> {
   const file = await open(path, 'r');
   try {
     const { size: sizeBytes } = await file.stat();

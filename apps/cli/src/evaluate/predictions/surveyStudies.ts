@@ -1,7 +1,7 @@
 /** What there is to evaluate: every study's instances, its patient and a digest of its content. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
-import { type Dataset, readPart10 } from '@ichor/shared';
+import { type Dataset, isFileFault, readPart10 } from '@ichor/shared';
 import type { StudyFiles } from '../../triage/findStudies.ts';
 
 export type SurveyedStudy = StudyFiles & {
@@ -20,8 +20,9 @@ export async function surveyStudy(study: StudyFiles): Promise<SurveyedStudy> {
   const instances: { sopInstanceUid: string; path: string }[] = [];
   let patient: string | null = null;
   for (const path of study.paths) {
-    const bytes = await readFile(path);
-    digests.push(sha256(bytes));
+    const bytes = await readFile(path).catch(unlessFault);
+    digests.push(bytes === null ? `unread ${path}` : sha256(bytes));
+    if (bytes === null) continue;
     const dataset = datasetOf(bytes, path);
     const sopInstanceUid = dataset?.text(TAGS.sopInstanceUid) ?? null;
     if (dataset === null || sopInstanceUid === null) continue;
@@ -29,6 +30,12 @@ export async function surveyStudy(study: StudyFiles): Promise<SurveyedStudy> {
     patient ??= pseudonymOf(dataset);
   }
   return { ...study, inputDigest: sha256(digests.sort().join('\n')), instances, patient };
+}
+
+/** What the file system does not give is told of its study by the analysis. */
+function unlessFault(error: unknown): null {
+  if (!isFileFault(error)) throw error;
+  return null;
 }
 
 /** Null for a file that cannot be read: the analysis says what that means for its study. */
