@@ -19,8 +19,8 @@ sys.path.insert(0, str(root / "training"))
 import numpy as np, onnxruntime
 from sklearn.metrics import roc_auc_score
 from ichor_training import CLASSES, ct_ich
-from ichor_training.fold_dicom import write_fold
-from ichor_training.studies import Studies
+from ichor_training.data.fold_dicom import write_fold
+from ichor_training.data.studies import Studies
 
 rows = sorted(csv.DictReader((data / "labels.csv").open()), key=lambda row: (int(row["patient"]), int(row["slice"])))
 patients = sorted({row["patient"] for row in rows}, key=int)

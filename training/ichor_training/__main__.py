@@ -1,4 +1,5 @@
 """python3 -m ichor_training <command>; `<command> --help` says more."""
+
 from __future__ import annotations
 
 import argparse
@@ -47,7 +48,12 @@ def add_data(add) -> None:
     ):
         one = add(name, help=f"{source} → studies")
         one.add_argument("folder", type=Path)
-        one.add_argument("--out", type=Path, default=STUDIES / text, help=f"a .npz or, for much data, a folder (default: training/runs/studies/{text})")
+        one.add_argument(
+            "--out",
+            type=Path,
+            default=STUDIES / text,
+            help=f"a .npz or, for much data, a folder (default: training/runs/studies/{text})",
+        )
         if name == "import-rsna":
             one.add_argument("--labels", type=Path, help="default: the stage_2_train.csv in the folder")
         one.set_defaults(action=action)
@@ -70,7 +76,9 @@ def add_stages(add) -> None:
 
 def add_experiment(one: argparse.ArgumentParser) -> None:
     one.add_argument("experiment", type=Path, help="one of training/experiments")
-    one.add_argument("--data", type=Path, default=STUDIES / "ct-ich.npz", help="imported studies to train on (default: %(default)s)")
+    one.add_argument(
+        "--data", type=Path, default=STUDIES / "ct-ich.npz", help="imported studies to train on (default: %(default)s)"
+    )
     one.add_argument("--phantoms", type=Path, help="imported phantoms, where the experiment wants them")
     one.add_argument("--run", type=Path, help="where outcomes are kept (default: training/runs/<experiment>)")
     one.add_argument("--start", help="start weights instead of the experiment's: random, imagenet, or a file")
@@ -78,7 +86,9 @@ def add_experiment(one: argparse.ArgumentParser) -> None:
 
 
 def add_precision(one: argparse.ArgumentParser) -> None:
-    one.add_argument("--weights", choices=["fp32", "fp16"], default="fp32", help="fp16: half the file, computed with as float32")
+    one.add_argument(
+        "--weights", choices=["fp32", "fp16"], default="fp32", help="fp16: half the file, computed with as float32"
+    )
     one.add_argument("--quantise", choices=["int8"], help="static 8-bit convolutions, calibrated on slices of the data")
     one.add_argument("--limit", type=float, help="refuse when a probability differs more from PyTorch's")
 
@@ -97,7 +107,9 @@ def add_folds(add) -> None:
         one.add_argument("--fold", type=int, required=True)
         one.add_argument("--folds", type=int, default=5)
         one.add_argument("--seed", type=int, default=20260, help="of the split (default: %(default)s)")
-        one.add_argument("--data", type=Path, default=TRAINING / "runs" / "default" / "ct-ich.npz", help="(default: %(default)s)")
+        one.add_argument(
+            "--data", type=Path, default=TRAINING / "runs" / "default" / "ct-ich.npz", help="(default: %(default)s)"
+        )
 
 
 def add_table2(add) -> None:
@@ -106,10 +118,14 @@ def add_table2(add) -> None:
     what.add_argument("--smoke", action="store_true", help="all rows, small, on phantoms")
     what.add_argument("--row", type=int, help="one row on RSNA data")
     one.add_argument("--rsna", type=Path, help="the Kaggle folder, or what import-rsna made of it")
-    one.add_argument("--phantoms", type=Path, help="imported phantoms for the smoke run (default: `ichor phantom` makes them)")
+    one.add_argument(
+        "--phantoms", type=Path, help="imported phantoms for the smoke run (default: `ichor phantom` makes them)"
+    )
     one.add_argument("--start", help="ImageNet weights, as the paper started from: a file")
     one.add_argument("--run", type=Path, help="where outcomes are kept (default: training/runs/table2 or table2-smoke)")
-    one.add_argument("--bundles", type=Path, help="write the bundle of every row that is run into a folder of its own here")
+    one.add_argument(
+        "--bundles", type=Path, help="write the bundle of every row that is run into a folder of its own here"
+    )
     one.add_argument("--experiment", type=Path, default=TRAINING / "experiments" / "table2.yaml")
     one.set_defaults(action=commands.table2, runs=TRAINING / "runs", mobilenet=MOBILENET)
 
@@ -118,31 +134,76 @@ def add_build(add) -> None:
     build = add("build", help="train the default experiment with its cross-validation and write its bundle")
     build.add_argument("experiment", type=Path, nargs="?", default=TRAINING / "experiments" / "default.yaml")
     build.add_argument("--ct-ich", type=Path, default=SHARED / "ct-ich-1.0.0")
-    build.add_argument("--phantoms", type=Path, help="folder written by `ichor phantom --studies N --bleed random` (default: they are drawn)")
-    build.add_argument("--unseen-phantoms", type=Path, help="more phantoms, of other seeds, to count what the finished bundle flags (default: they are drawn)")
-    build.add_argument("--negative", type=Path, default=SHARED / "head-ct-ge", help="a real series without hemorrhage, for the same check")
+    build.add_argument(
+        "--phantoms",
+        type=Path,
+        help="folder written by `ichor phantom --studies N --bleed random` (default: they are drawn)",
+    )
+    build.add_argument(
+        "--unseen-phantoms",
+        type=Path,
+        help="more phantoms, of other seeds, to count what the finished bundle flags (default: they are drawn)",
+    )
+    build.add_argument(
+        "--negative",
+        type=Path,
+        default=SHARED / "head-ct-ge",
+        help="a real series without hemorrhage, for the same check",
+    )
     build.add_argument("--runs", type=Path, default=TRAINING / "runs" / "default")
-    build.add_argument("--processes", type=int, help="networks trained beside each other, 1.5 GB of memory each (default: one for each core; one with CUDA)")
+    build.add_argument(
+        "--processes",
+        type=int,
+        help="networks trained beside each other, 1.5 GB of memory each (default: one for each core; one with CUDA)",
+    )
     build.add_argument("--out", type=Path, default=ROOT / "models" / "default")
     build.add_argument("--version", default="0.5.0")
-    build.add_argument("--weights", choices=["fp32", "fp16"], default="fp32", help="fp16: half the files; an ensemble needs it to stay below 60 MB")
-    build.add_argument("--figure", type=Path, default=ROOT / "docs" / "aberrant-slice.svg", help="of aberrant slices, measured with the unseen phantoms")
+    build.add_argument(
+        "--weights",
+        choices=["fp32", "fp16"],
+        default="fp32",
+        help="fp16: half the files; an ensemble needs it to stay below 60 MB",
+    )
+    build.add_argument(
+        "--figure",
+        type=Path,
+        default=ROOT / "docs" / "aberrant-slice.svg",
+        help="of aberrant slices, measured with the unseen phantoms",
+    )
     build.set_defaults(action=commands.build_bundle, mobilenet=MOBILENET)
 
 
 def add_domain(add) -> None:
     one = add("add-domain", help="give a finished bundle its out-of-domain detector, and measure it")
     add_folds_of_bundle(one)
-    one.add_argument("--unseen", nargs="*", default=[], metavar="NAME=DIR", help="DICOM series of no training, to count who is refused; the name is for the table")
-    one.add_argument("--run", type=Path, help="where each fold's distances are kept (default: the folder domain beside the networks)")
+    one.add_argument(
+        "--unseen",
+        nargs="*",
+        default=[],
+        metavar="NAME=DIR",
+        help="DICOM series of no training, to count who is refused; the name is for the table",
+    )
+    one.add_argument(
+        "--run", type=Path, help="where each fold's distances are kept (default: the folder domain beside the networks)"
+    )
     one.set_defaults(action=commands.add_domain)
 
 
 def add_aberrant(add) -> None:
-    one = add("aberrant", help="what one aberrant slice does to a study without hemorrhage: figure, and a section of the bundle's model card")
+    one = add(
+        "aberrant",
+        help="what one aberrant slice does to a study without hemorrhage: figure, and a section of the bundle's model card",
+    )
     add_folds_of_bundle(one)
-    one.add_argument("--unseen-phantoms", type=Path, required=True, help="phantoms that were not trained on, as `ichor phantom` writes them; those without a bleed are taken")
-    one.add_argument("--run", type=Path, help="where each fold's scores are kept (default: the folder aberrant beside the networks)")
+    one.add_argument(
+        "--unseen-phantoms",
+        type=Path,
+        required=True,
+        help="phantoms that were not trained on, as `ichor phantom` writes them; those without a bleed are taken",
+    )
+    one.add_argument(
+        "--run", type=Path, help="where each fold's scores are kept (default: the folder aberrant beside the networks)"
+    )
     one.add_argument("--figure", type=Path, default=ROOT / "docs" / "aberrant-slice.svg")
     one.set_defaults(action=commands.aberrant)
 
@@ -152,10 +213,28 @@ def add_folds_of_bundle(one: argparse.ArgumentParser) -> None:
     default = TRAINING / "runs" / "default"
     one.add_argument("bundle", type=Path)
     one.add_argument("--backbone", default="slim_resnext")
-    one.add_argument("--cnn", type=Path, default=default / "final" / "cnn.pt", help="weights of the bundle's CNN (default: %(default)s)")
-    one.add_argument("--sequence", type=Path, default=default / "final" / "sequence.pt", help="of its sequence model (default: %(default)s)")
-    one.add_argument("--fold-cnn", default=str(default / "fold-{}" / "cnn.pt"), help="of the folds' CNNs; {} stands for the fold (default: %(default)s)")
-    one.add_argument("--fold-sequence", default=str(default / "fold-{}" / "sequence.pt"), help="of the folds' sequence models (default: %(default)s)")
+    one.add_argument(
+        "--cnn",
+        type=Path,
+        default=default / "final" / "cnn.pt",
+        help="weights of the bundle's CNN (default: %(default)s)",
+    )
+    one.add_argument(
+        "--sequence",
+        type=Path,
+        default=default / "final" / "sequence.pt",
+        help="of its sequence model (default: %(default)s)",
+    )
+    one.add_argument(
+        "--fold-cnn",
+        default=str(default / "fold-{}" / "cnn.pt"),
+        help="of the folds' CNNs; {} stands for the fold (default: %(default)s)",
+    )
+    one.add_argument(
+        "--fold-sequence",
+        default=str(default / "fold-{}" / "sequence.pt"),
+        help="of the folds' sequence models (default: %(default)s)",
+    )
     one.add_argument("--folds", type=int, default=5)
     one.add_argument("--seed", type=int, default=20260, help="of the split (default: %(default)s)")
     one.add_argument("--data", type=Path, default=default / "ct-ich.npz", help="(default: %(default)s)")

@@ -1,4 +1,5 @@
 """What the commands do; `__main__.py` says what they are called and take."""
+
 from __future__ import annotations
 
 import json
@@ -8,16 +9,17 @@ from pathlib import Path
 
 import numpy as np
 
-from . import ct_ich, dicom_folders, pipeline, rsna
-from .experiment import Experiment, read_experiment
-from .experiment_export import export_experiment
-from .export import ExportRefused
-from .fold_dicom import write_fold
-from .fold_networks import experiment_of_networks, load_networks, predict, probabilities
-from .models import CnnAlone
-from .precision import Precision
-from .studies import Studies, held_out
-from .table2 import export_row, read_rows, rsna_studies, run_row, smoke_phantoms, table
+from .bundle.experiment_export import export_experiment
+from .bundle.export import ExportRefused
+from .bundle.precision import Precision
+from .data import ct_ich, dicom_folders, rsna
+from .data.fold_dicom import write_fold
+from .data.studies import Studies, held_out
+from .models.networks import CnnAlone
+from .stages import pipeline
+from .stages.experiment import Experiment, read_experiment
+from .stages.fold_networks import experiment_of_networks, load_networks, predict, probabilities
+from .stages.table2 import export_row, read_rows, rsna_studies, run_row, smoke_phantoms, table
 
 __all__ = ["ExportRefused"]
 
@@ -40,7 +42,9 @@ def import_rsna(arguments: Namespace) -> None:
 
 def told(studies: Studies, out: Path) -> Studies:
     patients, positive = len(np.unique(studies.patient)), int(studies.labels[:, -1].sum())
-    print(f"{out}: {patients} patients, {len(studies.ranges())} studies, {len(studies.labels)} slices, {positive} with hemorrhage")
+    print(
+        f"{out}: {patients} patients, {len(studies.ranges())} studies, {len(studies.labels)} slices, {positive} with hemorrhage"
+    )
     return studies
 
 
@@ -51,13 +55,21 @@ def opened(arguments: Namespace) -> tuple[Experiment, pipeline.Data, Path]:
     phantoms = Studies.load(arguments.phantoms) if arguments.phantoms else None
     if phantoms is None and any(stage.phantom for stage, _ in experiment.stages()):
         raise ValueError(f"{arguments.experiment} trains on phantoms too: name imported ones with --phantoms")
-    return experiment, pipeline.Data(experiment, Studies.load(arguments.data), phantoms), arguments.run or arguments.runs / arguments.experiment.stem
+    return (
+        experiment,
+        pipeline.Data(experiment, Studies.load(arguments.data), phantoms),
+        arguments.run or arguments.runs / arguments.experiment.stem,
+    )
 
 
 def train_cnn(arguments: Namespace) -> None:
     experiment, data, folder = opened(arguments)
     cnn = pipeline.train_cnn(experiment, data, folder, arguments.mobilenet)
-    print(json.dumps(pipeline.judge(experiment, cnn, CnnAlone(), data, folder / "features", folder / "cnn-alone"), indent=2))
+    print(
+        json.dumps(
+            pipeline.judge(experiment, cnn, CnnAlone(), data, folder / "features", folder / "cnn-alone"), indent=2
+        )
+    )
 
 
 def select_features(arguments: Namespace) -> None:
@@ -65,7 +77,9 @@ def select_features(arguments: Namespace) -> None:
     if experiment.selector is None:
         raise ValueError(f"{arguments.experiment} has no selector: it is the CNN alone")
     cnn = pipeline.saved_cnn(experiment, folder)
-    centre, projection = pipeline.select_features(experiment, cnn, pipeline.training_scans(experiment, cnn, data, folder), folder)
+    centre, projection = pipeline.select_features(
+        experiment, cnn, pipeline.training_scans(experiment, cnn, data, folder), folder
+    )
     print(f"{folder / 'selector.npz'}: {experiment.selector.kind}, {projection.shape[1]} of {len(centre)} features")
 
 
@@ -84,8 +98,14 @@ def export(arguments: Namespace) -> None:
     sequence = pipeline.saved_sequence(experiment, cnn, folder / "sequence.pt")
     pipeline.judge(experiment, cnn, sequence, data, folder / "features", folder)
     export_experiment(
-        experiment, cnn, sequence, arguments.out, trained_on=[data.train] + ([data.phantoms] if data.phantoms is not None else []),
-        outcome=pipeline.saved_outcome(folder), precision=Precision(arguments.weights, arguments.quantise == "int8"), limit=arguments.limit,
+        experiment,
+        cnn,
+        sequence,
+        arguments.out,
+        trained_on=[data.train] + ([data.phantoms] if data.phantoms is not None else []),
+        outcome=pipeline.saved_outcome(folder),
+        precision=Precision(arguments.weights, arguments.quantise == "int8"),
+        limit=arguments.limit,
     )
 
 
@@ -108,7 +128,9 @@ def export_fold(arguments: Namespace) -> None:
     experiment = experiment_of_networks(f"ichor-fold-{arguments.fold}", arguments.backbone, arguments.seed, sequence)
     export_experiment(experiment, cnn, sequence, arguments.out, trained_on=[others], outcome=None)
     beside = arguments.out.with_name(f"{arguments.out.name}-pytorch.json")
-    figures = {name: pipeline.figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")}
+    figures = {
+        name: pipeline.figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")
+    }
     beside.write_text(json.dumps(figures | {"slices": probabilities(outcome)}, indent=1) + "\n")
     print(json.dumps(figures, indent=2), f"\nprobabilities by SOP Instance UID: {beside}")
 
@@ -117,7 +139,11 @@ def table2(arguments: Namespace) -> None:
     began = time.monotonic()
     folder = arguments.run or arguments.runs / ("table2-smoke" if arguments.smoke else "table2")
     folder.mkdir(parents=True, exist_ok=True)
-    rows = [row for row in read_rows(arguments.experiment, arguments.smoke, arguments.start) if arguments.smoke or row.number == arguments.row]
+    rows = [
+        row
+        for row in read_rows(arguments.experiment, arguments.smoke, arguments.start)
+        if arguments.smoke or row.number == arguments.row
+    ]
     studies = studies_of_table2(arguments, folder)
     if not rows:
         raise ValueError(f"{arguments.experiment} has no row {arguments.row}")
@@ -127,7 +153,9 @@ def table2(arguments: Namespace) -> None:
             export_row(row, studies, folder, arguments.bundles / f"row-{row.number:02d}")
     ours = f"{figures[0]['patients']} held-out patients of {studies.source}, {figures[0]['slices']} slices"
     minutes = (time.monotonic() - began) / 60
-    print(f"\n{table(rows, figures)}\n\nOurs: {ours}; the paper's: the challenge's private test set. {minutes:.1f} minutes.")
+    print(
+        f"\n{table(rows, figures)}\n\nOurs: {ours}; the paper's: the challenge's private test set. {minutes:.1f} minutes."
+    )
 
 
 def studies_of_table2(arguments: Namespace, folder: Path) -> Studies:
@@ -139,11 +167,11 @@ def studies_of_table2(arguments: Namespace, folder: Path) -> Studies:
 
 
 def build_bundle(arguments: Namespace) -> None:
-    from .build_default import build
-    from .export import write_bundle
-    from .phantoms import for_training, unseen
-    from .sanity import sanity
-    from .side_by_side import default_processes
+    from .bundle.export import write_bundle
+    from .data.phantoms import for_training, unseen
+    from .measure.sanity import sanity
+    from .stages.build_default import build
+    from .stages.side_by_side import default_processes
 
     runs, processes = arguments.runs, arguments.processes or default_processes()
     learned, never_seen = arguments.phantoms or for_training(runs), arguments.unseen_phantoms or unseen(runs)
@@ -158,8 +186,16 @@ def complete(arguments: Namespace, plan: dict, never_seen: Path) -> None:
     runs = arguments.runs
     of_fold = lambda what: str(runs / "fold-{}" / f"{what}.pt")
     common = Namespace(
-        bundle=arguments.out, backbone=plan["backbone"], cnn=runs / "final" / "cnn.pt", fold_cnn=of_fold("cnn"), fold_sequence=of_fold("sequence"),
-        folds=len(plan["folds"]), seed=plan["seed"], data=runs / "ct-ich.npz", phantoms=runs / "phantoms.npz", run=None,
+        bundle=arguments.out,
+        backbone=plan["backbone"],
+        cnn=runs / "final" / "cnn.pt",
+        fold_cnn=of_fold("cnn"),
+        fold_sequence=of_fold("sequence"),
+        folds=len(plan["folds"]),
+        seed=plan["seed"],
+        data=runs / "ct-ich.npz",
+        phantoms=runs / "phantoms.npz",
+        run=None,
     )
     unseen = [f"real head, another scanner (dcm_qa_ct, GE)={arguments.negative}", f"phantoms, other seeds={never_seen}"]
     add_domain(Namespace(**vars(common), unseen=unseen))
@@ -167,7 +203,8 @@ def complete(arguments: Namespace, plan: dict, never_seen: Path) -> None:
 
 
 def add_domain(arguments: Namespace) -> None:
-    from . import domain_bundle, domain_check
+    from .bundle import domain_bundle
+    from .measure import domain_check
 
     real, phantoms = Studies.load(arguments.data), Studies.load(arguments.phantoms).first(PHANTOMS_FOR_DOMAIN)
     network = lambda path: load_networks(arguments.backbone, Path(path), None)[0]
@@ -175,14 +212,20 @@ def add_domain(arguments: Namespace) -> None:
     measured = [
         domain_check.kept_fold(
             folder / f"fold-{fold}.json",
-            lambda: domain_check.measure_fold(network(arguments.fold_cnn.format(fold)), real, phantoms, arguments.folds, fold, arguments.seed),
+            lambda: domain_check.measure_fold(
+                network(arguments.fold_cnn.format(fold)), real, phantoms, arguments.folds, fold, arguments.seed
+            ),
         )
         for fold in range(arguments.folds)
     ]
     cnn = network(arguments.cnn)
     domain = domain_check.fit(cnn, real, phantoms, arguments.seed)
     unseen = {name: Path(folder) for name, _, folder in (one.partition("=") for one in arguments.unseen)}
-    print(domain_bundle.section(domain_bundle.add_domain(arguments.bundle, domain, domain_check.judged(measured), cnn, unseen)))
+    print(
+        domain_bundle.section(
+            domain_bundle.add_domain(arguments.bundle, domain, domain_check.judged(measured), cnn, unseen)
+        )
+    )
 
 
 def negative(studies: Studies) -> Studies:
@@ -190,16 +233,22 @@ def negative(studies: Studies) -> Studies:
 
 
 def aberrant(arguments: Namespace) -> None:
-    from . import aberrant_figure
-    from .aberrant import judged, kept_fold, measure_fold
-    from .bundle_sections import read_manifest, set_section, write_manifest
+    from .bundle.bundle_sections import read_manifest, set_section, write_manifest
+    from .measure import aberrant_figure
+    from .measure.aberrant import judged, kept_fold, measure_fold
 
     real, phantoms = Studies.load(arguments.data), negative(dicom_folders.import_phantoms(arguments.unseen_phantoms))
 
     def measure(fold: int) -> dict[str, list]:
-        networks = load_networks(arguments.backbone, Path(arguments.fold_cnn.format(fold)), Path(arguments.fold_sequence.format(fold)))
+        networks = load_networks(
+            arguments.backbone, Path(arguments.fold_cnn.format(fold)), Path(arguments.fold_sequence.format(fold))
+        )
         every = np.unique(phantoms.study)[:PHANTOMS_FOR_ABERRANT]
-        return measure_fold(*networks, real.where(held_out(real, arguments.folds, fold, arguments.seed)), phantoms.where(np.isin(phantoms.study, every[fold :: arguments.folds])))
+        return measure_fold(
+            *networks,
+            real.where(held_out(real, arguments.folds, fold, arguments.seed)),
+            phantoms.where(np.isin(phantoms.study, every[fold :: arguments.folds])),
+        )
 
     folder = arguments.run or arguments.cnn.parent / "aberrant"
     measured = [kept_fold(folder / f"fold-{fold}.json", lambda: measure(fold)) for fold in range(arguments.folds)]
@@ -208,5 +257,7 @@ def aberrant(arguments: Namespace) -> None:
     manifest["metrics"]["aberrantSlice"] = judged(measured, manifest["calibration"]["temperature"][-1], threshold)
     set_section(arguments.bundle, aberrant_figure.TITLE, aberrant_figure.section(manifest["metrics"]["aberrantSlice"]))
     write_manifest(arguments.bundle, manifest)
-    arguments.figure.write_text(aberrant_figure.svg(manifest["metrics"]["aberrantSlice"], f"{manifest['name']} {manifest['version']}"))
+    arguments.figure.write_text(
+        aberrant_figure.svg(manifest["metrics"]["aberrantSlice"], f"{manifest['name']} {manifest['version']}")
+    )
     print(aberrant_figure.section(manifest["metrics"]["aberrantSlice"]), f"\n{arguments.figure}")

@@ -11,6 +11,7 @@ Prints JSON: {"slices": [{"sopInstanceUid", "huSha256", "cnnProbabilities", "pro
 stored orientation: ReLU(Σ_k dy/dA_k ⊙ A_k) of the inner activations where the bundle explains them, moved as the manifest says; else (Selvaraju et al. 2017,
 eq. 1 and 2), times h·w, ReLU(Σ_k Σ_place dy/dA_k(place) · A_k) of the last activations.
 """
+
 from __future__ import annotations
 
 import argparse
@@ -56,13 +57,17 @@ def hounsfield(dataset: pydicom.Dataset) -> np.ndarray:
 def is_padding(dataset: pydicom.Dataset, value: np.ndarray) -> np.ndarray:
     if dataset.get("PixelPaddingValue") is None:
         return np.zeros(value.shape, bool)
-    ends = sorted([int(dataset.PixelPaddingValue), int(dataset.get("PixelPaddingRangeLimit", dataset.PixelPaddingValue))])
+    ends = sorted(
+        [int(dataset.PixelPaddingValue), int(dataset.get("PixelPaddingRangeLimit", dataset.PixelPaddingValue))]
+    )
     return (value >= ends[0]) & (value <= ends[1])
 
 
 def read_stack(folder: Path) -> list[pydicom.Dataset]:
     """Instances with a place in space, from the skull base to the vertex."""
-    datasets = [pydicom.dcmread(path) for path in sorted(folder.rglob("*")) if path.is_file() and pydicom.misc.is_dicom(path)]
+    datasets = [
+        pydicom.dcmread(path) for path in sorted(folder.rglob("*")) if path.is_file() and pydicom.misc.is_dicom(path)
+    ]
     placed = [one for one in datasets if "ImagePositionPatient" in one and "LOCALIZER" not in one.get("ImageType", [])]
     orientation = np.array(placed[0].ImageOrientationPatient, float)
     normal = np.cross(orientation[:3], orientation[3:])
@@ -84,10 +89,15 @@ def radiological(image: np.ndarray, orientation: list[float], back: bool = False
 def channels(hu: np.ndarray, preprocessing: dict) -> Tensor:
     """int16 [rows, columns] → [1, windows, 256, 256], as the manifest says."""
     image = torch.from_numpy(hu.astype(np.float32))
-    windowed = [((image - (one["centerHu"] - one["widthHu"] / 2)) / one["widthHu"]).clamp(0, 1) for one in preprocessing["windows"]]
+    windowed = [
+        ((image - (one["centerHu"] - one["widthHu"] / 2)) / one["widthHu"]).clamp(0, 1)
+        for one in preprocessing["windows"]
+    ]
     size = (preprocessing["resize"]["rows"], preprocessing["resize"]["columns"])
     resized = F.interpolate(torch.stack(windowed)[None], size=size, mode="bilinear", align_corners=False)
-    mean, deviation = (torch.tensor(preprocessing["normalisation"][key])[None, :, None, None] for key in ("mean", "standardDeviation"))
+    mean, deviation = (
+        torch.tensor(preprocessing["normalisation"][key])[None, :, None, None] for key in ("mean", "standardDeviation")
+    )
     return (resized - mean) / deviation
 
 
@@ -111,7 +121,11 @@ class Cnn:
         """@param known the first convolution's input, or activations; whatever needs something unknown is left out"""
         values = self.weights | known
         for node in self.nodes:
-            if node.output[0] not in values and all(name in values for name in node.input if name) and node.op_type != "Resize":
+            if (
+                node.output[0] not in values
+                and all(name in values for name in node.input if name)
+                and node.op_type != "Resize"
+            ):
                 values[node.output[0]] = operation(node, [values[name] if name else None for name in node.input])
         return values
 
@@ -120,7 +134,9 @@ def operation(node: onnx.NodeProto, inputs: list) -> Tensor:
     """@raises KeyError for an operation that no bundle has"""
     given = {one.name: onnx.helper.get_attribute_value(one) for one in node.attribute}
     return {
-        "Conv": lambda x, w, b=None: F.conv2d(x, w, b, given["strides"], symmetric(given), given["dilations"], given["group"]),
+        "Conv": lambda x, w, b=None: F.conv2d(
+            x, w, b, given["strides"], symmetric(given), given["dilations"], given["group"]
+        ),
         "Pad": lambda x, pads, value=None: F.pad(x, [int(pads[at]) for at in (3, 7, 2, 6)]),
         "Concat": lambda *parts: torch.cat(parts, given["axis"]),
         "Identity": lambda x: x,
@@ -172,7 +188,12 @@ class Sequence:
         state = self.lstm.state_dict()
         for direction, suffix in enumerate(("", "_reverse")):
             biases = b[direction].chunk(2)
-            for name, source in (("weight_ih", w[direction]), ("weight_hh", r[direction]), ("bias_ih", biases[0]), ("bias_hh", biases[1])):
+            for name, source in (
+                ("weight_ih", w[direction]),
+                ("weight_hh", r[direction]),
+                ("bias_ih", biases[0]),
+                ("bias_hh", biases[1]),
+            ):
                 gates = source.chunk(4)
                 state[f"{name}_l{layer}{suffix}"].copy_(torch.cat([gates[index] for index in ONNX_TO_TORCH_GATES]))
 
@@ -183,7 +204,14 @@ class Sequence:
         return torch.cat([hidden, probabilities], 1) @ self.head_weight + self.head_bias
 
 
-def joint_grad_cam(cnn: Cnn, sequence: Sequence, outputs: list[dict[str, Tensor]], slice_index: int, class_index: int, shifts: list[float] | None) -> np.ndarray:
+def joint_grad_cam(
+    cnn: Cnn,
+    sequence: Sequence,
+    outputs: list[dict[str, Tensor]],
+    slice_index: int,
+    class_index: int,
+    shifts: list[float] | None,
+) -> np.ndarray:
     """[h, w]: gradients flow from one sequence logit back into the activations of its slice."""
     names = cnn.inner or ["activations"]
     activations = [outputs[slice_index][name].detach().clone().requires_grad_(True) for name in names]
@@ -202,7 +230,9 @@ def moved(map_: Tensor, by: float) -> Tensor:
     rows, columns = map_.shape[2:]
     at = lambda cells: torch.arange(cells) + by
     across, down = torch.meshgrid((at(columns) * 2 + 1) / columns - 1, (at(rows) * 2 + 1) / rows - 1, indexing="xy")
-    return F.grid_sample(map_, torch.stack([across, down], -1)[None], mode="bilinear", padding_mode="border", align_corners=False)
+    return F.grid_sample(
+        map_, torch.stack([across, down], -1)[None], mode="bilinear", padding_mode="border", align_corners=False
+    )
 
 
 def triage(bundle: Path, folder: Path, targets: list[tuple[str, str]]) -> dict:
@@ -225,7 +255,15 @@ def triage(bundle: Path, folder: Path, targets: list[tuple[str, str]]) -> dict:
     for uid, name in targets:
         map_ = joint_grad_cam(cnn, sequence, outputs, places[uid], manifest["classes"].index(name), shifts)
         map_ = radiological(map_, orientation, back=True)
-        maps.append({"sopInstanceUid": uid, "class": name, "rows": map_.shape[0], "columns": map_.shape[1], "values": map_.ravel().tolist()})
+        maps.append(
+            {
+                "sopInstanceUid": uid,
+                "class": name,
+                "rows": map_.shape[0],
+                "columns": map_.shape[1],
+                "values": map_.ravel().tolist(),
+            }
+        )
     return {
         "slices": [
             {

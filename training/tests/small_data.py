@@ -1,12 +1,13 @@
 """Small studies for tests: heads with and without a bright spot, made here."""
+
 import numpy as np
 
-from ichor_training.studies import SIDE, Studies
+from ichor_training.data.studies import SIDE, Studies
 
 
 def head(rng: np.random.Generator, bleed: bool) -> np.ndarray:
     """int16 [SIDE, SIDE]."""
-    rows, columns = np.mgrid[-1:1:SIDE * 1j, -1:1:SIDE * 1j]
+    rows, columns = np.mgrid[-1 : 1 : SIDE * 1j, -1 : 1 : SIDE * 1j]
     radius = np.hypot(rows / 0.8, columns / 0.7)
     hu = np.where(radius < 0.9, 32.0, np.where(radius < 1.0, 900.0, -1000.0))
     if bleed:

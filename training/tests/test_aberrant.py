@@ -1,14 +1,14 @@
 """Aberrant slices: what is put in, what is counted, and that the figure is a picture of the numbers."""
+
 import xml.etree.ElementTree as ElementTree
 
 import numpy as np
 import torch
-
-from ichor_training.aberrant import COUNTS, Scan, judged, measure_fold, painted, scans_of, transplanted
-from ichor_training.aberrant_figure import section, svg
-from ichor_training.models import SequenceNet, SliceNet
-
 from small_data import small_studies
+
+from ichor_training.measure.aberrant import COUNTS, Scan, judged, measure_fold, painted, scans_of, transplanted
+from ichor_training.measure.aberrant_figure import section, svg
+from ichor_training.models.networks import SequenceNet, SliceNet
 
 
 def scan(value: float, slices: int = 10) -> Scan:

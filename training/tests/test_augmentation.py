@@ -1,13 +1,13 @@
 """Augmentation changes what scanners and positioning change, and nothing else."""
+
 import numpy as np
 import pytest
 import torch
-
-from ichor_training.models import SliceNet
-from ichor_training.policies import POLICIES, brightness_contrast, flip_shift_scale_rotate, policy, resize
-from ichor_training.train_cnn import augmented
-
 from small_data import small_studies
+
+from ichor_training.models.networks import SliceNet
+from ichor_training.stages.policies import POLICIES, brightness_contrast, flip_shift_scale_rotate, policy, resize
+from ichor_training.stages.train_cnn import augmented
 
 
 @pytest.fixture(scope="module")

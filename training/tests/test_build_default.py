@@ -1,20 +1,23 @@
 """The build of the default bundle runs from its data to a bundle, with its cross-validation."""
+
 import json
 from pathlib import Path
 
 import torch
 import yaml
-
-from ichor_training.build_default import build
-from ichor_training.export import write_bundle
-
 from small_data import small_studies
 
+from ichor_training.bundle.export import write_bundle
+from ichor_training.stages.build_default import build
+
 PLAN = {
-    "backbone": "tiny_resnext", "seed": 1, "folds": [0],
+    "backbone": "tiny_resnext",
+    "seed": 1,
+    "folds": [0],
     "pretrain": [{"steps": 2, "learning_rate": 0.001, "real": 0, "phantom": 4, "side": 96}],
     "fine_tune": [{"steps": 2, "learning_rate": 0.001, "real": 4, "phantom": 2, "side": 96}],
-    "selector": {"kind": "pca", "count": 8}, "sequence": {"epochs": 1, "learning_rate": 0.001, "augmented_copies": 1, "phantom_studies": 3},
+    "selector": {"kind": "pca", "count": 8},
+    "sequence": {"epochs": 1, "learning_rate": 0.001, "augmented_copies": 1, "phantom_studies": 3},
 }
 
 

@@ -1,15 +1,15 @@
 """Two JPEG renderings per slice become Hounsfield units again; a missing bone image costs bone detail and nothing else."""
+
 import csv
 
 import numpy as np
 import pytest
 from PIL import Image
+from small_data import head
 
 from ichor_training import CLASSES
-from ichor_training.ct_ich import import_ct_ich
-from ichor_training.studies import patient_folds
-
-from small_data import head
+from ichor_training.data.ct_ich import import_ct_ich
+from ichor_training.data.studies import patient_folds
 
 BONE_SLOPE, BONE_OFFSET = 0.048, 60.0
 
@@ -25,7 +25,10 @@ def folder(tmp_path):
             hu, image = head(rng, bleed=number == 10).astype(float), f"{patient:03d}_{number:02d}"
             save(tmp_path / "brain" / f"{image}.jpg", (hu + 20) / 120 * 255)
             save(tmp_path / "bone" / f"{image}.jpg", hu * BONE_SLOPE + BONE_OFFSET)
-            rows.append({"patient": patient, "slice": number, "image": image} | {name: int(number == 10 and name in ("epidural", "any")) for name in CLASSES})
+            rows.append(
+                {"patient": patient, "slice": number, "image": image}
+                | {name: int(number == 10 and name in ("epidural", "any")) for name in CLASSES}
+            )
     with (tmp_path / "labels.csv").open("w", newline="") as file:
         table = csv.DictWriter(file, list(rows[0]))
         table.writeheader()

@@ -1,4 +1,5 @@
 """Splits are by patient, figures of merit agree with scikit-learn, and windows and resize agree with OpenCV."""
+
 import cv2
 import numpy as np
 import pytest
@@ -6,11 +7,11 @@ import torch
 from sklearn.metrics import roc_auc_score
 
 from ichor_training import CLASSES
-from ichor_training.build_default import DEFAULT_THRESHOLDS, judge
-from ichor_training.metrics import auc, balanced_threshold, maximum_per_group, threshold_for_sensitivity
-from ichor_training.models import MEAN, STANDARD_DEVIATION, WINDOWS, Preprocessing
-from ichor_training.select_features import select
-from ichor_training.studies import SIDE, Studies, patient_folds
+from ichor_training.data.studies import SIDE, Studies, patient_folds
+from ichor_training.measure.metrics import auc, balanced_threshold, maximum_per_group, threshold_for_sensitivity
+from ichor_training.models.networks import MEAN, STANDARD_DEVIATION, WINDOWS, Preprocessing
+from ichor_training.stages.build_default import DEFAULT_THRESHOLDS, judge
+from ichor_training.stages.select_features import select
 
 
 def studies_of(patients: int, slices: int = 3) -> Studies:
@@ -88,7 +89,12 @@ def test_a_class_with_few_held_out_patients_or_whose_score_tells_nothing_keeps_t
     assert report["sliceAucByClass"]["subdural"] is None
     assert report["defaultThresholds"] == [name for name in CLASSES if name not in ("intraparenchymal", "any")]
     for kind, value in DEFAULT_THRESHOLDS.items():
-        assert report["thresholds"][kind]["subdural"] == report["thresholds"][kind]["subarachnoid"] == report["thresholds"][kind]["epidural"] == value
+        assert (
+            report["thresholds"][kind]["subdural"]
+            == report["thresholds"][kind]["subarachnoid"]
+            == report["thresholds"][kind]["epidural"]
+            == value
+        )
     assert report["temperature"][0] == report["temperature"][4] != report["temperature"][1]
     assert report["thresholds"]["high-sensitivity"]["any"] <= report["thresholds"]["balanced"]["any"]
 

@@ -1,12 +1,16 @@
 """Where training computes in bf16, and where phantoms are drawn."""
+
 import pytest
 import torch
 
-from ichor_training import phantoms
-from ichor_training.device import mixed_precision
+from ichor_training.data import phantoms
+from ichor_training.stages.device import mixed_precision
 
 
-@pytest.mark.parametrize("capabilities, expected", [({"avx2": True}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16)])
+@pytest.mark.parametrize(
+    "capabilities, expected",
+    [({"avx2": True}, torch.float32), ({"avx512_bf16": True}, torch.bfloat16), ({"amx_bf16": True}, torch.bfloat16)],
+)
 def test_a_processor_without_bf16_instructions_computes_in_float32(monkeypatch, capabilities, expected):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     with mixed_precision(torch.device("cpu")):

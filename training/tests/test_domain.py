@@ -1,21 +1,21 @@
 """The out-of-domain detector: it knows what it was fitted to, its graph says the same, and a bundle that has it is whole."""
+
 import hashlib
 import json
 
 import numpy as np
 import pytest
 import torch
-
-from ichor_training import domain_check
-from ichor_training.domain import distance, export_domain, fit_domain
-from ichor_training.domain_bundle import TITLE, add_domain
-from ichor_training.experiment import experiment_of
-from ichor_training.experiment_export import export_experiment
-from ichor_training.golden import session
-from ichor_training.models import CnnAlone, SliceNet
-from ichor_training.outliers import KINDS
-
 from small_data import head, small_studies
+
+from ichor_training.bundle.domain_bundle import TITLE, add_domain
+from ichor_training.bundle.experiment_export import export_experiment
+from ichor_training.bundle.golden import session
+from ichor_training.measure import domain_check
+from ichor_training.measure.domain import distance, export_domain, fit_domain
+from ichor_training.measure.outliers import KINDS
+from ichor_training.models.networks import CnnAlone, SliceNet
+from ichor_training.stages.experiment import experiment_of
 
 FEATURES = 24
 
@@ -23,7 +23,12 @@ FEATURES = 24
 def studies(rng: np.random.Generator, count: int, centre: float = 0.0) -> list[np.ndarray]:
     """Features [S, F] that vary mostly along three directions."""
     axes = np.random.default_rng(0).normal(size=(3, FEATURES))
-    return [(centre + rng.normal(size=(int(rng.integers(10, 30)), 3)) @ axes + rng.normal(0, 0.2, FEATURES)).astype(np.float32) for _ in range(count)]
+    return [
+        (centre + rng.normal(size=(int(rng.integers(10, 30)), 3)) @ axes + rng.normal(0, 0.2, FEATURES)).astype(
+            np.float32
+        )
+        for _ in range(count)
+    ]
 
 
 def test_studies_like_those_known_lie_near_and_others_far():
@@ -65,7 +70,9 @@ def test_the_threshold_keeps_all_but_a_percent_of_the_heads_and_the_table_counts
     judged = domain_check.judged(folds)
     assert judged["threshold"] == pytest.approx(domain_check.MARGIN * 1.2, abs=1e-3)
     assert [(one["name"], one["refused"], one["studies"]) for one in judged["heads"] + judged["outliers"]] == [
-        ("CT-ICH 1.0.0", 0, 6), ("phantoms", 0, 6), ("abdomen", 3, 6),
+        ("CT-ICH 1.0.0", 0, 6),
+        ("phantoms", 0, 6),
+        ("abdomen", 3, 6),
     ]
 
 

@@ -1,15 +1,23 @@
 """The graph behind the heat maps against autograd, for every kind of backbone; what a bundle's CNN gives beside it."""
+
 import numpy as np
 import pytest
 import torch
 from torch import nn
 
-from ichor_training.explain import STRIDE, WithInner, aligned, export_explain, halves, maps_by_autograd, shift
-from ichor_training.golden import head_like, session
-from ichor_training.graphs import export_cnn
-from ichor_training.models import SliceNet
+from ichor_training.bundle.golden import head_like, session
+from ichor_training.models.explain import STRIDE, WithInner, aligned, export_explain, halves, maps_by_autograd, shift
+from ichor_training.models.graphs import export_cnn
+from ichor_training.models.networks import SliceNet
 
-BACKBONES = ["tiny_resnext", "slim_resnext", "efficientnet_lite0", "mobilenet_v2", "efficientnet_b4", "tiny_resnext+efficientnet_lite0"]
+BACKBONES = [
+    "tiny_resnext",
+    "slim_resnext",
+    "efficientnet_lite0",
+    "mobilenet_v2",
+    "efficientnet_b4",
+    "tiny_resnext+efficientnet_lite0",
+]
 
 
 def network(backbone: str) -> SliceNet:
@@ -56,7 +64,13 @@ def test_the_shift_is_where_a_cell_looks(backbone):
     early, _ = halves(cnn.backbone)
     pixels = torch.zeros(1, 3, 768, 768).normal_().requires_grad_(True)
     cell = 24
-    seen = torch.autograd.grad(early(pixels)[0, :, cell, cell].abs().sum(), pixels)[0].abs().sum((0, 1, 2)).nonzero().squeeze()
+    seen = (
+        torch.autograd.grad(early(pixels)[0, :, cell, cell].abs().sum(), pixels)[0]
+        .abs()
+        .sum((0, 1, 2))
+        .nonzero()
+        .squeeze()
+    )
     middle = float(seen.min() + seen.max()) / 2
     assert middle + STRIDE * shift(early) == pytest.approx(STRIDE * cell + (STRIDE - 1) / 2, abs=1.0)
 
@@ -64,7 +78,11 @@ def test_the_shift_is_where_a_cell_looks(backbone):
 def test_alignment_moves_a_map_and_keeps_its_sum_inside():
     row = np.zeros(16, np.float32)
     row[5] = 1
-    assert (aligned(16, 0) @ row == row).all() and (aligned(16, 1) @ row).argmax() == 4 and (aligned(16, -1) @ row).argmax() == 6
+    assert (
+        (aligned(16, 0) @ row == row).all()
+        and (aligned(16, 1) @ row).argmax() == 4
+        and (aligned(16, -1) @ row).argmax() == 6
+    )
     half = aligned(16, 0.5) @ row
     assert half[4] == half[5] == 0.5 and half.sum() == 1
     assert (aligned(16, 0.4).sum(1) == pytest.approx(1)) and (aligned(16, -20)[:, 0] == 1).all()

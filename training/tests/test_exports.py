@@ -1,4 +1,5 @@
 """Every export of every backbone agrees with PyTorch; smaller ones within their limits; a bundle that does not is refused."""
+
 import base64
 import json
 import subprocess
@@ -9,18 +10,17 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-
-from ichor_training.backbones import BACKBONES
-from ichor_training.experiment import experiment_of
-from ichor_training.experiment_export import export_experiment
-from ichor_training.export import ExportRefused
-from ichor_training.explain import WithInner
-from ichor_training.golden import head_like, influence, joint_gradient, session
-from ichor_training.graphs import CNN_OUTPUTS, export_cnn, export_gradient, export_sequence
-from ichor_training.models import CnnAlone, SequenceNet, SliceNet
-from ichor_training.precision import Precision, store_weights_as_fp16
-
 from small_data import small_studies
+
+from ichor_training.bundle.experiment_export import export_experiment
+from ichor_training.bundle.export import ExportRefused
+from ichor_training.bundle.golden import head_like, influence, joint_gradient, session
+from ichor_training.bundle.precision import Precision, store_weights_as_fp16
+from ichor_training.models.backbones import BACKBONES
+from ichor_training.models.explain import WithInner
+from ichor_training.models.graphs import CNN_OUTPUTS, export_cnn, export_gradient, export_sequence
+from ichor_training.models.networks import CnnAlone, SequenceNet, SliceNet
+from ichor_training.stages.experiment import experiment_of
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -77,7 +77,8 @@ def test_every_kind_of_sequence_model_agrees_with_pytorch_and_autograd(selected,
     scan = {"features": features.numpy(), "logits": logits.numpy()}
     joint = session(tmp_path / "sequence.onnx").run(["sequence_logits"], scan)[0]
     again, weights, strength = session(tmp_path / "gradient.onnx").run(
-        ["sequence_logits", "weights", "influence"], scan | {"target_slice": np.array([t for t, _ in targets]), "target_class": np.array([c for _, c in targets])}
+        ["sequence_logits", "weights", "influence"],
+        scan | {"target_slice": np.array([t for t, _ in targets]), "target_class": np.array([c for _, c in targets])},
     )
     expected = sequence(features, logits).detach().numpy()
     assert np.abs(joint - expected).max() < 1e-4 and np.abs(again - expected).max() < 1e-4
@@ -91,17 +92,44 @@ def test_every_kind_of_sequence_model_agrees_with_pytorch_and_autograd(selected,
 def test_a_cnn_alone_is_a_bundle_whose_sequence_changes_nothing(tmp_path):
     cnn, _ = nets()
     exported(tmp_path, cnn, CnnAlone(), selector=None)
-    features, logits = np.random.default_rng(0).random((3, cnn.backbone.features), np.float32), np.random.default_rng(1).random((3, 6), np.float32)
+    features, logits = (
+        np.random.default_rng(0).random((3, cnn.backbone.features), np.float32),
+        np.random.default_rng(1).random((3, 6), np.float32),
+    )
     scan = {"features": features, "logits": logits}
     assert np.array_equal(session(tmp_path / "sequence.onnx").run(None, scan)[0], logits)
-    weights, strength = session(tmp_path / "sequence_grad.onnx").run(["weights", "influence"], scan | {"target_slice": np.array([2]), "target_class": np.array([4])})
+    weights, strength = session(tmp_path / "sequence_grad.onnx").run(
+        ["weights", "influence"], scan | {"target_slice": np.array([2]), "target_class": np.array([4])}
+    )
     assert np.array_equal(weights[0], cnn.head.weight[4].detach().numpy()) and strength[:, 0].tolist() == [0, 0, 1]
     assert json.loads((tmp_path / "manifest.json").read_text())["gradCam"] == "cnn"
 
 
-def exported(out: Path, cnn, sequence, precision: Precision = Precision(), limit: float | None = None, selector: dict | None = {"kind": "pca", "count": 12}) -> float:
-    plan = {"backbone": "tiny_resnext", "seed": 1, "version": "0.0.1", "selector": selector, "sequence": {"epochs": 1, "learning_rate": 0.001}}
-    return export_experiment(experiment_of(plan, "test"), cnn, sequence, out, trained_on=[small_studies(6, 4)], outcome=None, precision=precision, limit=limit)
+def exported(
+    out: Path,
+    cnn,
+    sequence,
+    precision: Precision = Precision(),
+    limit: float | None = None,
+    selector: dict | None = {"kind": "pca", "count": 12},
+) -> float:
+    plan = {
+        "backbone": "tiny_resnext",
+        "seed": 1,
+        "version": "0.0.1",
+        "selector": selector,
+        "sequence": {"epochs": 1, "learning_rate": 0.001},
+    }
+    return export_experiment(
+        experiment_of(plan, "test"),
+        cnn,
+        sequence,
+        out,
+        trained_on=[small_studies(6, 4)],
+        outcome=None,
+        precision=precision,
+        limit=limit,
+    )
 
 
 PRECISIONS = {"fp32": Precision(), "fp16": Precision("fp16"), "int8": Precision(quantised=True)}
@@ -121,13 +149,28 @@ def test_the_golden_values_hold_in_onnxruntime_within_the_bundles_own_tolerance(
     """As the worker's self-test does it, from the files alone."""
     folder = bundles[name]
     golden = json.loads((folder / "golden.json").read_text())
-    read = lambda one: np.frombuffer(base64.b64decode(one.get("int16Base64") or one["float32Base64"]), np.int16 if "int16Base64" in one else np.float32).reshape(one["shape"])
+    read = lambda one: np.frombuffer(
+        base64.b64decode(one.get("int16Base64") or one["float32Base64"]),
+        np.int16 if "int16Base64" in one else np.float32,
+    ).reshape(one["shape"])
     inputs = {key: read(golden["sequence"][key]) for key in ("features", "logits")}
-    targets = {"target_slice": np.array(golden["sequenceGrad"]["targetSlice"]), "target_class": np.array(golden["sequenceGrad"]["targetClass"])}
+    targets = {
+        "target_slice": np.array(golden["sequenceGrad"]["targetSlice"]),
+        "target_class": np.array(golden["sequenceGrad"]["targetClass"]),
+    }
     run = lambda file, names, feeds: zip(names, onnxruntime.InferenceSession(str(folder / file)).run(names, feeds))
-    pairs = [(one, read(golden["cnn"][key])) for key, one in run("cnn.onnx", ["features", "logits", "cams"], {"hu": read(golden["cnn"]["hu"])})]
-    pairs += [(one, read(golden["sequence"]["sequenceLogits"])) for _, one in run("sequence.onnx", ["sequence_logits"], inputs)]
-    pairs += [(one, read(golden["sequenceGrad"][key])) for key, one in run("sequence_grad.onnx", ["weights", "influence"], inputs | targets)]
+    pairs = [
+        (one, read(golden["cnn"][key]))
+        for key, one in run("cnn.onnx", ["features", "logits", "cams"], {"hu": read(golden["cnn"]["hu"])})
+    ]
+    pairs += [
+        (one, read(golden["sequence"]["sequenceLogits"]))
+        for _, one in run("sequence.onnx", ["sequence_logits"], inputs)
+    ]
+    pairs += [
+        (one, read(golden["sequenceGrad"][key]))
+        for key, one in run("sequence_grad.onnx", ["weights", "influence"], inputs | targets)
+    ]
     for ours, expected in pairs:
         assert ours.shape == expected.shape
         assert np.abs(ours - expected).max() <= golden["toleranceAbsolute"] * max(1.0, np.abs(expected).max())
@@ -138,7 +181,9 @@ def test_fp16_halves_the_files_and_keeps_float32_in_and_out(bundles):
     for file in ("cnn.onnx", "sequence.onnx", "sequence_grad.onnx"):
         assert (bundles["fp16"] / file).stat().st_size < 0.65 * (bundles["fp32"] / file).stat().st_size
         graph = onnx.load(bundles["fp16"] / file).graph
-        assert not any(one.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16 for one in [*graph.input, *graph.output])
+        assert not any(
+            one.type.tensor_type.elem_type == onnx.TensorProto.FLOAT16 for one in [*graph.input, *graph.output]
+        )
 
 
 def test_int8_quantises_the_backbone_but_neither_preprocessing_nor_class_maps(bundles):
@@ -175,5 +220,7 @@ def test_ichor_bundle_verify_accepts_every_export(bundles, tmp_path):
     cnn, _ = nets()
     exported(tmp_path, cnn, CnnAlone(), selector=None)
     for folder in [*bundles.values(), tmp_path]:
-        outcome = subprocess.run([str(node), str(main), "bundle", "verify", str(folder)], capture_output=True, text=True, cwd=ROOT)
+        outcome = subprocess.run(
+            [str(node), str(main), "bundle", "verify", str(folder)], capture_output=True, text=True, cwd=ROOT
+        )
         assert outcome.returncode == 0, outcome.stdout + outcome.stderr

@@ -1,4 +1,5 @@
 """The stages as commands on one experiment; what was stopped goes on; folds as DICOM hold the very pixels; Table 2 runs."""
+
 import csv
 import json
 
@@ -7,18 +8,17 @@ import pydicom
 import pytest
 import torch
 import yaml
-
-from ichor_training import train_cnn as stage_1
-from ichor_training.__main__ import TRAINING, main
-from ichor_training.dicom_slices import dataset_hu
-from ichor_training.experiment import read_experiment
-from ichor_training.models import SequenceNet, SliceNet
-from ichor_training.studies import Studies, held_out
-from ichor_training.table2 import read_rows
-from ichor_training.train_cnn import Stage, train_stage
-from ichor_training.train_sequence import Scans, train_sequence
-
 from small_data import small_studies
+
+from ichor_training.__main__ import TRAINING, main
+from ichor_training.data.dicom_slices import dataset_hu
+from ichor_training.data.studies import Studies, held_out
+from ichor_training.models.networks import SequenceNet, SliceNet
+from ichor_training.stages import train_cnn as stage_1
+from ichor_training.stages.experiment import read_experiment
+from ichor_training.stages.table2 import read_rows
+from ichor_training.stages.train_cnn import Stage, train_stage
+from ichor_training.stages.train_sequence import Scans, train_sequence
 
 STEP = {"learning_rate": 0.002, "side": 96}
 
@@ -32,16 +32,27 @@ def data(tmp_path):
 
 def written(path, **more):
     plan = {
-        "backbone": "tiny_resnext", "seed": 5,
-        "pretrain": [{**STEP, "steps": 2, "real": 0, "phantom": 4}], "fine_tune": {**STEP, "epochs": 0.5, "real": 4, "phantom": 2},
-        "selector": {"kind": "pca", "count": 8}, "sequence": {"epochs": 2, "learning_rate": 0.001, "augmented_copies": 1, "hidden": 8, "layers": 1},
+        "backbone": "tiny_resnext",
+        "seed": 5,
+        "pretrain": [{**STEP, "steps": 2, "real": 0, "phantom": 4}],
+        "fine_tune": {**STEP, "epochs": 0.5, "real": 4, "phantom": 2},
+        "selector": {"kind": "pca", "count": 8},
+        "sequence": {"epochs": 2, "learning_rate": 0.001, "augmented_copies": 1, "hidden": 8, "layers": 1},
     }
     path.write_text(yaml.safe_dump({**plan, **more}))
     return path
 
 
 def commands_of(data, experiment):
-    shared = [str(experiment), "--data", str(data / "real.npz"), "--phantoms", str(data / "phantoms.npz"), "--run", str(data / "run")]
+    shared = [
+        str(experiment),
+        "--data",
+        str(data / "real.npz"),
+        "--phantoms",
+        str(data / "phantoms.npz"),
+        "--run",
+        str(data / "run"),
+    ]
     return lambda name, *more: main([name, *shared, *more])
 
 
@@ -66,7 +77,9 @@ def test_nobody_held_out_means_default_thresholds_and_no_figures(data):
     command = commands_of(data, written(data / "experiment.yaml", held_out=None, selector=None, sequence=None))
     assert command("train-cnn") == 0 and command("export", "--out", str(data / "bundle")) == 0
     manifest = json.loads((data / "bundle" / "manifest.json").read_text())
-    assert manifest["variant"] == "cnn-alone" and manifest["metrics"] == {} and manifest["training"][0]["patients"] == 10
+    assert (
+        manifest["variant"] == "cnn-alone" and manifest["metrics"] == {} and manifest["training"][0]["patients"] == 10
+    )
 
 
 def test_a_word_that_an_experiment_does_not_know_is_named(data, capsys):
@@ -133,7 +146,10 @@ def test_the_sequence_model_learns_from_neighbours(tmp_path):
     net = SequenceNet(4, 0, hidden=16, layers=1)
     train_sequence(net, scans, 40, 0.02, 1, "test", batch=10, partial=False, checkpoint=tmp_path / "checkpoint.pt")
     with torch.no_grad():
-        right = [((net(torch.from_numpy(f), torch.from_numpy(l)) > 0).numpy() == y).mean() for f, l, y in zip(scans.features, scans.logits, labels)]
+        right = [
+            ((net(torch.from_numpy(f), torch.from_numpy(l)) > 0).numpy() == y).mean()
+            for f, l, y in zip(scans.features, scans.logits, labels)
+        ]
     assert np.mean(right) > 0.95
 
 
@@ -147,7 +163,11 @@ def test_a_fold_as_dicom_holds_the_very_pixels_and_says_that_it_is_derived(data)
     for row, hu, labels, patient in zip(rows, held.hu, held.labels, held.patient):
         instance = pydicom.dcmread(out / row["file"])
         assert np.array_equal(dataset_hu(instance), hu)
-        assert instance.SOPInstanceUID == row["SOPInstanceUID"] and instance.ImageType[0] == "DERIVED" and row["patient"] == patient
+        assert (
+            instance.SOPInstanceUID == row["SOPInstanceUID"]
+            and instance.ImageType[0] == "DERIVED"
+            and row["patient"] == patient
+        )
         assert [int(row[name]) for name in list(row)[4:]] == labels.tolist()
     assert len({row["SOPInstanceUID"] for row in rows}) == 8
     places = [pydicom.dcmread(out / row["file"]).ImagePositionPatient[2] for row in rows[:4]]
@@ -159,7 +179,17 @@ def test_a_folds_bundle_comes_with_what_pytorch_says_of_its_held_out_studies(dat
     cnn, sequence = SliceNet("tiny_resnext"), SequenceNet(256, 8, hidden=8, layers=2)
     torch.save(cnn.state_dict(), data / "cnn.pt")
     torch.save(sequence.state_dict(), data / "sequence.pt")
-    shared = ["export-fold", "--fold", "1", "--backbone", "tiny_resnext", "--data", str(data / "real.npz"), "--cnn", str(data / "cnn.pt")]
+    shared = [
+        "export-fold",
+        "--fold",
+        "1",
+        "--backbone",
+        "tiny_resnext",
+        "--data",
+        str(data / "real.npz"),
+        "--cnn",
+        str(data / "cnn.pt"),
+    ]
     assert main([*shared, "--sequence", str(data / "sequence.pt"), "--out", str(data / "both")]) == 0
     assert main([*shared, "--out", str(data / "alone")]) == 0
     both, alone = (json.loads((data / f"{name}-pytorch.json").read_text()) for name in ("both", "alone"))
@@ -173,15 +203,29 @@ def test_a_folds_bundle_comes_with_what_pytorch_says_of_its_held_out_studies(dat
 def smallest(path):
     """Table 2's smoke run with one step of everything."""
     plan = yaml.safe_load((TRAINING / "experiments" / "table2.yaml").read_text())
-    tiny = {"backbone": "tiny_resnext", "fine_tune": [{**STEP, "steps": 2, "real": 4, "phantom": 0, "augmentation": "paper"}]}
-    plan["smoke"] = {"phantoms": {"studies": 6, "slices": 4, "matrix": 64}, "cnns": dict.fromkeys(plan["cnns"], tiny), "sequence": {"epochs": 1, "learning_rate": 0.001, "hidden": 8}}
+    tiny = {
+        "backbone": "tiny_resnext",
+        "fine_tune": [{**STEP, "steps": 2, "real": 4, "phantom": 0, "augmentation": "paper"}],
+    }
+    plan["smoke"] = {
+        "phantoms": {"studies": 6, "slices": 4, "matrix": 64},
+        "cnns": dict.fromkeys(plan["cnns"], tiny),
+        "sequence": {"epochs": 1, "learning_rate": 0.001, "hidden": 8},
+    }
     path.write_text(yaml.safe_dump(plan))
     return path
 
 
 def test_all_twelve_rows_of_table_2_run_and_are_printed(tmp_path, capsys):
     """With phantoms that `ichor phantom` makes: it needs node_modules."""
-    command = ["table2", "--smoke", "--experiment", str(smallest(tmp_path / "table2.yaml")), "--run", str(tmp_path / "run")]
+    command = [
+        "table2",
+        "--smoke",
+        "--experiment",
+        str(smallest(tmp_path / "table2.yaml")),
+        "--run",
+        str(tmp_path / "run"),
+    ]
     assert main(command) == 0
     lines = [line for line in capsys.readouterr().out.splitlines() if line.strip()[:1].isdigit()]
     assert [int(line.split()[0]) for line in lines] == list(range(1, 13))
@@ -189,7 +233,10 @@ def test_all_twelve_rows_of_table_2_run_and_are_printed(tmp_path, capsys):
     assert main([*command, "--bundles", str(tmp_path / "bundles")]) == 0
     folders = sorted((tmp_path / "bundles").iterdir())
     variants = [json.loads((folder / "manifest.json").read_text())["variant"] for folder in folders]
-    assert variants[:3] == ["cnn-alone", "cnn-alone", "predictions-only-0"] and variants[10:] == ["pca-120", "pca-120+predictions"]
+    assert variants[:3] == ["cnn-alone", "cnn-alone", "predictions-only-0"] and variants[10:] == [
+        "pca-120",
+        "pca-120+predictions",
+    ]
     again = [line for line in capsys.readouterr().out.splitlines() if line.strip()[:1].isdigit()]
     assert again == lines
 
@@ -197,12 +244,24 @@ def test_all_twelve_rows_of_table_2_run_and_are_printed(tmp_path, capsys):
 def test_one_row_of_table_2_runs_on_imported_rsna_data_as_the_paper_has_it(tmp_path, capsys):
     rows = read_rows(TRAINING / "experiments" / "table2.yaml", smoke=False, start="weights.pth")
     assert len(rows) == 12 and {row.experiment.backbone for row in rows} == {"resnext101_32x8d", "efficientnet_b4"}
-    assert all(stage.learning_rate == 1e-5 and stage.real == 32 and stage.epochs == 3 for row in rows for stage, _ in row.experiment.stages())
+    assert all(
+        stage.learning_rate == 1e-5 and stage.real == 32 and stage.epochs == 3
+        for row in rows
+        for stage, _ in row.experiment.stages()
+    )
     assert all(row.experiment.start == "weights.pth" for row in rows)
     plan = yaml.safe_load(smallest(tmp_path / "table2.yaml").read_text())
     (tmp_path / "small.yaml").write_text(yaml.safe_dump({**plan, **plan["smoke"]}))
     small_studies(6, 4, source="RSNA 2019").save(tmp_path / "rsna")
-    shared = ["table2", "--experiment", str(tmp_path / "small.yaml"), "--run", str(tmp_path / "run"), "--rsna", str(tmp_path / "rsna")]
+    shared = [
+        "table2",
+        "--experiment",
+        str(tmp_path / "small.yaml"),
+        "--run",
+        str(tmp_path / "run"),
+        "--rsna",
+        str(tmp_path / "rsna"),
+    ]
     assert main([*shared, "--row", "12", "--bundles", str(tmp_path / "bundles")]) == 0
     assert "RSNA 2019" in capsys.readouterr().out
     manifest = json.loads((tmp_path / "bundles" / "row-12" / "manifest.json").read_text())

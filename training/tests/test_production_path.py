@@ -1,4 +1,5 @@
 """The production path agrees with PyTorch: `ichor evaluate` on a fold's studies wrapped as DICOM, through the exported bundle."""
+
 import json
 import subprocess
 from pathlib import Path
@@ -6,11 +7,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from small_data import small_studies
 
 from ichor_training.__main__ import main
-from ichor_training.models import SequenceNet, SliceNet
-
-from small_data import small_studies
+from ichor_training.models.networks import SequenceNet, SliceNet
 
 ROOT = Path(__file__).resolve().parents[2]
 NODE = ROOT / "node_modules" / "node" / "bin" / "node"
@@ -30,7 +30,14 @@ def fold(tmp_path):
     torch.save(sequence.state_dict(), tmp_path / "sequence.pt")
     shared = ["--fold", "1", "--data", str(tmp_path / "real.npz")]
     assert main(["fold-dicom", *shared, "--out", str(tmp_path / "dicom")]) == 0
-    networks = ["--backbone", "tiny_resnext", "--cnn", str(tmp_path / "cnn.pt"), "--sequence", str(tmp_path / "sequence.pt")]
+    networks = [
+        "--backbone",
+        "tiny_resnext",
+        "--cnn",
+        str(tmp_path / "cnn.pt"),
+        "--sequence",
+        str(tmp_path / "sequence.pt"),
+    ]
     assert main(["export-fold", *shared, *networks, "--out", str(tmp_path / "bundle")]) == 0
     return tmp_path
 
@@ -38,7 +45,14 @@ def fold(tmp_path):
 def test_ichor_evaluate_gives_the_same_auc_and_log_loss(fold):
     if not NODE.exists():
         pytest.fail("node_modules is missing: run npm ci in the repository")
-    command = [str(NODE), str(ROOT / "apps" / "cli" / "src" / "main.ts"), "evaluate", str(fold / "dicom"), "--labels", str(fold / "dicom" / "labels.csv")]
+    command = [
+        str(NODE),
+        str(ROOT / "apps" / "cli" / "src" / "main.ts"),
+        "evaluate",
+        str(fold / "dicom"),
+        "--labels",
+        str(fold / "dicom" / "labels.csv"),
+    ]
     command += ["--bundle", str(fold / "bundle"), "--accept-derived", "--json", "--out", str(fold / "report")]
     outcome = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
     measured = json.loads(outcome.stdout)["bundles"][0]

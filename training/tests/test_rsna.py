@@ -1,4 +1,5 @@
 """The Kaggle layout becomes studies: series by headers, slices by place, damaged files named, and stopped imports go on."""
+
 import csv
 
 import numpy as np
@@ -6,22 +7,42 @@ import pytest
 from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
-from ichor_training import CLASSES, rsna
-from ichor_training.rsna import import_rsna, read_errors
-from ichor_training.studies import SIDE, Studies, patient_folds
+from ichor_training import CLASSES
+from ichor_training.data import rsna
+from ichor_training.data.rsna import import_rsna, read_errors
+from ichor_training.data.studies import SIDE, Studies, patient_folds
 
 MATRIX = 64
 
 
-def write_instance(folder, name: str, series: str, patient: str, z: float, stored: np.ndarray, intercept: float = -1024, **more) -> None:
+def write_instance(
+    folder, name: str, series: str, patient: str, z: float, stored: np.ndarray, intercept: float = -1024, **more
+) -> None:
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = ExplicitVRLittleEndian, CTImageStorage, "1.2.3"
+    meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID, meta.MediaStorageSOPInstanceUID = (
+        ExplicitVRLittleEndian,
+        CTImageStorage,
+        "1.2.3",
+    )
     instance = FileDataset("", {}, file_meta=meta, preamble=b"\0" * 128)
     values = {
-        "SOPClassUID": CTImageStorage, "SOPInstanceUID": name, "SeriesInstanceUID": series, "StudyInstanceUID": f"{series}-study", "PatientID": patient,
-        "ImagePositionPatient": [-100.0, -100.0, z], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "Rows": MATRIX, "Columns": MATRIX,
-        "SamplesPerPixel": 1, "PhotometricInterpretation": "MONOCHROME2", "BitsAllocated": 16, "BitsStored": 12, "HighBit": 11,
-        "PixelRepresentation": 0, "RescaleIntercept": intercept, "RescaleSlope": 1,
+        "SOPClassUID": CTImageStorage,
+        "SOPInstanceUID": name,
+        "SeriesInstanceUID": series,
+        "StudyInstanceUID": f"{series}-study",
+        "PatientID": patient,
+        "ImagePositionPatient": [-100.0, -100.0, z],
+        "ImageOrientationPatient": [1, 0, 0, 0, 1, 0],
+        "Rows": MATRIX,
+        "Columns": MATRIX,
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "BitsAllocated": 16,
+        "BitsStored": 12,
+        "HighBit": 11,
+        "PixelRepresentation": 0,
+        "RescaleIntercept": intercept,
+        "RescaleSlope": 1,
     }
     for keyword, value in {**values, **more}.items():
         setattr(instance, keyword, value)

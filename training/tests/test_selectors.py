@@ -1,11 +1,12 @@
 """Every selector agrees with numpy or scikit-learn, for any count."""
+
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
-from ichor_training.features import sample
-from ichor_training.select_features import select
-from ichor_training.train_sequence import Scans
+from ichor_training.stages.features import sample
+from ichor_training.stages.select_features import select
+from ichor_training.stages.train_sequence import Scans
 
 
 @pytest.fixture(scope="module")

@@ -1,12 +1,13 @@
 """The hand-derived gradient graph agrees with autograd; every export agrees with PyTorch."""
+
 import numpy as np
 import onnxruntime
 import pytest
 import torch
 
-from ichor_training.export import export_cnn, export_sequence, joint_gradient
-from ichor_training.models import SequenceNet, SliceNet
-from ichor_training.sequence_gradient import sequence_gradient
+from ichor_training.bundle.export import export_cnn, export_sequence, joint_gradient
+from ichor_training.models.networks import SequenceNet, SliceNet
+from ichor_training.models.sequence_gradient import sequence_gradient
 
 
 @pytest.fixture(scope="module")
@@ -30,9 +31,16 @@ def test_weights_equal_autograd_for_any_number_of_slices(nets, slices):
     torch.manual_seed(slices)
     features = torch.rand(slices, cnn.backbone.features)
     logits = cnn.head(features).detach()
-    session = onnxruntime.InferenceSession(sequence_gradient(sequence, cnn.head.weight.detach().numpy()).SerializeToString())
+    session = onnxruntime.InferenceSession(
+        sequence_gradient(sequence, cnn.head.weight.detach().numpy()).SerializeToString()
+    )
     targets = [(s, c) for s in {0, slices // 2, slices - 1} for c in range(6)]
-    inputs = {"features": features.numpy(), "logits": logits.numpy(), "target_slice": np.array([t for t, _ in targets]), "target_class": np.array([c for _, c in targets])}
+    inputs = {
+        "features": features.numpy(),
+        "logits": logits.numpy(),
+        "target_slice": np.array([t for t, _ in targets]),
+        "target_class": np.array([c for _, c in targets]),
+    }
     joint, weights, influence = session.run(["sequence_logits", "weights", "influence"], inputs)
     assert np.abs(joint - sequence(features, logits).detach().numpy()).max() < 1e-4
     assert influence.shape == (slices, len(targets))

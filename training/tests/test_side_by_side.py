@@ -1,4 +1,5 @@
 """Processes side by side: their failures are told, and none outlives the one that began them."""
+
 import os
 import subprocess
 import sys
@@ -7,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ichor_training.side_by_side import side_by_side
+from ichor_training.stages.side_by_side import side_by_side
 
 
 def begin_and_sleep(seconds: float) -> None:

@@ -6,13 +6,16 @@ import pytest
 import torch
 
 from ichor_training.__main__ import MOBILENET
-from ichor_training.models import SliceNet
-from ichor_training.start_weights import start
+from ichor_training.models.networks import SliceNet
+from ichor_training.models.start_weights import start
 
 
 def published_of(net: SliceNet) -> dict[str, torch.Tensor]:
     """The backbone's own state under foreign names, with a classifier at the end, as published files are."""
-    state = {f"layer_{index}.{key.rsplit('.', 1)[-1]}": value for index, (key, value) in enumerate(net.backbone.state_dict().items())}
+    state = {
+        f"layer_{index}.{key.rsplit('.', 1)[-1]}": value
+        for index, (key, value) in enumerate(net.backbone.state_dict().items())
+    }
     return state | {"fc.weight": torch.zeros(10, 3), "fc.bias": torch.zeros(10)}
 
 
@@ -44,7 +47,9 @@ def test_weights_of_another_architecture_and_missing_ones_are_refused(tmp_path):
         start(SliceNet("tiny_resnext"), "tiny_resnext", "imagenet", MOBILENET)
 
 
-@pytest.mark.skipif(not MOBILENET.exists(), reason=f"{MOBILENET} is absent: MobileNetV2's published weights are not checked")
+@pytest.mark.skipif(
+    not MOBILENET.exists(), reason=f"{MOBILENET} is absent: MobileNetV2's published weights are not checked"
+)
 def test_mobilenet_v2_with_its_imagenet_weights_computes_what_the_published_graph_computes():
     net = SliceNet("mobilenet_v2").eval()
     start(net, "mobilenet_v2", "imagenet", MOBILENET)

@@ -1,0 +1,30 @@
+"""Folders of DICOM with a labels.csv, as `ichor phantom` writes them."""
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+import pydicom
+from tqdm import tqdm
+
+from .. import CLASSES
+from .dicom_slices import dataset_hu, resized
+from .studies import Studies
+
+
+def import_phantoms(folder: Path) -> Studies:
+    """Every subfolder with a labels.csv is one study.
+    @raises FileNotFoundError when there is none
+    """
+    tables = sorted(folder.rglob("labels.csv"))
+    if not tables:
+        raise FileNotFoundError(f"{folder} holds no labels.csv; make phantoms with `ichor phantom --out {folder} --studies 40 --bleed random`")
+    hu, labels, study, patient = [], [], [], []
+    for number, table in enumerate(tqdm(tables, desc="phantoms")):
+        for row in csv.DictReader(table.open()):
+            hu.append(resized(dataset_hu(pydicom.dcmread(table.parent / row["file"]))))
+            labels.append([int(row[c]) for c in CLASSES])
+            study.append(number)
+            patient.append(f"phantom {row['patientId']}")
+    return Studies(np.stack(hu), np.array(labels, np.float32), np.array(study), np.array(patient), "phantoms")

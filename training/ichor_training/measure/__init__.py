@@ -1,0 +1,1 @@
+"""Figures: metrics, sanity checks, out-of-domain distances, aberrant slices."""

@@ -1,0 +1,1 @@
+"""Networks, their start weights, and the graphs that explain them."""

@@ -1,0 +1,299 @@
+"""Where a decision comes from, at the network's last but one 16 × 16 layer: a forward and hand-derived backward ONNX graph of what follows it.
+
+`maps` [T, h, w] = ReLU(Σ_c A_c ⊙ ∂/∂A_c Σ_k weights_k mean(activations_k)), A the inner activations of one slice: Grad-CAM with the
+gradient kept at its place instead of averaged (HiResCAM; Draelos, Carin, arXiv 2011.08891). On the last layer this is Grad-CAM itself.
+A strided convolution's cells do not lie where an even division of the image would put them: with the usual paddings cell i of a ResNet sees
+around pixel 16 i, not 16 i + 7.5. The maps are resampled to the even division (`aligned`); otherwise they lie half a cell away.
+The backward graph is derived from the exported forward graph, operation by operation, so that every backbone made of these can have it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import torch
+from onnx import helper, numpy_helper
+from torch import Tensor, nn
+
+from .backbones import Ensemble
+from .networks import SIDE, SliceNet
+from .sequence_gradient import IR_VERSION, OPSET, value
+
+STRIDE = 16
+"""Of the layer that is explained: at a stride of 32 what is seen at a place has spread too far."""
+
+
+def members(backbone: nn.Module) -> list[nn.Module]:
+    return list(backbone.members) if isinstance(backbone, Ensemble) else [backbone]
+
+
+def halves(backbone: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
+    """The layers up to and with the last but one at STRIDE, and those after it: the last sees less sharply, and more of them cost memory.
+    @param backbone no ensemble
+    """
+    x, at_stride = torch.zeros(1, 3, SIDE, SIDE), []
+    with torch.no_grad():
+        for index, layer in enumerate(backbone.layers):
+            x = layer(x)
+            if x.shape[-1] == SIDE // STRIDE:
+                at_stride.append(index)
+    count = at_stride[-2:][0] + 1
+    return backbone.layers[:count].eval(), backbone.layers[count:].eval()
+
+
+def shift(early: nn.Sequential) -> float:
+    """How far, in cells, the centre of an evenly divided cell lies behind what that cell of the layer sees. Shortcuts see the same."""
+    centre, jump = 0.0, 1
+    for name, module in early.named_modules():
+        if "shortcut" in name:
+            continue
+        first = lambda one: one[0] if isinstance(one, tuple) else one
+        if isinstance(module, nn.ZeroPad2d):
+            centre -= module.padding[0] * jump
+        elif isinstance(module, (nn.Conv2d, nn.MaxPool2d)):
+            centre += ((first(module.kernel_size) - 1) / 2 - first(module.padding)) * jump
+            jump *= first(module.stride)
+    return ((jump - 1) / 2 - centre) / jump
+
+
+def aligned(cells: int, by: float) -> np.ndarray:
+    """float32 [cells, cells]: interpolates between cells, a map's rows or columns moved by so many cells; the border cell stands beyond it."""
+    matrix = np.zeros((cells, cells), np.float32)
+    for cell in range(cells):
+        at = min(max(cell + by, 0), cells - 1)
+        low = min(int(at), cells - 2)
+        matrix[cell, low : low + 2] = 1 - (at - low), at - low
+    return matrix
+
+
+class WithInner(nn.Module):
+    """A SliceNet that also gives its inner activations, those of an ensemble's members joined by channel.
+
+    forward: int16 HU [N, H, W] → features, logits, cams, activations as SliceNet, inner [N, C, 16, 16].
+    """
+
+    def __init__(self, cnn: SliceNet) -> None:
+        super().__init__()
+        self.cnn = cnn
+        self.parts = [halves(member) for member in members(cnn.backbone)]
+        self.eval()
+
+    def forward(self, hu: Tensor) -> tuple[Tensor, ...]:
+        channels = self.cnn.preprocessing(hu)
+        inner = [early(channels) for early, _ in self.parts]
+        activations = (
+            torch.cat([late(one) for (_, late), one in zip(self.parts, inner)], 1)
+            if len(inner) > 1
+            else self.parts[0][1](inner[0])
+        )
+        features = activations.mean((2, 3))
+        cams = nn.functional.conv2d(activations, self.cnn.head.weight[:, :, None, None])
+        return features, self.cnn.head(features), cams, activations, torch.cat(inner, 1) if len(inner) > 1 else inner[0]
+
+
+@torch.enable_grad()
+def maps_by_autograd(cnn: SliceNet, hu: Tensor, weights: Tensor) -> Tensor:
+    """What the graph must give. @param hu int16 [1, H, W] @param weights [T, F] @returns [T, 16, 16]"""
+    with torch.no_grad():
+        channels, parts = cnn.preprocessing(hu), [halves(member) for member in members(cnn.backbone)]
+        inner = [early(channels) for early, _ in parts]
+    inner = [one.requires_grad_(True) for one in inner]
+    places = [torch.from_numpy(aligned(SIDE // STRIDE, shift(early))) for early, _ in parts]
+    features = torch.cat([late(one) for (_, late), one in zip(parts, inner)], 1).mean((2, 3))
+    maps = []
+    for target in weights:
+        gradients = torch.autograd.grad((features[0] * target).sum(), inner, retain_graph=True)
+        maps.append(
+            sum(at @ (gradient * one).sum(1)[0] @ at.T for gradient, one, at in zip(gradients, inner, places)).relu()
+        )
+    return torch.stack(maps).detach()
+
+
+def export_explain(cnn: SliceNet, path: Path) -> None:
+    """inner [1, C, 16, 16] and weights [T, F] → maps [T, 16, 16]. @raises ValueError for a backbone with other operations"""
+    side, parts = SIDE // STRIDE, [halves(member) for member in members(cnn.backbone)]
+    inner = [early(torch.zeros(1, 3, SIDE, SIDE)).shape[1] for early, _ in parts]
+    features = [member.features for member in members(cnn.backbone)]
+    nodes, constants, products = [], [], []
+    split = lambda what, sizes, axis, names: nodes.append(
+        helper.make_node("Split", [what, f"{what}_sizes"], names, axis=axis)
+    )
+    for what, sizes, axis in (("inner", inner, 1), ("weights", features, 1)):
+        constants.append(numpy_helper.from_array(np.array(sizes, np.int64), f"{what}_sizes"))
+        split(what, sizes, axis, [f"{what}_{index}" for index in range(len(sizes))])
+    for index, (early, late) in enumerate(parts):
+        back = Backward(exported(late, inner[index], side), f"m{index}_", f"inner_{index}")
+        gradient = back.run(f"weights_{index}")
+        product, at = (
+            back.reduced("ReduceSum", back.op("Mul", gradient, f"inner_{index}"), [1], keepdims=0),
+            aligned(side, shift(early)),
+        )
+        products.append(back.op("MatMul", back.op("MatMul", back.constant(at), product), back.constant(at.T)))
+        nodes += back.nodes
+        constants += back.constants
+    nodes += [helper.make_node("Sum", products, ["signed"]), helper.make_node("Relu", ["signed"], ["maps"])]
+    inputs = [value("inner", 1, sum(inner), side, side), value("weights", "T", sum(features))]
+    body = helper.make_graph(nodes, "explain", inputs, [value("maps", "T", side, side)], constants)
+    model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+    onnx.checker.check_model(model)
+    onnx.save(model, path)
+
+
+def exported(late: nn.Module, channels: int, side: int) -> onnx.ModelProto:
+    """With constants computed and every shape known."""
+    with tempfile.TemporaryDirectory() as folder:
+        plain, folded = Path(folder) / "plain.onnx", Path(folder) / "folded.onnx"
+        torch.onnx.export(
+            late,
+            (torch.zeros(1, channels, side, side),),
+            str(plain),
+            input_names=["x"],
+            output_names=["y"],
+            opset_version=OPSET,
+            dynamo=False,
+        )
+        options = onnxruntime.SessionOptions()
+        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
+        options.optimized_model_filepath = str(folded)
+        onnxruntime.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+        return onnx.shape_inference.infer_shapes(onnx.load(folded))
+
+
+class Backward:
+    """The nodes of a forward graph under a prefix, followed by those of its gradient with respect to its input."""
+
+    def __init__(self, model: onnx.ModelProto, prefix: str, x: str) -> None:
+        graph = model.graph
+        self.prefix, self.x, self.y = prefix, x, prefix + graph.output[0].name
+        name = lambda one: x if one == graph.input[0].name else prefix + one if one else ""
+        self.constants = [
+            numpy_helper.from_array(numpy_helper.to_array(one), name(one.name)) for one in graph.initializer
+        ]
+        self.nodes, self.forward = [], []
+        self.shapes = {
+            name(one.name): [d.dim_value for d in one.type.tensor_type.shape.dim]
+            for one in [*graph.value_info, *graph.input, *graph.output]
+        }
+        self.known = {one.name: numpy_helper.to_array(one) for one in self.constants}
+        for node in graph.node:
+            copy = onnx.NodeProto()
+            copy.CopyFrom(node)
+            copy.name = prefix + node.name
+            copy.ClearField("input")
+            copy.ClearField("output")
+            copy.input.extend(name(one) for one in node.input)
+            copy.output.extend(name(one) for one in node.output)
+            if node.op_type == "Constant":
+                self.known[copy.output[0]] = numpy_helper.to_array(node.attribute[0].t)
+            self.nodes.append(copy)
+            self.forward.append(copy)
+        self.gradients: dict[str, str] = {}
+
+    def constant(self, array: np.ndarray | list | float, dtype=np.float32) -> str:
+        self.constants.append(numpy_helper.from_array(np.array(array, dtype), f"{self.prefix}c{len(self.constants)}"))
+        return self.constants[-1].name
+
+    def op(self, kind: str, *inputs: str, **attributes) -> str:
+        output = f"{self.prefix}back{len(self.nodes)}"
+        self.nodes.append(helper.make_node(kind, list(inputs), [output], **attributes))
+        return output
+
+    def reduced(self, kind: str, what: str, axes: list[int], keepdims: int = 1) -> str:
+        return self.op(kind, what, self.constant(axes, np.int64), keepdims=keepdims)
+
+    def run(self, weights: str) -> str:
+        """@param weights [T, F], what the mean of every output channel counts @returns the gradient by the input, [T, C, h, w]"""
+        height, width = self.shapes[self.y][2:]
+        spread = self.op("Unsqueeze", weights, self.constant([2, 3], np.int64))
+        self.gradients[self.y] = self.op(
+            "Mul", spread, self.constant(np.full((1, 1, height, width), 1 / (height * width)))
+        )
+        for node in reversed(self.forward):
+            gradient = self.gradients.get(node.output[0])
+            if gradient is None:
+                continue
+            rule = getattr(self, f"of_{node.op_type}", None)
+            if rule is None:
+                raise ValueError(f"no derivative of {node.op_type} is known here")
+            rule(node, gradient)
+        return self.gradients[self.x]
+
+    def add(self, where: str, gradient: str) -> None:
+        """Along one of the paths; sums where paths meet."""
+        if where in self.known:
+            return
+        before = self.gradients.get(where)
+        self.gradients[where] = gradient if before is None else self.op("Add", before, gradient)
+
+    def where(self, kind: str, one: str, limit: float) -> str:
+        """1 where the comparison holds, else 0."""
+        return self.op("Cast", self.op(kind, one, self.constant(limit)), to=onnx.TensorProto.FLOAT)
+
+    def of_Conv(self, node: onnx.NodeProto, gradient: str) -> None:
+        given = {one.name: helper.get_attribute_value(one) for one in node.attribute}
+        strides, pads, group, dilations = (
+            given.get(key, usual)
+            for key, usual in (("strides", [1, 1]), ("pads", [0] * 4), ("group", 1), ("dilations", [1, 1]))
+        )
+        kernel, into, out = (
+            self.known[node.input[1]].shape[2:],
+            self.shapes[node.input[0]][2:],
+            self.shapes[node.output[0]][2:],
+        )
+        left = [
+            into[d] - ((out[d] - 1) * strides[d] - pads[d] - pads[d + 2] + dilations[d] * (kernel[d] - 1) + 1)
+            for d in (0, 1)
+        ]
+        back = self.op(
+            "ConvTranspose",
+            gradient,
+            node.input[1],
+            strides=strides,
+            pads=pads,
+            group=group,
+            dilations=dilations,
+            output_padding=left,
+        )
+        self.add(node.input[0], back)
+
+    def of_Relu(self, node: onnx.NodeProto, gradient: str) -> None:
+        self.add(node.input[0], self.op("Mul", gradient, self.where("Greater", node.output[0], 0.0)))
+
+    def of_Clip(self, node: onnx.NodeProto, gradient: str) -> None:
+        low, high = (float(self.known[one]) for one in node.input[1:])
+        inside = self.op("Mul", self.where("Greater", node.output[0], low), self.where("Less", node.output[0], high))
+        self.add(node.input[0], self.op("Mul", gradient, inside))
+
+    def of_Sigmoid(self, node: onnx.NodeProto, gradient: str) -> None:
+        slope = self.op("Mul", node.output[0], self.op("Sub", self.constant(1.0), node.output[0]))
+        self.add(node.input[0], self.op("Mul", gradient, slope))
+
+    def of_Mul(self, node: onnx.NodeProto, gradient: str) -> None:
+        """Of two maps, or of a map and one number per channel."""
+        for one, other in (node.input, reversed(node.input)):
+            product = self.op("Mul", gradient, other)
+            narrow = self.shapes[one][2:] != self.shapes[node.output[0]][2:]
+            self.add(one, self.reduced("ReduceSum", product, [2, 3]) if narrow else product)
+
+    def of_ReduceMean(self, node: onnx.NodeProto, gradient: str) -> None:
+        """Over the places of a map."""
+        height, width = self.shapes[node.input[0]][2:]
+        self.add(
+            node.input[0], self.op("Mul", gradient, self.constant(np.full((1, 1, height, width), 1 / (height * width))))
+        )
+
+    def of_Add(self, node: onnx.NodeProto, gradient: str) -> None:
+        for one in node.input:
+            self.add(one, gradient)
+
+    def of_Identity(self, node: onnx.NodeProto, gradient: str) -> None:
+        self.add(node.input[0], gradient)
+
+    def of_Pad(self, node: onnx.NodeProto, gradient: str) -> None:
+        before, (height, width) = self.known[node.input[1]][2:4], self.shapes[node.input[0]][2:]
+        limits = [before, before + [height, width], [2, 3]]
+        self.add(node.input[0], self.op("Slice", gradient, *(self.constant(one, np.int64) for one in limits)))

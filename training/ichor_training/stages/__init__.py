@@ -1,0 +1,1 @@
+"""Experiments and what they train, stage by stage."""

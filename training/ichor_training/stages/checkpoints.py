@@ -1,0 +1,64 @@
+"""The state of a training stage on disk, random generators included, so that a stopped stage goes on as if it had not been."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import nn
+
+
+def save_stage(
+    path: Path | None,
+    step: int,
+    net: nn.Module,
+    optimiser,
+    schedule,
+    average: dict,
+    rng: np.random.Generator,
+    sources: list,
+) -> None:
+    if path is None:
+        return
+    state = {
+        "step": step,
+        "net": net.state_dict(),
+        "optimiser": optimiser.state_dict(),
+        "schedule": schedule.state_dict(),
+        "average": average,
+        "numpy": rng.bit_generator.state,
+        "torch": torch.get_rng_state(),
+        "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
+        "queues": [torch.from_numpy(source.queue) for source in sources],
+    }
+    save_whole(state, path)
+
+
+def restore_stage(
+    path: Path | None, net: nn.Module, optimiser, schedule, average: dict, rng: np.random.Generator, sources: list
+) -> int:
+    """@returns the step to go on with; 0 without a checkpoint"""
+    if path is None or not path.exists():
+        return 0
+    state = torch.load(path, map_location="cpu", weights_only=True)
+    net.load_state_dict(state["net"])
+    optimiser.load_state_dict(state["optimiser"])
+    schedule.load_state_dict(state["schedule"])
+    for key, value in state["average"].items():
+        average[key].copy_(value)
+    rng.bit_generator.state = state["numpy"]
+    torch.set_rng_state(state["torch"])
+    if state["cuda"] and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(state["cuda"])
+    for source, queue in zip(sources, state["queues"]):
+        source.queue = queue.numpy()
+    return state["step"]
+
+
+def save_whole(state: dict, path: Path) -> None:
+    """Whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    torch.save(state, temporary)
+    temporary.replace(path)

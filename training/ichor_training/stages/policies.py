@@ -1,0 +1,71 @@
+"""Augmentation policies by name. What they do to Hounsfield units comes before windowing, what they do to channels after it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from .augment import augment
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Random numbers come from torch's global generator, on the default device of the moment."""
+
+    on_hu: Callable[[Tensor, int], Tensor]
+    """float32 HU [N, H, W] and a side → [N, side, side]."""
+    on_channels: Callable[[Tensor], Tensor]
+    """float32 [N, 3, side, side], windows in 0–1 → the same."""
+
+
+def unchanged(channels: Tensor) -> Tensor:
+    return channels
+
+
+def resize(hu: Tensor, side: int) -> Tensor:
+    """Without any change but that of the side."""
+    return F.interpolate(hu.unsqueeze(1), size=(side, side), mode="bilinear", align_corners=False).squeeze(1)
+
+
+def flip_shift_scale_rotate(hu: Tensor, side: int) -> Tensor:
+    """The paper's geometry (section 3.2): left-right flip of half the slices; shift to 1/16, scale to 10 %, turn to 45° of half of them.
+
+    The paper names the operations, not their limits; these are the defaults of the library that it used. Outside is air.
+    """
+    count = len(hu)
+    flip = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
+    moved = (torch.rand(count) < 0.5).float()
+    uniform = lambda limit, *shape: (torch.rand(count, *shape) * 2 - 1) * limit
+    turn, scale = uniform(torch.pi / 4) * moved, 1 + uniform(0.1) * moved
+    matrix = torch.zeros(count, 2, 3)
+    matrix[:, 0, 0], matrix[:, 0, 1] = torch.cos(turn) / scale * flip, -torch.sin(turn) / scale
+    matrix[:, 1, 0], matrix[:, 1, 1] = torch.sin(turn) / scale * flip, torch.cos(turn) / scale
+    matrix[:, :, 2] = uniform(1 / 8, 2) * moved[:, None]  # the grid is 2 wide
+    grid = F.affine_grid(matrix, (count, 1, side, side), align_corners=False)
+    return (F.grid_sample(hu.unsqueeze(1) + 1024, grid, align_corners=False, mode="bilinear") - 1024).squeeze(1)
+
+
+def brightness_contrast(channels: Tensor) -> Tensor:
+    """The paper's: half of the slices get up to 20 % more or less of both, in the windowed image."""
+    count = len(channels)
+    chosen = (torch.rand(count) < 0.5).float()[:, None, None, None]
+    draw = lambda: (torch.rand(count)[:, None, None, None] * 2 - 1) * 0.2 * chosen
+    return (channels * (1 + draw()) + draw()).clamp(0, 1)
+
+
+POLICIES = {
+    "scanner": Policy(augment, unchanged),
+    "paper": Policy(flip_shift_scale_rotate, brightness_contrast),
+    "none": Policy(resize, unchanged),
+}
+
+
+def policy(name: str) -> Policy:
+    """@raises ValueError for an unknown name"""
+    if name not in POLICIES:
+        raise ValueError(f"augmentation {name!r} is none of {', '.join(POLICIES)}")
+    return POLICIES[name]

@@ -1,0 +1,110 @@
+"""Every row of the paper's Table 2: on RSNA data as the paper has it, or all rows small on phantoms. Rows share their CNN."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from ..bundle.experiment_export import export_experiment
+from ..data.dicom_folders import import_phantoms
+from ..data.phantoms import phantoms
+from ..data.rsna import import_rsna
+from ..data.studies import Studies
+from ..models.networks import CnnAlone
+from .experiment import Experiment, experiment_of
+from .pipeline import Data, fit_sequence, judge, saved_cnn, saved_outcome, saved_sequence, train_cnn, training_scans
+
+
+@dataclass(frozen=True)
+class Row:
+    number: int
+    model: str
+    cnn: str
+    """Rows of the same CNN share it and its features."""
+    paper: float | None
+    """The paper's log loss on the challenge's private test set."""
+    experiment: Experiment
+
+
+def read_rows(path: Path, smoke: bool, start: str | None = None) -> list[Row]:
+    """@param start start weights of every CNN, in the place of those that the file names"""
+    plan = yaml.safe_load(path.read_text())
+    chosen = {**plan, **plan["smoke"]} if smoke else plan
+    return [row_of(row, plan, chosen, start, str(path)) for row in plan["rows"]]
+
+
+def row_of(row: dict, plan: dict, chosen: dict, start: str | None, where: str) -> Row:
+    settings = {
+        **{key: plan[key] for key in ("seed", "folds", "held_out")},
+        **chosen["cnns"][row["cnn"]],
+        **({"start": start} if start else {}),
+        "name": f"ichor-table2-row-{row['row']}",
+        "selector": row["selector"],
+        "sequence": {**chosen["sequence"], "predictions_at_head": row.get("predictions_at_head", False)}
+        if row["selector"]
+        else None,
+    }
+    return Row(
+        row["row"], row["model"], row["cnn"], row["paper"], experiment_of(settings, f"{where}, row {row['row']}")
+    )
+
+
+def run_row(row: Row, studies: Studies, run: Path, mobilenet: Path) -> dict:
+    """@returns the figures on the held-out patients"""
+    cnn_run, row_run = run / "cnns" / row.cnn, run / f"row-{row.number:02d}"
+    done = row_run / "figures.json"
+    if done.exists():
+        return json.loads(done.read_text())
+    data = Data(row.experiment, studies, None)
+    cnn = train_cnn(row.experiment, data, cnn_run, mobilenet)
+    if row.experiment.selector is None:
+        sequence = CnnAlone()
+    else:
+        sequence = fit_sequence(row.experiment, cnn, training_scans(row.experiment, cnn, data, cnn_run), row_run)
+    return judge(row.experiment, cnn, sequence, data, cnn_run / "features", row_run)
+
+
+def export_row(row: Row, studies: Studies, run: Path, out: Path) -> None:
+    """The bundle of a row that has run."""
+    row_run, data = run / f"row-{row.number:02d}", Data(row.experiment, studies, None)
+    cnn = saved_cnn(row.experiment, run / "cnns" / row.cnn)
+    sequence = saved_sequence(row.experiment, cnn, row_run / "sequence.pt")
+    export_experiment(row.experiment, cnn, sequence, out, trained_on=[data.train], outcome=saved_outcome(row_run))
+
+
+def table(rows: list[Row], figures: list[dict]) -> str:
+    head = f"{'row':>3}  {'model':<40} {'features':>8}  {'paper log loss':>14}  {'our log loss':>12}  {'slice AUC':>9}  {'patient AUC':>11}"
+    return "\n".join([head, "-" * len(head), *(line(row, one["sequence"]) for row, one in zip(rows, figures))])
+
+
+def line(row: Row, figures: dict) -> str:
+    count = "" if row.experiment.selector is None else row.experiment.selector.count or 6
+    number = lambda value, digits: "–" if value is None else f"{value:.{digits}f}"
+    return (
+        f"{row.number:>3}  {row.model:<40} {count:>8}  {number(row.paper, 5):>14}  {number(figures['challengeLogLoss'], 5):>12}  "
+        f"{number(figures['anySliceAuc'], 4):>9}  {number(figures['anyPatientAuc'], 4):>11}"
+    )
+
+
+def rsna_studies(folder: Path, run: Path) -> Studies:
+    """Imported studies, or the Kaggle layout, which is imported first."""
+    return Studies.load(folder) if (folder / "slices.npz").exists() else import_rsna(folder, run / "rsna")
+
+
+def smoke_phantoms(path: Path, run: Path) -> Studies:
+    """Phantoms made by `ichor phantom` of this repository, half of them with a bleed.
+    @raises FileNotFoundError when the repository's packages are not installed
+    """
+    kept, made = run / "phantoms.npz", run / "dicom"
+    if not kept.exists():
+        size = yaml.safe_load(path.read_text())["smoke"]["phantoms"]
+        half, slices, matrix = size["studies"] // 2, size["slices"], size["matrix"]
+        phantoms(made / "bleed", half, 8_100_001, slices, matrix, "--bleed", "random")
+        phantoms(made / "none", size["studies"] - half, 8_200_001, slices, matrix, "--confounders", "random")
+        import_phantoms(made).save(kept)
+        shutil.rmtree(made)
+    return Studies.load(kept)

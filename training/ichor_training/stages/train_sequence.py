@@ -1,0 +1,121 @@
+"""Stage 3: the bidirectional LSTM over the slices of a study (paper, section 3.4), BCE over slices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+from ..models.networks import CnnAlone, SequenceNet
+from .checkpoints import restore_stage, save_stage
+from .device import device_of, to_best_device
+from .side_by_side import progress
+
+
+@dataclass(frozen=True)
+class SequencePlan:
+    epochs: int
+    learning_rate: float
+    augmented_copies: int = 0
+    """How many varied copies of the real slices are learned from; 0: the slices as they are."""
+    phantom_studies: int | None = None
+    """How many of the phantoms are learned from beside them; None: all."""
+    batch: int = 8
+    """Studies per step."""
+    partial: bool = True
+    """Whether a part of a study is shown at times."""
+    weight_decay: float = 0.02
+    schedule: str = "one-cycle"
+    """`one-cycle` or `constant`."""
+    predictions_at_head: bool = True
+    hidden: int = 256
+    layers: int = 3
+
+
+@dataclass(frozen=True)
+class Scans:
+    """CNN outputs of whole studies: per study features [S, F], logits [S, 6], labels [S, 6]."""
+
+    features: list[np.ndarray]
+    logits: list[np.ndarray]
+    labels: list[np.ndarray]
+
+    def __add__(self, other: Scans) -> Scans:
+        return Scans(self.features + other.features, self.logits + other.logits, self.labels + other.labels)
+
+
+def train_sequence(
+    net: SequenceNet,
+    scans: Scans,
+    epochs: int,
+    learning_rate: float,
+    seed: int,
+    name: str,
+    *,
+    batch: int = 8,
+    partial: bool = True,
+    weight_decay: float = 0.02,
+    schedule: str = "one-cycle",
+    checkpoint: Path | None = None,
+) -> None:
+    """Trains in place. Studies are padded to batches; a part of a scan is shown at times, as partial studies occur.
+    With a checkpoint, training that was stopped goes on from its last whole epoch.
+    """
+    torch.manual_seed(seed)
+    rng = np.random.default_rng(seed)
+    count, device = len(scans.features), to_best_device(net)
+    steps = epochs * int(np.ceil(count / batch))
+    optimiser = torch.optim.AdamW(net.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    if schedule == "one-cycle":
+        rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps + 1)
+    else:
+        rate = torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0)
+    first = restore_stage(checkpoint, net, optimiser, rate, {}, rng, [])
+    net.train()
+    for epoch in progress(range(first, epochs), name, epochs, first):
+        order = rng.permutation(count)
+        for start in range(0, count, batch):
+            features, logits, labels, mask = (
+                one.to(device) for one in padded(scans, order[start : start + batch], rng, partial)
+            )
+            loss = F.binary_cross_entropy_with_logits(net.batched(features, logits), labels, reduction="none")
+            loss = (loss * mask).sum() / (mask.sum() * labels.shape[-1])
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            optimiser.step()
+            rate.step()
+        save_stage(checkpoint, epoch + 1, net, optimiser, rate, {}, rng, [])
+    net.eval()
+
+
+def padded(scans: Scans, chosen: np.ndarray, rng: np.random.Generator, partial: bool) -> tuple[torch.Tensor, ...]:
+    """[S, B, …]; shorter scans are padded by repeating their last slice, which the mask leaves out of the loss."""
+    cut = [crop(len(scans.features[i]), rng) if partial else (0, len(scans.features[i])) for i in chosen]
+    longest = max(stop - start for start, stop in cut)
+    rows = [np.minimum(np.arange(longest) + start, stop - 1) for start, stop in cut]
+    stack = lambda parts: torch.from_numpy(np.stack([parts[i][r] for i, r in zip(chosen, rows)], 1))
+    mask = np.stack([np.arange(longest) < stop - start for start, stop in cut], 1).astype(np.float32)[..., None]
+    return stack(scans.features), stack(scans.logits), stack(scans.labels), torch.from_numpy(mask)
+
+
+def crop(length: int, rng: np.random.Generator) -> tuple[int, int]:
+    if length < 16 or rng.random() < 0.6:
+        return 0, length
+    kept = int(rng.integers(12, length + 1))
+    start = int(rng.integers(0, length - kept + 1))
+    return start, start + kept
+
+
+@torch.no_grad()
+def run_sequence(net: SequenceNet | CnnAlone, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
+    """Logits [S, 6] of one scan."""
+    net.eval()
+    if isinstance(net, CnnAlone):
+        return logits
+    device = device_of(net)
+    return net(torch.from_numpy(np.array(features)).to(device), torch.from_numpy(logits).to(device)).cpu().numpy()
