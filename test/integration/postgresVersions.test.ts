@@ -62,7 +62,7 @@ describe.each(SERVERS)('on %s', (_name, programs) => {
     const [due] = await completeStudies(database, { quietPeriodMs: 0, maxAgeMs: 100_000 });
     expect(await dueStudies(database)).toEqual([due]);
     const claimed = await claimStudy(database, due!, true);
-    const { resultId } = await saveResult(database, due!, claimed!, RESULT, null, [LANE]);
+    const { resultId } = (await saveResult(database, due!, claimed!, RESULT, null, [LANE])).saved!;
     const objects = await claimObjects(database, resultId);
     const deliveries = await saveObjects(database, objects!, [OBJECT]);
     await deliver(database);

@@ -118,7 +118,7 @@ async function resultWith(study: string, text: string): Promise<number> {
   const { job } = await requestTriage(bench.database, study);
   const claimed = await claimStudy(bench.database, job, true);
   const reason = { code: 'no-head-ct', sentence: text, detail: text } as const;
-  const { resultId } = await saveResult(
+  const { saved } = await saveResult(
     bench.database,
     job,
     claimed!,
@@ -138,6 +138,7 @@ async function resultWith(study: string, text: string): Promise<number> {
     null,
     [LANE],
   );
+  const { resultId } = saved!;
   const objects = await claimObjects(bench.database, resultId);
   await postponeObjects(bench.database, objects!, text, 0, true);
   await markUnwritable(bench.database, objects!, text);

@@ -1,6 +1,7 @@
 /** Findings, flag and notification rows: one transaction (DESIGN §1, rules 2 and 3). One statement per function. */
 import type { Database, DatabaseClient, NotificationLane, TriageJob, TriageResult } from '@ichor/shared';
 import { IchorError, jsonb } from '@ichor/shared';
+import { type Arrived, answerFor } from './incomplete.ts';
 import { insertNotifications } from './notification/rows.ts';
 
 /** The study as the worker takes it: its last result, and how often this request was tried, with this attempt. */
@@ -66,23 +67,30 @@ export async function studyInput(
 }
 
 /** The result with this very input and model, if the study has one: then nothing needs to be made again. */
-export async function findResult(database: Database, result: TriageResult): Promise<number | null> {
-  const { rows } = await database.pool.query(
+async function findResult(client: DatabaseClient, result: TriageResult): Promise<number | null> {
+  const { rows } = await client.query(
     'SELECT result_id FROM result WHERE study_instance_uid = $1 AND input_digest = $2 AND model_sha256 = $3',
     [result.studyInstanceUid, result.inputDigest, result.model.sha256],
   );
   return rows[0] === undefined ? null : Number(rows[0].result_id);
 }
 
+/** What became of a result: it may say something else than the analysis where instances are known to be missing. */
+export type Conclusion = {
+  /** `kept`: the study had this result already. `waiting`: nothing is said of the study until what is missing comes. */
+  readonly outcome: 'saved' | 'kept' | 'waiting';
+  readonly result: TriageResult;
+  /** Of one that was saved. */
+  readonly saved: SavedResult | null;
+};
 export type SavedResult = { readonly resultId: number; readonly sinceLastInstanceSeconds: number };
 
 /**
- * Stores a result and the study's flag, and that report and heat maps are due: one small transaction, before anything is written
+ * Decides what may be said of the study (incomplete.ts), by what is known to be missing now; stores that and the study's flag, and that report and heat maps are due: one small transaction, before anything is written
  * to a disk.
  * @param seen the study as claimed; if another revision came in between, nothing is stored and the job runs again
  * @param until see {@link StudyInput}
  * @param lanes who is told of it
- * @returns the result, and how long after the last instance it came
  * @throws IchorError STUDY_CHANGED
  */
 export async function saveResult(
@@ -92,14 +100,59 @@ export async function saveResult(
   result: TriageResult,
   until: string | null,
   lanes: readonly NotificationLane[],
-): Promise<SavedResult> {
+): Promise<Conclusion> {
   return database.transaction(async (client) => {
     const study = await lockStudy(client, job.studyInstanceUid);
+    const answer = answerFor(result, await whatArrived(client, job.studyInstanceUid));
+    if (answer === 'wait') {
+      await waitForMissing(client, job);
+      return { outcome: 'waiting', result, saved: null };
+    }
+    const known = await findResult(client, answer);
+    if (known !== null) {
+      await keepResult(client, job, known, lanes);
+      return { outcome: 'kept', result: answer, saved: null };
+    }
     if (study.resultId !== seen.resultId)
       throw new IchorError('STUDY_CHANGED', { studyInstanceUid: job.studyInstanceUid });
-    const resultId = await insertResult(client, result, study, until);
-    return { resultId, sinceLastInstanceSeconds: await showResult(client, job, resultId, lanes) };
+    if (answer.incomplete) await recallClear(client, study.resultId);
+    const resultId = await insertResult(client, answer, study, until);
+    const sinceLastInstanceSeconds = await showResult(client, job, resultId, lanes);
+    return { outcome: 'saved', result: answer, saved: { resultId, sinceLastInstanceSeconds } };
   });
+}
+
+/** The receiver locks the study's row too before it notes a loss: what it notes later has the study decided again. */
+async function whatArrived(client: DatabaseClient, studyInstanceUid: string): Promise<Arrived> {
+  const { rows } = await client.query(
+    `SELECT incompleteness(s.study_instance_uid) AS incomplete, s.at_max_age, coalesce(r.state = 'clear', false) AS was_clear,
+            EXISTS (SELECT FROM transfer t WHERE t.study_instance_uid = s.study_instance_uid AND t.ended_at IS NULL
+                       AND t.seen_at BETWEEN now() - interval '2 seconds' AND now() + interval '2 seconds') AS under_way
+       FROM study s LEFT JOIN result r USING (result_id) WHERE s.study_instance_uid = $1`,
+    [studyInstanceUid],
+  );
+  const { incomplete, at_max_age: isFinal, was_clear: wasClear, under_way: isUnderWay } = rows[0];
+  return { incomplete, isFinal, wasClear, isUnderWay };
+}
+
+/** Nobody who was not told yet is told any more that a study was clear of which instances are now known to be missing. */
+async function recallClear(client: DatabaseClient, formerResultId: number | null): Promise<void> {
+  await client.query(
+    `DELETE FROM notification n USING result r
+      WHERE r.result_id = $1 AND n.result_id = r.result_id AND r.state = 'clear' AND n.state = 'pending' AND n.attempts = 0
+        AND n.claimed_until <= now()`,
+    [formerResultId],
+  );
+}
+
+/** Open again without a quiet period; a study to which instances came meanwhile is open already, with one. */
+async function waitForMissing(client: DatabaseClient, job: TriageJob): Promise<void> {
+  await client.query(
+    `UPDATE study SET waiting = completion = 'complete', completion = 'open', analysed_request = greatest(analysed_request, $2),
+                      state = CASE WHEN result_id IS NULL THEN 'receiving' ELSE state END
+      WHERE study_instance_uid = $1`,
+    [job.studyInstanceUid, job.request],
+  );
 }
 
 /** When a failed result cannot be stored either: the study alone says it, so that nobody waits for it. */
@@ -112,16 +165,14 @@ export async function markFailed(database: Database, job: TriageJob, errorCode: 
 }
 
 /** The study goes (back) to a result that it already has. */
-export async function keepResult(
-  database: Database,
+async function keepResult(
+  client: DatabaseClient,
   job: TriageJob,
   resultId: number,
   lanes: readonly NotificationLane[],
 ): Promise<void> {
-  await database.transaction(async (client) => {
-    await retryObjects(client, resultId);
-    await showResult(client, job, resultId, lanes);
-  });
+  await retryObjects(client, resultId);
+  await showResult(client, job, resultId, lanes);
 }
 
 /** Who asks for a study again asks for the report that could not be written, too. */
@@ -157,9 +208,9 @@ async function insertResult(
   const { rows } = await client.query(
     `INSERT INTO result (study_instance_uid, revision, input_digest, model_name, model_version, model_sha256,
                          state, reason, error_code, findings, key_slices, slice_scores, heatmaps, series,
-                         former_result_id, input_until, objects, objects_due_at)
-     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, 'due',
-             now() + $17 * interval '1 millisecond') RETURNING result_id`,
+                         former_result_id, input_until, incomplete, objects, objects_due_at)
+     VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16::timestamptz, $17, 'due',
+             now() + $18 * interval '1 millisecond') RETURNING result_id`,
     [
       result.studyInstanceUid,
       former.revision + 1,
@@ -177,6 +228,7 @@ async function insertResult(
       jsonb(result.series),
       former.resultId,
       until,
+      jsonb(result.incomplete ?? null),
       OBJECTS_LEASE_MS,
     ],
   );

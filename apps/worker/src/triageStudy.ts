@@ -3,7 +3,7 @@
  *
  *   1. The study is claimed, and the attempt counted in its row, before anything of it is read.
  *   2. It is analysed.
- *   3. Findings, flag and notification rows are committed in one transaction, with the note that its objects are due.
+ *   3. What is known to be missing decides with (incomplete.ts): the study may have to wait. Findings, flag and notification rows are committed in one transaction, with the note that its objects are due.
  *   4. Report and heat maps are written to disk and due to the destinations (objects/writeDueObjects.ts). Nothing that goes
  *      wrong here touches the flag.
  *
@@ -27,9 +27,8 @@ import { enqueueNotifications } from './notification/runNotification.ts';
 import { writeNewObjects } from './objects/writeDueObjects.ts';
 import {
   type ClaimedStudy,
+  type Conclusion,
   claimStudy,
-  findResult,
-  keepResult,
   markFailed,
   noteFault,
   noteUnreadable,
@@ -78,7 +77,7 @@ type Concluded = {
   readonly analysed: AnalysedStudy | null;
 };
 
-/** @returns null when the study already had this result. @throws IchorError and anything that a study can provoke */
+/** @returns null when the study already had this result, or must wait. @throws IchorError and anything that a study can provoke */
 async function analyse(context: TriageContext, job: TriageJob, claimed: ClaimedStudy): Promise<Concluded | null> {
   const { config, database, inference, spool } = context;
   if (claimed.attempts > MOST_ATTEMPTS) throw abandoned(job, claimed);
@@ -88,13 +87,14 @@ async function analyse(context: TriageContext, job: TriageJob, claimed: ClaimedS
   const tools = { inference, features: databaseFeatureCache(database) };
   const analysed = await analyseStudy(job.studyInstanceUid, files, tools);
   metrics.triage('analysis', secondsSince(started));
-  const known = await findResult(database, analysed.result);
-  if (known !== null) {
-    await keepResult(database, job, known, lanesOf(config));
-    return null;
-  }
-  const saved = await saveResult(database, job, claimed, analysed.result, until, lanesOf(config));
-  return { saved, result: analysed.result, analysed };
+  const conclusion = await saveResult(database, job, claimed, analysed.result, until, lanesOf(config));
+  return conclude(context, conclusion, analysed);
+}
+
+function conclude({ log }: TriageContext, conclusion: Conclusion, analysed: AnalysedStudy | null): Concluded | null {
+  const { outcome, result, saved } = conclusion;
+  if (outcome === 'waiting') log.event('study.waiting', { studyInstanceUid: result.studyInstanceUid });
+  return saved === null ? null : { saved, result, analysed };
 }
 
 const abandoned = ({ studyInstanceUid }: TriageJob, { attempts }: ClaimedStudy): IchorError =>
@@ -136,15 +136,16 @@ async function isNoted({ database }: TriageContext, job: TriageJob): Promise<boo
 
 /** @throws IchorError of kind `ground`; whatever else hinders the result, the study itself says `failed` */
 async function saveFailure(
-  { config, database, inference }: TriageContext,
+  context: TriageContext,
   job: TriageJob,
   claimed: ClaimedStudy,
   error: IchorError,
 ): Promise<Concluded | null> {
+  const { config, database, inference } = context;
   const result = failedResult(job, inference.model, error);
   try {
-    const saved = await saveResult(database, job, claimed, result, null, lanesOf(config));
-    return { saved, result, analysed: null };
+    const conclusion = await saveResult(database, job, claimed, result, null, lanesOf(config));
+    return conclude(context, conclusion, null);
   } catch (thrown) {
     const hindrance = asIchorError(thrown);
     if (kindOf(hindrance) === 'ground') throw hindrance;

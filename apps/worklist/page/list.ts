@@ -1,7 +1,7 @@
 /** The worklist: pages of the server joined as the reader scrolls, only the rows in sight in the document. */
 import { html } from 'htm/preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { api, before, CLASSES, elapsed, patientName, reasonOf, SHORT, type Study } from './model.ts';
+import { api, before, CLASSES, elapsed, missingOf, patientName, reasonOf, SHORT, type Study } from './model.ts';
 import { Header, Lost, useLive, useNow } from './parts.ts';
 
 /** The first page is small, to be there at once; those behind it come while the reader looks. */
@@ -164,7 +164,7 @@ function Row({ study, top, height, chosen }: { study: Study; top: number; height
     () => html`<li class=${`row ${study.state} ${chosen ? 'chosen' : ''}`} style=${{ top: `${top}px`, height: `${height}px` }}>
     <span class="thumb">${study.state === 'flagged' && html`<${Thumb} study=${study} />`}</span>
     <span class="who"><a href=${`/studies/${study.studyInstanceUid}`}>${study.accessionNumber || `…${study.studyInstanceUid.slice(-16)}`}</a><span>${patientName(study)}</span><${Since} since=${study.times.firstInstance} /></span>
-    <span class="what"><${State} state=${study.state} /><span class="reason">${reasonOf(study) || (study.findings ? named(study) : `${study.receivedInstances} instances`)}</span></span>
+    <span class="what"><${State} state=${study.state} /><span class="reason">${reasonOf(study) || missingOf(study) || (study.findings ? named(study) : `${study.receivedInstances} instances`)}</span></span>
     <${Bars} study=${study} /><${Lights} study=${study} /></li>`,
     [study, top, height, chosen],
   );

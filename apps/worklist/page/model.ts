@@ -21,6 +21,7 @@ export type Study = {
   readonly revision: number;
   readonly priority: number;
   readonly receivedInstances: number;
+  readonly incomplete: { readonly missingInstances: number; readonly brokenOffSeries: number } | null;
   readonly findings: Readonly<Record<FindingClass, Finding>> | null;
   readonly keySlices: readonly { sopInstanceUid: string; frameNumber?: number; finding: FindingClass; score: number }[];
   readonly series: readonly {
@@ -127,6 +128,14 @@ export function before(a: Study, b: Study): number {
 
 export const patientName = (study: Study): string =>
   (study.patient?.name ?? '').replace(/\^+/g, ', ').replace(/, $/, '');
+/** "Incomplete: 4 instances missing, 1 series whose transfer broke off." */
+export function missingOf({ incomplete, state }: Study): string {
+  if (incomplete === null) return '';
+  const { missingInstances, brokenOffSeries } = incomplete;
+  const missing = `${missingInstances || 'an unknown number of'} instance${missingInstances === 1 ? '' : 's'} missing`;
+  const broken = brokenOffSeries === 0 ? '' : `, ${brokenOffSeries} series whose transfer broke off`;
+  return `Incomplete: ${missing}${broken}${state === 'receiving' ? ', waited for' : ''}.`;
+}
 export function reasonOf(study: Study): string {
   if (study.reason) return [study.reason.sentence, study.reason.detail].filter(Boolean).join(' ');
   return study.error ?? '';

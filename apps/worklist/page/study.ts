@@ -2,7 +2,17 @@
 import { html } from 'htm/preact';
 import { useEffect, useState } from 'preact/hooks';
 import { State } from './list.ts';
-import { api, CLASSES, clock, type Detail, type FindingClass, patientName, reasonOf, type Study } from './model.ts';
+import {
+  api,
+  CLASSES,
+  clock,
+  type Detail,
+  type FindingClass,
+  missingOf,
+  patientName,
+  reasonOf,
+  type Study,
+} from './model.ts';
 import { Header, Lost, useLive, useMe } from './parts.ts';
 import { Viewer } from './viewer.ts';
 
@@ -58,7 +68,7 @@ export function StudyPage({ uid }: { uid: string }) {
 function Summary({ study, viewerUrl }: { study: Study; viewerUrl: string | null }) {
   return html`<div class="tools"><${State} state=${study.state} /><strong>${patientName(study)}</strong><span>${study.patient?.id ?? ''}</span>
     ${viewerUrl && html`<a id="viewer" href=${viewerUrl} target="_blank" rel="noreferrer">Open in the viewer</a>`}</div>
-    <p>${reasonOf(study)}</p><small>${study.studyInstanceUid}${study.model && ` · ${study.model.name} ${study.model.version}`}</small>`;
+    <p>${reasonOf(study)}</p>${study.incomplete && html`<p class="problem">${missingOf(study)}</p>`}<small>${study.studyInstanceUid}${study.model && ` · ${study.model.name} ${study.model.version}`}</small>`;
 }
 
 function Findings({

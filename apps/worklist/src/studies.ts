@@ -26,24 +26,27 @@ export type StudyQuery = {
 
 export type StudyPage = { readonly studies: readonly StudyView[]; readonly next: Position | null };
 
-/** Everything of a {@link StudyView}; `s` is the study, `r` its current result, if any. */
+/** Everything of a {@link StudyView}; `s` is the study, `r` the result that it shows, if any. */
 const VIEW = `
   s.study_instance_uid, s.accession_number, s.state, s.reason, s.error_code, s.revision, s.priority,
   (SELECT count(DISTINCT sop_instance_uid)::int FROM instance i WHERE i.study_instance_uid = s.study_instance_uid) AS instances,
-  r.findings, r.key_slices, r.series, r.model_name, r.model_version, r.model_sha256,
+  incompleteness(s.study_instance_uid) AS incomplete, r.findings, r.key_slices, r.series, r.model_name, r.model_version, r.model_sha256,
   ${REPORT_STATE_SQL} AS report,
   s.first_instance_at, s.last_instance_at, s.completed_at, s.resulted_at, s.delivered_at,
   (SELECT json_agg(json_build_object('destination', d.destination, 'object', o.kind, 'sopInstanceUid', o.sop_instance_uid,
                                      'state', d.state, 'attempts', d.attempts, 'error', d.error)
                    ORDER BY d.destination, d.delivery_id)
      FROM delivery d JOIN derived_object o USING (sop_instance_uid) WHERE d.result_id = s.result_id) AS deliveries`;
+/** A result that was withdrawn, because something is missing, is not shown (docs/adr/0014). */
+const SHOWN =
+  "study s LEFT JOIN result r ON r.result_id = s.result_id AND s.state NOT IN ('receiving', 'queued', 'analysing')";
 const POSITION = 'worklist_rank(s.state), s.priority, s.first_instance_at, s.study_instance_uid';
 
 /** One page of the worklist: positive first, then by priority, then who has waited longest. */
 export async function listStudies(database: Database, query: StudyQuery): Promise<StudyPage> {
   const { rows } = await database.pool.query(
     `SELECT ${VIEW}, worklist_rank(s.state) AS rank, s.first_instance_at::text AS waiting_since
-       FROM study s LEFT JOIN result r USING (result_id)
+       FROM ${SHOWN}
       WHERE (cardinality($1::text[]) = 0 OR s.state = ANY ($1))
         AND ($2::text IS NULL OR s.accession_number = $2)
         AND ($3::float8 IS NULL OR s.last_instance_at > now() - $3 * interval '1 hour')
@@ -82,7 +85,7 @@ export async function findStudy(database: Database, studyInstanceUid: string): P
 /** The studies with these UIDs, in the order of the worklist; unknown ones are left out. */
 export async function findStudies(database: Database, studyInstanceUids: readonly string[]): Promise<StudyView[]> {
   const { rows } = await database.pool.query(
-    `SELECT ${VIEW} FROM study s LEFT JOIN result r USING (result_id)
+    `SELECT ${VIEW} FROM ${SHOWN}
       WHERE s.study_instance_uid = ANY ($1) ORDER BY ${POSITION}`,
     [studyInstanceUids],
   );
@@ -99,6 +102,7 @@ function toView(row: QueryResultRow & StudyTimes): StudyView {
     revision: row.revision,
     priority: row.priority,
     receivedInstances: row.instances,
+    incomplete: row.incomplete,
     findings: findingsInOrder(row.findings),
     keySlices: row.key_slices ?? [],
     series: row.series ?? [],

@@ -83,7 +83,7 @@ async function listRevisions(database: Database, studyInstanceUid: string): Prom
 async function findReport(database: Database, studyInstanceUid: string) {
   const { rows } = await database.pool.query(
     `SELECT o.object_path, o.sop_instance_uid, o.series_instance_uid FROM study s JOIN derived_object o USING (result_id)
-      WHERE s.study_instance_uid = $1 AND o.kind = 'SR' ORDER BY o.sop_class_uid DESC LIMIT 1`,
+      WHERE s.study_instance_uid = $1 AND s.state NOT IN ('receiving', 'queued', 'analysing') AND o.kind = 'SR' ORDER BY o.sop_class_uid DESC LIMIT 1`,
     [studyInstanceUid],
   );
   const row = rows[0];

@@ -25,6 +25,10 @@ export const StudyViewSchema = z.strictObject({
   revision: z.int().min(0),
   priority: z.int(),
   receivedInstances: z.int().min(0),
+  incomplete: z
+    .strictObject({ missingInstances: z.int().min(0), brokenOffSeries: z.int().min(0) })
+    .nullable()
+    .meta({ description: 'what is known to be missing; null: nothing' }),
   findings: z
     .record(z.enum(FINDING_CLASSES), z.strictObject({ score, threshold: z.number(), present: z.boolean() }))
     .nullable(),

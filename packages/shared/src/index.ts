@@ -18,6 +18,7 @@ export * from './errors.ts';
 export * from './escapeHtml.ts';
 export * from './fileFault.ts';
 export * from './incidents.ts';
+export * from './incompleteness.ts';
 export * from './jobs.ts';
 export * from './listenError.ts';
 export * from './log.ts';

@@ -19,6 +19,7 @@ export const EVENTS = {
   'index.back': 'info',
   'index.recovered': 'info',
   'study.complete': 'info',
+  'study.waiting': 'info',
   'study.result': 'info',
   'triage.retry': 'warn',
   'objects.postponed': 'warn',

@@ -35,6 +35,8 @@ export const REASONS = {
   'mixed-patients': 'The instances of the series name different patients.',
   'conflicting-instances': 'Two instances with the same SOP Instance UID have different content.',
   'blank-slice': 'A slice shows nothing although its neighbours do: its pixels were lost.',
+  'incomplete-study':
+    'Instances of the study did not arrive, and without them its answer could be falsely negative. Send the whole study again.',
   'unreadable-instance': 'The header of an instance cannot be read.',
   'less-suited': 'Another series of the study suits the analysis better.',
   'out-of-domain':

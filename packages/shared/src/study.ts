@@ -1,4 +1,5 @@
 /** What the database, the API and the report say of a study (DESIGN §3). */
+import type { Incompleteness } from './incompleteness.ts';
 import type { Reason } from './reasons.ts';
 
 /** The six classes, in the order of every vector of logits or probabilities (Burduja et al. 2020). */
@@ -94,6 +95,8 @@ export type TriageResult = {
   readonly sliceScores: readonly SliceScore[];
   readonly heatmaps: readonly SliceHeatmap[];
   readonly series: readonly SeriesSelection[];
+  /** What was known to be missing when it was decided; absent or null: nothing. */
+  readonly incomplete?: Incompleteness | null;
   readonly errorCode: string | null;
 };
 
@@ -123,6 +126,8 @@ export type StudyView = {
   readonly revision: number;
   readonly priority: number;
   readonly receivedInstances: number;
+  /** What is known to be missing; null: nothing. */
+  readonly incomplete: Incompleteness | null;
   readonly findings: Findings | null;
   readonly keySlices: readonly KeySlice[];
   readonly series: readonly SeriesSelection[];

@@ -93,6 +93,7 @@ function emptyView(study: StudyFiles, model: ModelIdentity): StudyView {
     revision: 1,
     priority: PRIORITY.routine,
     receivedInstances: study.paths.length,
+    incomplete: null,
     findings: null,
     keySlices: [],
     series: [],

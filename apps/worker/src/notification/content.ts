@@ -15,7 +15,7 @@ export async function readContent(database: Database, resultId: number): Promise
   const { rows } = await database.pool.query(
     `SELECT s.study_instance_uid, s.accession_number, s.patient_id, s.patient_name, s.study_date, s.priority, s.first_instance_at,
             s.last_instance_at, s.completed_at, CASE WHEN s.result_id = r.result_id THEN s.delivered_at END AS delivered_at,
-            r.state, r.reason, r.error_code, r.revision, r.findings, r.key_slices, r.series, r.model_name, r.model_version,
+            r.state, r.reason, r.error_code, r.incomplete, r.revision, r.findings, r.key_slices, r.series, r.model_name, r.model_version,
             r.model_sha256, r.created_at, ${REPORT_STATE_SQL} AS report,
             (SELECT count(DISTINCT sop_instance_uid)::int FROM instance i WHERE i.study_instance_uid = s.study_instance_uid) AS instances,
             (SELECT jsonb_agg(jsonb_build_object('destination', d.destination, 'object', o.kind, 'sopInstanceUid', o.sop_instance_uid,
@@ -38,6 +38,7 @@ export async function readContent(database: Database, resultId: number): Promise
       revision: row.revision,
       priority: row.priority,
       receivedInstances: row.instances,
+      incomplete: row.incomplete,
       findings: findingsInOrder(row.findings),
       keySlices: row.key_slices,
       series: row.series,

@@ -8,7 +8,14 @@
  * withdrawn. F, final, is never sent: a radiologist's report is what is final.
  */
 import type { Code, FindingClass, Hl7Destination, Presence } from '@ichor/shared';
-import { CODES, FINDING_CLASSES, FINDING_CODES, FINDING_NAMES, presenceOf } from '@ichor/shared';
+import {
+  CODES,
+  describeIncompleteness,
+  FINDING_CLASSES,
+  FINDING_CODES,
+  FINDING_NAMES,
+  presenceOf,
+} from '@ichor/shared';
 import { LIMITATIONS } from '../report/measurementReport.ts';
 import type { Content } from './content.ts';
 
@@ -100,12 +107,13 @@ function order(content: Content, { correction }: Hl7Envelope): string {
 }
 
 function notes(content: Content): string[] {
-  const { reason, error } = content.study;
+  const { reason, error, incomplete, state } = content.study;
+  const missing = incomplete && state !== 'not-analysed' && `Incomplete study: ${describeIncompleteness(incomplete)}.`;
   const why =
     reason === null
       ? error && `Analysis failed: ${error}.`
       : [reason.sentence, reason.detail].filter(Boolean).join(' ');
-  return [why && `Not analysed. ${why}`, LIMITATIONS]
+  return [why && `Not analysed. ${why}`, missing, LIMITATIONS]
     .filter((text): text is string => Boolean(text))
     .map((text, index) => segment('NTE', index + 1, 'L', escaped(text)));
 }

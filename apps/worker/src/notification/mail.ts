@@ -1,6 +1,6 @@
 /** Mail for a positive study (sole importer of nodemailer): what was found and a link, nothing that names the patient. */
 import type { MailSettings, StudyView } from '@ichor/shared';
-import { FINDING_CLASSES, FINDING_NAMES, IchorError, reasonOf } from '@ichor/shared';
+import { describeIncompleteness, FINDING_CLASSES, FINDING_NAMES, IchorError, reasonOf } from '@ichor/shared';
 import { createTransport } from 'nodemailer';
 import { LIMITATIONS } from '../report/measurementReport.ts';
 import { Refusal } from './refusal.ts';
@@ -15,9 +15,21 @@ export function writeLetter(study: StudyView, publicUrl: string | null): Letter 
     publicUrl === null ? 'Open the worklist of Ichor to see it.' : `${publicUrl}/studies/${study.studyInstanceUid}`;
   return {
     subject: 'Ichor: suspected intracranial hemorrhage (not for diagnostic use)',
-    text: ['A head CT was flagged:', ...lines, '', where, '', `NOT FOR DIAGNOSTIC USE. ${LIMITATIONS}`, ''].join('\n'),
+    text: [
+      'A head CT was flagged:',
+      ...lines,
+      ...missingOf(study),
+      '',
+      where,
+      '',
+      `NOT FOR DIAGNOSTIC USE. ${LIMITATIONS}`,
+      '',
+    ].join('\n'),
   };
 }
+
+const missingOf = ({ incomplete }: StudyView): string[] =>
+  incomplete === null ? [] : ['', `The study is incomplete: ${describeIncompleteness(incomplete)}.`];
 
 /**
  * One message to one address. @param controlId becomes the Message-ID, the same on every attempt

@@ -73,6 +73,7 @@ function toDue(row: any): DueObjects {
       sliceScores: row.slice_scores,
       heatmaps: row.heatmaps ?? [],
       series: row.series,
+      incomplete: row.incomplete,
       errorCode: row.error_code,
     },
   };

@@ -15,6 +15,7 @@ import { asIchorError, deliveryJobId, deliveryQueue, IchorError, metrics, reason
 import { type AnalysedStudy, analyseStudy } from '../analyseStudy.ts';
 import { kindOf } from '../faults.ts';
 import { databaseFeatureCache } from '../featureCache.ts';
+import { toldIncomplete } from '../incomplete.ts';
 import { type DerivedObject, writeObjects } from '../report/writeObjects.ts';
 import { OBJECTS_LEASE_MS, studyInput } from '../results.ts';
 import type { TriageContext } from '../triageStudy.ts';
@@ -109,7 +110,10 @@ async function analysedAgain(context: TriageContext, due: DueObjects): Promise<A
     inference,
     features: databaseFeatureCache(database),
   });
-  if (again.result.inputDigest !== result.inputDigest || again.result.model.sha256 !== result.model.sha256)
+  if (
+    toldIncomplete(again.result, result.incomplete ?? null).inputDigest !== result.inputDigest ||
+    again.result.model.sha256 !== result.model.sha256
+  )
     throw unwritable(due);
   return again;
 }

@@ -2,6 +2,7 @@
 import {
   CODES,
   deriveUid,
+  describeIncompleteness,
   FINDING_CLASSES,
   FINDING_CODES,
   FINDING_NAMES,
@@ -139,7 +140,13 @@ function summary(result: TriageResult): ContentItem[] {
 }
 
 /** The result in a sentence that a radiologist reads first. */
-export function conclusion({ state, reason, findings, errorCode }: TriageResult): string {
+export function conclusion(result: TriageResult): string {
+  const { incomplete, state } = result;
+  const told = incomplete && state !== 'not-analysed' ? ` INCOMPLETE: ${describeIncompleteness(incomplete)}.` : '';
+  return outcome(result) + told;
+}
+
+function outcome({ state, reason, findings, errorCode }: TriageResult): string {
   if (state === 'not-analysed')
     return `NOT ANALYSED, because: ${reason?.sentence ?? 'unknown'}${reason?.detail ? ` (${reason.detail})` : ''} This study has not been triaged.`;
   if (state === 'failed' || findings === null)

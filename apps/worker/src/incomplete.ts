@@ -1,0 +1,51 @@
+/**
+ * The answer for a study that something is known to be missing of (docs/adr/0014): what is positive is told at once, and told to be
+ * incomplete; anything else waits for what is missing, and is `not-analysed` in the end. Pure.
+ */
+import { createHash } from 'node:crypto';
+import { describeIncompleteness, type Incompleteness, type Reason, reason, type TriageResult } from '@ichor/shared';
+
+/** What the transaction that saves a result finds. */
+export type Arrived = {
+  readonly incomplete: Incompleteness | null;
+  /** An association that sent to the study is open. */
+  readonly isUnderWay: boolean;
+  /** The study was completed by its maximum age: nothing is waited for any more. */
+  readonly isFinal: boolean;
+  /** Its last result is `clear`, which people were told: that must not wait. */
+  readonly wasClear: boolean;
+};
+
+/** @param result of what arrived. @returns what may be said of the study, or that it must wait */
+export function answerFor(
+  result: TriageResult,
+  { incomplete, isUnderWay, isFinal, wasClear }: Arrived,
+): TriageResult | 'wait' {
+  if (incomplete === null) return result.state === 'clear' && isUnderWay && !isFinal ? 'wait' : result;
+  if (result.state === 'failed') return { ...result, incomplete };
+  if (result.state === 'flagged') return toldIncomplete(result, incomplete);
+  return isFinal || wasClear ? notAnalysed(result, incomplete) : 'wait';
+}
+
+/** The same input, but it is known that there is more: another result, with objects of its own. */
+export function toldIncomplete(result: TriageResult, incomplete: Incompleteness | null): TriageResult {
+  if (incomplete === null) return result;
+  const { missingInstances, brokenOffSeries } = incomplete;
+  const lines = [result.inputDigest, `incomplete ${missingInstances} ${brokenOffSeries}`];
+  return { ...result, incomplete, inputDigest: createHash('sha256').update(lines.join('\n')).digest('hex') };
+}
+
+function notAnalysed(result: TriageResult, incomplete: Incompleteness): TriageResult {
+  const arrived = result.reason === null ? [] : [`of what arrived: ${result.reason.sentence}`];
+  const why: Reason = reason('incomplete-study', [describeIncompleteness(incomplete), ...arrived].join('; '));
+  return {
+    ...toldIncomplete(result, incomplete),
+    state: 'not-analysed',
+    reason: why,
+    findings: null,
+    keySlices: [],
+    sliceScores: [],
+    heatmaps: [],
+    series: result.series.map((one) => (one.reason === null ? { ...one, reason: why } : one)),
+  };
+}
