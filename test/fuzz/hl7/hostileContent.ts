@@ -28,6 +28,7 @@ export function contentOf(dice: Dice, hostile: boolean): Content {
       revision: 1,
       priority: 3,
       receivedInstances: 12,
+      incomplete: null,
       findings: analysed ? FINDINGS : null,
       keySlices: [],
       series: [],
