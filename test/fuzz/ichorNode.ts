@@ -19,7 +19,7 @@ const LAST_LINES = 20;
 /** Follows the line that says what happened. */
 const STACK = /^\s+at /;
 /** What a peer's input may not make it say. */
-const INTERNAL = /"code":"INTERNAL"|Unexpected fault|unhandled/i;
+const INTERNAL = /"code":"INTERNAL"|Unexpected fault|unhandled|Cannot read prop|is not a function/i;
 
 /** @param listening waits until it can be attacked, after every start */
 export async function startNode(

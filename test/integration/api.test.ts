@@ -323,6 +323,18 @@ describe('GET /api/events', () => {
   });
 });
 
+test('HEAD of the stream is answered with the head, and waits for nothing', async () => {
+  const events = openEventStream();
+  const server = createHttpServer((_request, response) => events.add(response)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as { port: number };
+  const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'HEAD' });
+  expect(answer.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+  expect(events.clients).toBe(0);
+  events.close();
+  server.close();
+});
+
 test('a client that does not read is cut off, and disturbs no other', async () => {
   const events = openEventStream();
   const server = createHttpServer((_request, response) => events.add(response)).listen(0, '127.0.0.1');

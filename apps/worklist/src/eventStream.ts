@@ -36,6 +36,10 @@ export function openEventStream(heartbeatMs = HEARTBEAT_MS): EventStream {
         'x-accel-buffering': 'no',
       });
       response.on('error', () => response.destroy());
+      if (response.req.method === 'HEAD') {
+        response.end();
+        return;
+      }
       response.once('close', () => clients.delete(response));
       response.write('retry: 2000\nevent: ready\ndata: {}\n\n');
       clients.set(response, patients);
