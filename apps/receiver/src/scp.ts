@@ -3,11 +3,11 @@
  *
  * What is not used of it, and why (docs/adr/0002): its socket handling loses PDVs, buffers without bound and never lets go of
  * silent peers; its reading of an A-ASSOCIATE-RQ drops the application context and fails on descending context ids; its
- * command buffer is never emptied; its datasets are rewritten. All of that is in framing.ts, associateRequest.ts,
- * messages.ts and association.ts.
+ * reading of commands prints to the console what is odd in them; its command buffer is never emptied; its datasets are
+ * rewritten. All of that is in framing.ts, associateRequest.ts, messages.ts and association.ts.
  */
 import type { Socket } from 'node:net';
-import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, reasonOf } from '@ichor/shared';
+import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, parseDataset, reasonOf, type Tag } from '@ichor/shared';
 import dimse from 'dcmjs-dimse';
 import type { AssociateRequest } from './associateRequest.ts';
 import { FramingError, MAX_PDU_LENGTH } from './framing.ts';
@@ -96,36 +96,54 @@ const KINDS: Readonly<Record<number, Command['kind']>> = {
 const { CEchoRequest, CStoreRequest, NEventReportRequest } = dimse.requests;
 const { CEchoResponse, CStoreResponse, NEventReportResponse } = dimse.responses;
 const NO_DATASET = 0x0101;
+const IMPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2';
 
 /** @param bytes a complete command set (PS3.7 Annex E). @throws FramingError when it is none */
 export function decodeCommand(contextId: number, bytes: Buffer): Command {
+  const elements = readCommand(bytes);
+  const kind = KINDS[elements['CommandField'] as number] ?? 'other';
+  return {
+    kind,
+    contextId,
+    hasDataset: elements['CommandDataSetType'] !== NO_DATASET,
+    sopClassUid: String(elements['AffectedSOPClassUID'] ?? ''),
+    sopInstanceUid: String(elements['AffectedSOPInstanceUID'] ?? ''),
+    request: requestOf(kind, new dimse.Dataset(shortened(elements))),
+  };
+}
+
+/** What is needed of a request and repeated in its response (PS3.7 §9.3 and §10.3). */
+const NUMBERS = {
+  CommandField: 'x00000100',
+  MessageID: 'x00000110',
+  CommandDataSetType: 'x00000800',
+  EventTypeID: 'x00001002',
+} as const satisfies Readonly<Record<string, Tag>>;
+const UIDS = { AffectedSOPClassUID: 'x00000002', AffectedSOPInstanceUID: 'x00001000' } as const;
+type Elements = Readonly<Record<string, number | string>>;
+
+/** Not read by the library: it prints what it finds odd to the console, and with it whatever a peer sent in place of a command. */
+function readCommand(bytes: Buffer): Elements {
   try {
-    const commandDataset = new dimse.Dataset(bytes);
-    const element = (keyword: string): unknown => commandDataset.getElement(keyword);
-    const kind = KINDS[Number(element('CommandField'))] ?? 'other';
-    return {
-      kind,
-      contextId,
-      hasDataset: element('CommandDataSetType') !== NO_DATASET,
-      sopClassUid: String(element('AffectedSOPClassUID') ?? ''),
-      sopInstanceUid: String(element('AffectedSOPInstanceUID') ?? ''),
-      request: requestOf(kind, shortened(commandDataset)),
-    };
+    const command = parseDataset(bytes, IMPLICIT_LITTLE_ENDIAN);
+    const numbers = Object.entries(NUMBERS).map(([keyword, tag]) => [keyword, command.number(tag, 'US')] as const);
+    const uids = Object.entries(UIDS).map(([keyword, tag]) => [keyword, command.text(tag)] as const);
+    return Object.fromEntries([...numbers, ...uids].filter(([, value]) => value !== null)) as Elements;
   } catch (thrown) {
     throw new FramingError(`a command cannot be read (${reasonOf(thrown)})`);
   }
 }
 
-/** What a response repeats must be short enough to be written, or the library warns on the console in the peer's words. */
-function shortened(commandDataset: dimse.Dataset): dimse.Dataset {
-  for (const keyword of ['AffectedSOPClassUID', 'AffectedSOPInstanceUID']) {
-    const value = String(commandDataset.getElement(keyword) ?? '');
-    if (value.length > MAX_UID_LENGTH) commandDataset.setElement(keyword, value.slice(0, MAX_UID_LENGTH));
-  }
-  return commandDataset;
-}
-
 const MAX_UID_LENGTH = 64;
+
+/** What a response repeats must be short enough to be written, or the library warns on the console in the peer's words. */
+const shortened = (elements: Elements): Elements =>
+  Object.fromEntries(
+    Object.entries(elements).map(([keyword, value]) => [
+      keyword,
+      typeof value === 'string' ? value.slice(0, MAX_UID_LENGTH) : value,
+    ]),
+  );
 
 /** Its constructors want values, not the command set as received: that is put in afterwards, as the library itself does. */
 function requestOf(kind: Command['kind'], commandDataset: unknown): unknown {
