@@ -23,7 +23,7 @@ const REGISTERED: ReadonlyMap<number, readonly string[]> = new Map([
   [148, ['windows-1254']], // Latin 5
   [203, ['iso-8859-15']], // Latin 9
   [13, ['shift_jis']], // JIS X 0201
-  [87, ['shift_jis', 'euc-jp']], // JIS X 0208
+  [87, ['euc-jp', 'shift_jis']], // JIS X 0208
   [159, ['euc-jp', 'shift_jis']], // JIS X 0212
   [166, ['windows-874']], // Thai
   [149, ['euc-kr']], // KS X 1001
@@ -81,9 +81,11 @@ function labelOf(term: string, name: string): string | null {
   return candidates.flatMap((label) => (label ? (knownLabel(label) ?? []) : []))[0] ?? null;
 }
 
+/** UTF-16 is no set that a dataset can be in, and sets with escape sequences are understood undeclared. */
 function knownLabel(label: string): string | null {
   try {
-    return new TextDecoder(label).encoding;
+    const { encoding } = new TextDecoder(label);
+    return /^(utf-16|iso-2022|replacement|x-)/.test(encoding) ? null : encoding;
   } catch {
     return null;
   }

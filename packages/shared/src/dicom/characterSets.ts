@@ -15,9 +15,15 @@ export function decodeText(bytes: Uint8Array, terms: readonly string[], vr: stri
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   const hasEscapes = buffer.includes(ESCAPE);
   if (!hasEscapes && isAscii(buffer)) return buffer.toString('latin1');
+  if (hasEscapes && buffer.includes(LATIN_9)) return decodeText(inLatin9(buffer), ['ISO_IR 203'], vr);
   const sets = declaredSets(terms);
   return (hasEscapes ? withEscapes(buffer, sets, vr) : null) ?? withoutEscapes(buffer, sets);
 }
+
+/** Escape sequences of Latin 9, which dicom-character-set does not know, and of ASCII: what they lead to is one set. */
+const LATIN_9 = '\x1b-b';
+const inLatin9 = (bytes: Buffer): Buffer =>
+  Buffer.from(bytes.toString('latin1').replaceAll(LATIN_9, '').replaceAll('\x1b(B', ''), 'latin1');
 
 const ESCAPE = 0x1b;
 
