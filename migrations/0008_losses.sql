@@ -1,4 +1,4 @@
--- What is known not to have come. A study that something is known to be missing of is never shown as clear (docs/adr/0014).
+-- What is known not to have come. A study that something is known to be missing of is never shown as clear (docs/adr/0015).
 
 -- Instances that were refused or broken off and may be CT slices, until they come. The study may have no row of its own.
 CREATE TABLE lost_instance (

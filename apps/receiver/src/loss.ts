@@ -1,4 +1,4 @@
-/** An instance that was refused or broke off → what its study misses (docs/adr/0014). Pure. */
+/** An instance that was refused or broke off → what its study misses (docs/adr/0015). Pure. */
 import { type Dataset, isSafeUid, parseReadable, type Tag } from '@ichor/shared';
 import { CT_IMAGES, printable, type StoreRequest } from './storeInstance.ts';
 

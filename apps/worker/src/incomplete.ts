@@ -1,5 +1,5 @@
 /**
- * The answer for a study that something is known to be missing of (docs/adr/0014): what is positive is told at once, and told to be
+ * The answer for a study that something is known to be missing of (docs/adr/0015): what is positive is told at once, and told to be
  * incomplete; anything else waits for what is missing, and is `not-analysed` in the end. Pure.
  */
 import { createHash } from 'node:crypto';

@@ -37,7 +37,7 @@ const VIEW = `
                                      'state', d.state, 'attempts', d.attempts, 'error', d.error)
                    ORDER BY d.destination, d.delivery_id)
      FROM delivery d JOIN derived_object o USING (sop_instance_uid) WHERE d.result_id = s.result_id) AS deliveries`;
-/** A result that was withdrawn, because something is missing, is not shown (docs/adr/0014). */
+/** A result that was withdrawn, because something is missing, is not shown (docs/adr/0015). */
 const SHOWN =
   "study s LEFT JOIN result r ON r.result_id = s.result_id AND s.state NOT IN ('receiving', 'queued', 'analysing')";
 const POSITION = 'worklist_rank(s.state), s.priority, s.first_instance_at, s.study_instance_uid';

@@ -1,4 +1,4 @@
-/** What is known to be missing of a study (docs/adr/0014), for programs and in words. */
+/** What is known to be missing of a study (docs/adr/0015), for programs and in words. */
 
 export type Incompleteness = {
   /** Instances that were refused or broke off and did not come since. */

@@ -1,5 +1,5 @@
 /**
- * The statements of what was lost (docs/adr/0014); each does one thing.
+ * The statements of what was lost (docs/adr/0015); each does one thing.
  *
  * Whoever changes what is known to be missing of a study locks its row first: the transaction that saves a result does so too, so
  * that either it sees the change, or the change sees the result and has it decided again.

@@ -5,7 +5,7 @@
  *
  *   open      instances may still come. It becomes complete when the quiet period has passed since the last instance and no
  *             association that sent to it is open, or when it has been open for the maximum age.
- *             It also waits here, without a quiet period, for instances that are known to be missing (docs/adr/0014).
+ *             It also waits here, without a quiet period, for instances that are known to be missing (docs/adr/0015).
  *   complete  `request` was raised by one and a triage job with that number is due until `analysed_request` reaches it.
  *             A new instance (a new row, not a repeated one) opens the study again.
  *

@@ -1,5 +1,5 @@
 /**
- * What associations have sent of CT, and what of it was lost, on its way into the database (docs/adr/0014).
+ * What associations have sent of CT, and what of it was lost, on its way into the database (docs/adr/0015).
  *
  * Noted at once, written in rounds; while the database is away it waits here, as stored instances do. A loss whose study could
  * not be read counts against every study of its association, those included that come later in it.
