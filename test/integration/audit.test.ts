@@ -181,6 +181,16 @@ describe('a DICOM audit message', () => {
     expect(await validate(messages)).toEqual({ valid: true, output: '' });
   });
 
+  test('fits into a datagram and is valid, however long what it tells, and for an act of another version', async () => {
+    const long = '<'.repeat(100_000);
+    const messages = [
+      message('study-viewed', { actor: long, role: long, detail: long, succeeded: false }, long),
+      message('invented' as Act, { detail: long }),
+    ];
+    for (const xml of messages) expect(Buffer.byteLength(xml)).toBeLessThan(60_000);
+    expect(await validate(messages)).toEqual({ valid: true, output: '' });
+  });
+
   test('that misses something is refused by the same schema', async () => {
     const good = message('study-viewed');
     const spoilt = [

@@ -9,8 +9,8 @@ import {
   keepStudiesOpen,
 } from '../../apps/receiver/src/index/rows.ts';
 import {
+  beginAttempt,
   dueJobs,
-  dueObjects,
   markStored,
   postpone,
   revive,
@@ -147,7 +147,7 @@ const OBJECT = {
 
 async function deliver(database: Database): Promise<void> {
   const [job] = await dueJobs(database);
-  const [object] = await dueObjects(database, job!);
+  const [object] = await beginAttempt(database, job!);
   await postpone(database, object!, 'away', 900_000);
   expect(await dueJobs(database)).toEqual([]);
   expect(await revive(database, { studyInstanceUid: null, destination: null })).toBe(0);

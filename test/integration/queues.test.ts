@@ -7,7 +7,8 @@ import { startPostgres } from '../support/postgres.ts';
 import { startRedis } from '../support/redis.ts';
 
 type Server = { readonly url: string; kill(): Promise<void>; restart(): Promise<void>; stop(): Promise<void> };
-const log = createLog({ logLevel: 'silent' }, 'test');
+const events: string[] = [];
+const log = createLog({ logLevel: 'info' }, 'test', { write: (line) => void events.push(line) });
 
 const backends: readonly (readonly [string, () => Promise<Server>])[] = [
   ['PostgreSQL', startPostgres],
@@ -103,6 +104,7 @@ describe.each(backends)('queues on %s', (_name, start) => {
 
   test('a handler that throws loses its job and not the queue', async () => {
     const [queues, name, done] = [await open(), freshQueue(), [] as string[]];
+    events.length = 0;
     queues.consume(name, async (_payload, { jobId }) => {
       done.push(jobId);
       if (jobId === 'poison') throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid: '1.2' });
@@ -112,6 +114,8 @@ describe.each(backends)('queues on %s', (_name, start) => {
     await queues.add(name, {}, { jobId: 'good' });
     await eventually('both', async () => done.length === 2);
     expect(done).toEqual(['poison', 'good']);
+    await eventually('its removal', async () => Object.values(await queues.counts(name)).every((count) => count === 0));
+    expect(events).toEqual([expect.stringMatching(/"event":"job.failed".*"jobId":"poison"/)]);
   });
 
   test('closing waits for the job under way', async () => {

@@ -1,13 +1,14 @@
 /** From a job to its result, whatever breaks: attempts that are counted and bounded, and reports that no flag waits for. */
 import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Database, IchorError, type TriageJob } from '@ichor/shared';
+import { IchorError, type TriageJob } from '@ichor/shared';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { writeDueObjects } from '../../apps/worker/src/objects/writeDueObjects.ts';
 import { claimStudy, studyInput } from '../../apps/worker/src/results.ts';
 import { triageStudy } from '../../apps/worker/src/triageStudy.ts';
 import { loadSlice } from '../../apps/worker/src/volume/loadSlice.ts';
+import { refusing } from '../support/refusing.ts';
 import { crashing, openTriageBench, type TriageBench } from '../support/triage.ts';
 
 let bench: TriageBench;
@@ -241,29 +242,7 @@ const STEPS = [
   'objects_error = \\$2',
 ];
 
-const invalid = (): Error => Object.assign(new Error('invalid byte sequence'), { code: '22021' });
 const databaseAway = (): Error => new IchorError('DATABASE_UNAVAILABLE', { reason: 'test' });
-
-/** A database that refuses what `statement` matches. */
-function refusing(database: Database, statement: RegExp, error: () => Error = invalid): Database {
-  const guarded =
-    <Args extends readonly unknown[], T>(query: (text: string, ...args: Args) => Promise<T>) =>
-    async (text: string, ...args: Args): Promise<T> => {
-      if (statement.test(text)) throw error();
-      return query(text, ...args);
-    };
-  return {
-    ...database,
-    pool: { query: guarded(database.pool.query) },
-    transaction: (work) =>
-      database.transaction((client) => {
-        const query = client.query.bind(client) as (text: string, values?: unknown[]) => Promise<unknown>;
-        return work(
-          new Proxy(client, { get: (target, name) => (name === 'query' ? guarded(query) : Reflect.get(target, name)) }),
-        );
-      }),
-  };
-}
 
 const unreachable = new Proxy({} as TriageBench['spool'], {
   get: () => {

@@ -167,11 +167,14 @@ async function named<T>(work: () => Promise<T>): Promise<T> {
   }
 }
 
-/** Socket errors, SQLSTATE class 08, 57P (server stops or starts), 53300 (no connection left), and pg's own words. */
+/**
+ * Socket errors, SQLSTATE classes 08, 53 (disk full, no memory, no connection left), 57P (server stops or starts) and 58 (its own
+ * files), 25006 (it only reads now), and pg's own words: none is the statement's fault, and all pass.
+ */
 function isConnectionFault(error: unknown): boolean {
   const { code = '', message = '' } = error as { code?: string; message?: string };
   return (
-    /^(E[A-Z]+|08...|57P0[123]|53300)$/.test(code) ||
+    /^(E[A-Z]+|08...|25006|53...|57P0[1-5]|58...)$/.test(code) ||
     /Connection terminated|timeout exceeded|Query read timeout|has encountered a connection error/i.test(message) ||
     error instanceof AggregateError
   );

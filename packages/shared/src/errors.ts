@@ -17,7 +17,8 @@ export const ERRORS = {
   },
   DATABASE_UNAVAILABLE: {
     retryable: true,
-    message: 'The database does not answer: {reason}. Check ICHOR_DATABASE_URL and that PostgreSQL runs.',
+    message:
+      'The database does not answer or cannot work: {reason}. Check ICHOR_DATABASE_URL, that PostgreSQL runs, and its disk.',
   },
   DATABASE_START_FAILED: {
     retryable: false,

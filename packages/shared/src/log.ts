@@ -39,6 +39,7 @@ export const EVENTS = {
   'database.adopted': 'info',
   'database.lost': 'warn',
   'queue.lost': 'warn',
+  'job.failed': 'warn',
   'worklist.listening': 'info',
   'worklist.changes-lost': 'warn',
   'worklist.no-user': 'warn',

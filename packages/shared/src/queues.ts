@@ -2,7 +2,8 @@
  * Queues (sole importer of bullmq and ioredis): on Redis, or on PostgreSQL when ICHOR_QUEUE_URL does not say otherwise.
  *
  * A queue only carries what a row already says is due. Finished jobs are removed, so that an id can be added again; while a
- * job waits or runs, adding its id again changes nothing. How often a failed job is tried is the consumer's matter.
+ * job waits or runs, adding its id again changes nothing. How often a failed job is tried is the consumer's matter: one whose
+ * handler throws, as at a payload that makes no sense, is told in the log and gone; its row, if it is due, makes a new one.
  */
 import { createPostgresBackend, DelayedError, Queue, UnrecoverableError, Worker, withBackend } from 'bullmq';
 import { Redis } from 'ioredis';
@@ -45,6 +46,8 @@ export async function openQueues(
   const backend = url.startsWith('redis') ? openRedis(url) : openPostgres(url);
   const lost = (error: Error): void => log?.event('queue.lost', { reason: reasonOf(error) });
   const producers = keepProducers(backend, lost);
+  const failed = (queue: string, jobId: string | undefined, error: Error): void =>
+    log?.event('job.failed', { queue, jobId, reason: reasonOf(error) });
   const consumers = new Set<Consumer>();
   return {
     add: (queue, payload, { jobId, priority, delayMs }) =>
@@ -59,7 +62,10 @@ export async function openQueues(
     consume(queue, handler, options = {}) {
       const consumer = startConsumer(
         () => producers.use(queue, (producer) => producer.getJobCounts('waiting')),
-        () => backend.makeWorker(queue, (job, token) => run(handler, job, token), options.concurrency ?? 1),
+        () =>
+          backend
+            .makeWorker(queue, (job, token) => run(handler, job, token), options.concurrency ?? 1)
+            .on('failed', (job, error) => failed(queue, job?.id, error)),
         lost,
       );
       consumers.add(consumer);

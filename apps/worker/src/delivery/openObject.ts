@@ -11,7 +11,10 @@ import type { DueObject } from './rows.ts';
  * away. An object that is gone from among others, or damaged, comes back from a backup only.
  * @throws IchorError FILE_UNREADABLE, OBJECT_UNUSABLE
  */
-export async function openObject({ dataDir }: Pick<Config, 'dataDir'>, object: DueObject): Promise<InstanceFile> {
+export async function openObject(
+  { dataDir }: Pick<Config, 'dataDir'>,
+  object: Pick<DueObject, 'path' | 'sopInstanceUid'>,
+): Promise<InstanceFile> {
   const folder = join(dataDir, 'objects');
   const path = join(folder, object.path);
   try {

@@ -13,14 +13,18 @@ export type DueObject = {
   readonly attempts: number;
   /** Since it became pending. */
   readonly pendingMs: number;
+  /** No attempt so far came to an outcome, although there were some. */
+  readonly unfinished: boolean;
 };
 
-/** What a result owes a destination, the report first. */
-export async function dueObjects(database: Database, { resultId, destination }: DeliveryJob): Promise<DueObject[]> {
+/** What a result owes a destination, the report first. The attempt counts from now on: a worker that dies of it does not forget it. */
+export async function beginAttempt(database: Database, { resultId, destination }: DeliveryJob): Promise<DueObject[]> {
   const { rows } = await database.pool.query(
-    `SELECT d.delivery_id, d.sop_instance_uid, o.sop_class_uid, o.object_path, d.attempts, extract(epoch FROM now() - d.pending_since) * 1000 AS pending_ms
-       FROM delivery d JOIN derived_object o USING (sop_instance_uid)
-      WHERE d.result_id = $1 AND d.destination = $2 AND d.state = 'pending' ORDER BY o.kind DESC, d.delivery_id`,
+    `WITH d AS (UPDATE delivery SET attempts = attempts + 1
+                 WHERE result_id = $1 AND destination = $2 AND state = 'pending' RETURNING *)
+     SELECT d.delivery_id, d.sop_instance_uid, o.sop_class_uid, o.object_path, d.attempts - 1 AS attempts,
+            d.attempts > 1 AND d.error IS NULL AS unfinished, extract(epoch FROM now() - d.pending_since) * 1000 AS pending_ms
+       FROM d JOIN derived_object o USING (sop_instance_uid) ORDER BY o.kind DESC, d.delivery_id`,
     [resultId, destination],
   );
   return rows.map((row) => ({
@@ -30,12 +34,13 @@ export async function dueObjects(database: Database, { resultId, destination }: 
     path: row.object_path,
     attempts: row.attempts,
     pendingMs: Number(row.pending_ms),
+    unfinished: row.unfinished,
   }));
 }
 
 export async function markStored(database: Database, { deliveryId }: DueObject): Promise<void> {
   await database.pool.query(
-    "UPDATE delivery SET state = 'stored', attempts = attempts + 1, stored_at = now(), error = NULL WHERE delivery_id = $1 AND state = 'pending'",
+    "UPDATE delivery SET state = 'stored', stored_at = now(), error = NULL WHERE delivery_id = $1 AND state = 'pending'",
     [deliveryId],
   );
 }
@@ -47,14 +52,14 @@ export async function postpone(
   pauseMs: number,
 ): Promise<void> {
   await database.pool.query(
-    "UPDATE delivery SET attempts = attempts + 1, error = $2, next_attempt_at = now() + $3 * interval '1 millisecond' WHERE delivery_id = $1 AND state = 'pending'",
+    "UPDATE delivery SET error = $2, next_attempt_at = now() + $3 * interval '1 millisecond' WHERE delivery_id = $1 AND state = 'pending'",
     [deliveryId, error, pauseMs],
   );
 }
 
 export async function markDead(database: Database, { deliveryId }: DueObject, error: string): Promise<void> {
   await database.pool.query(
-    "UPDATE delivery SET state = 'dead', attempts = attempts + 1, error = $2 WHERE delivery_id = $1 AND state = 'pending'",
+    "UPDATE delivery SET state = 'dead', error = $2 WHERE delivery_id = $1 AND state = 'pending'",
     [deliveryId, error],
   );
 }

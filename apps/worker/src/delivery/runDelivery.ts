@@ -15,7 +15,7 @@ import { wantCommitment } from './commitmentRows.ts';
 import { type InstanceFile, type StoreOutcome, storeFiles } from './dimseClient.ts';
 import { openObject } from './openObject.ts';
 import { pauseMs } from './pause.ts';
-import { type DueObject, dueObjects, markDead, markStored, postpone, studyDelivered } from './rows.ts';
+import { beginAttempt, type DueObject, markDead, markStored, postpone, studyDelivered } from './rows.ts';
 
 export type DeliveryContext = {
   readonly config: Config;
@@ -43,12 +43,20 @@ async function deliver(
   destination: Destination | undefined,
   job: DeliveryJob,
 ): Promise<number | null> {
-  const due = await dueObjects(context.database, job);
+  const due = await beginAttempt(context.database, job);
   if (due.length === 0) return null;
+  const hopeless = due.filter(({ unfinished, pendingMs }) => unfinished && pendingMs > context.config.deliveryTtlMs);
   const outcomes =
     destination === undefined
       ? due.map((object) => ({ object, error: unknownDestination(job.destination) }))
-      : await store(context, destination, due);
+      : [
+          ...hopeless.map((object) => ({ object, error: endless(job.destination) })),
+          ...(await store(
+            context,
+            destination,
+            due.filter((object) => !hopeless.includes(object)),
+          )),
+        ];
   const left = await settle(context, job, outcomes);
   const stored = outcomes.filter(({ error }) => error === null).map(({ object }) => object.deliveryId);
   if (destination?.commitment === true) await wantCommitment(context.database, stored);
@@ -121,4 +129,7 @@ const callerOf = ({ aeTitle, tls, deliveryTimeoutMs }: Config) => ({
   tls,
   timeoutMs: deliveryTimeoutMs,
 });
+/** Its worker died of every attempt: another one would too. */
+const endless = (destination: string): IchorError =>
+  new IchorError('ASSOCIATION_LOST', { destination, reason: 'no attempt came to an end' });
 const unknownDestination = (destination: string): IchorError => new IchorError('DESTINATION_UNKNOWN', { destination });

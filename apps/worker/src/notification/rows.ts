@@ -52,7 +52,7 @@ export type Claimed = {
 
 /**
  * Takes the next row of a lane: studies with a positive result first, then the oldest, and of one study never a later row
- * before an earlier one. None while the lane is paused. @param claimMs after which another worker may send it
+ * before an earlier one. None while the lane is paused. The attempt counts from now on. @param claimMs after which another worker may send it
  */
 export async function claim(
   database: Database,
@@ -60,7 +60,7 @@ export async function claim(
   claimMs: number,
 ): Promise<Claimed | null> {
   const { rows } = await database.pool.query(
-    `UPDATE notification n SET claimed_until = now() + $3 * interval '1 millisecond'
+    `UPDATE notification n SET claimed_until = now() + $3 * interval '1 millisecond', attempts = attempts + 1
       WHERE n.notification_id = (
         SELECT c.notification_id FROM notification c
          WHERE c.kind = $1 AND c.destination = $2 AND c.state = 'pending' AND c.next_attempt_at <= now() AND c.claimed_until <= now()
@@ -70,7 +70,7 @@ export async function claim(
          ORDER BY (SELECT bool_or(f.urgent) FROM notification f WHERE f.kind = $1 AND f.destination = $2 AND f.state = 'pending'
                      AND f.study_instance_uid = c.study_instance_uid) DESC, c.notification_id
          LIMIT 1 FOR UPDATE SKIP LOCKED)
-     RETURNING n.notification_id, n.control_id, n.study_instance_uid, n.result_id, n.attempts, n.created_at,
+     RETURNING n.notification_id, n.control_id, n.study_instance_uid, n.result_id, n.attempts - 1 AS attempts, n.created_at,
        EXISTS (SELECT FROM notification e WHERE e.kind = $1 AND e.destination = $2
                  AND e.study_instance_uid = n.study_instance_uid AND e.notification_id < n.notification_id) AS correction`,
     [kind, destination, claimMs],
@@ -91,7 +91,7 @@ export async function claim(
 
 export async function markDelivered(database: Database, { notificationId }: Claimed): Promise<void> {
   await database.pool.query(
-    `UPDATE notification SET state = 'delivered', attempts = attempts + 1, delivered_at = now(), error = NULL, claimed_until = '-infinity'
+    `UPDATE notification SET state = 'delivered', delivered_at = now(), error = NULL, claimed_until = '-infinity'
       WHERE notification_id = $1`,
     [notificationId],
   );
@@ -104,7 +104,7 @@ export async function postpone(
   pauseMs: number,
 ): Promise<void> {
   await database.pool.query(
-    `UPDATE notification SET attempts = attempts + 1, error = $2, next_attempt_at = now() + $3 * interval '1 millisecond', claimed_until = '-infinity'
+    `UPDATE notification SET error = $2, next_attempt_at = now() + $3 * interval '1 millisecond', claimed_until = '-infinity'
       WHERE notification_id = $1 AND state = 'pending'`,
     [notificationId, error, pauseMs],
   );
@@ -112,7 +112,7 @@ export async function postpone(
 
 export async function markDead(database: Database, { notificationId }: Claimed, error: string): Promise<void> {
   await database.pool.query(
-    `UPDATE notification SET state = 'dead', attempts = attempts + 1, error = $2, claimed_until = '-infinity'
+    `UPDATE notification SET state = 'dead', error = $2, claimed_until = '-infinity'
       WHERE notification_id = $1 AND state = 'pending'`,
     [notificationId, error],
   );

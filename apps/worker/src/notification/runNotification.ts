@@ -106,8 +106,10 @@ const claimMs = ({ notificationTimeoutMs }: Config): number => 2 * notificationT
 const longestMs = (config: Config): number => Math.max(LONGEST_PAUSE_MS, claimMs(config));
 
 async function sendOne(context: NotificationContext, lane: NotificationLane, claimed: Claimed): Promise<void> {
-  const content = await readContent(context.database, claimed.resultId);
-  const error = await send(context.config, lane, claimed, content).then(() => null, asIchorError);
+  const error = await readContent(context.database, claimed.resultId)
+    .then((content) => send(context.config, lane, claimed, content))
+    .then(() => null, asIchorError);
+  if (error?.code === 'DATABASE_UNAVAILABLE') throw error;
   if (error === null) await delivered(context, lane, claimed);
   else if (error.retryable) await later(context, lane, claimed, error);
   else await dead(context, lane, claimed, error);

@@ -51,9 +51,16 @@ const EVENTS: Readonly<Record<Act, Event>> = {
   'token-revoked': userChanged,
 };
 
+/** An act of another version of Ichor: no row may hold up those behind it. */
+const unknownAct = (act: string): Event => ({
+  id: ['110100', 'Application Activity'],
+  types: [[act, act]],
+  action: 'E',
+});
+
 /** One line of XML, valid against the schema of PS3.15 A.5.1. */
 export function auditMessage(row: AuditRow, context: AuditContext): string {
-  const event = EVENTS[row.act];
+  const event: Event = EVENTS[row.act] ?? unknownAct(row.act);
   return `<?xml version="1.0" encoding="UTF-8"?>${element('AuditMessage', {}, [
     eventIdentification(row, event),
     ...activeParticipants(row, context.hostName),
@@ -149,9 +156,12 @@ const ENTITIES: Readonly<Record<string, string>> = {
   '"': '&quot;',
   "'": '&apos;',
 };
+/** A message must fit into a datagram. */
+const LONGEST_TEXT = 500;
 /** Characters that XML 1.0 cannot hold become U+FFFD. */
 const escapeXml = (text: string): string =>
   text
+    .slice(0, LONGEST_TEXT)
     .toWellFormed()
     // biome-ignore lint/suspicious/noControlCharactersInRegex: just these are not allowed in XML
     .replace(/[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/g, '\ufffd')
