@@ -13,7 +13,7 @@ const ROWS = 33;
 const COLUMNS = 31;
 const FRAMES = 3;
 
-/** One image each: what is stored, and how the header says to read it. `above` is set in the bits above High Bit. */
+/** One image each: what is stored, and how the header says to read it. `above`: overlays fill the bits above High Bit. */
 type Case = {
   readonly bitsAllocated?: 8;
   readonly bitsStored?: number;
@@ -33,8 +33,8 @@ const CASES: Readonly<Record<string, Case>> = {
   'unsigned 16 bits': {},
   'signed 16 bits': { signed: true, intercept: '0' },
   'signed 12 bits, sign extended by the device': { bitsStored: 12, signed: true, intercept: '0' },
-  'signed 12 bits, other things above the high bit': { bitsStored: 12, signed: true, intercept: '0', above: true },
-  'unsigned 12 bits, other things above the high bit': { bitsStored: 12, above: true },
+  'signed 12 bits, overlays above the high bit': { bitsStored: 12, signed: true, intercept: '0', above: true },
+  'unsigned 12 bits, overlays above the high bit': { bitsStored: 12, above: true },
   'unsigned 14 bits': { bitsStored: 14 },
   'unsigned 12 bits at the top of the word': { bitsStored: 12, highBit: 15 },
   'signed 12 bits at the top of the word': { bitsStored: 12, highBit: 15, signed: true, intercept: '0' },
@@ -51,16 +51,16 @@ const CASES: Readonly<Record<string, Case>> = {
   'a padding range': { padding: [-2000, -1500], signed: true, intercept: '0' },
   'a padding range, the higher value first': { padding: [-1500, -2000], signed: true, intercept: '0' },
   'padding in implicit VR, signed': { padding: [-2000, -1900], signed: true, intercept: '0', syntax: 'implicit' },
-  'padding in implicit VR, unsigned': { padding: [63536, 63600], syntax: 'implicit' },
+  'padding in implicit VR, unsigned': { padding: [20, 60], syntax: 'implicit' },
   'signed padding written as unsigned': { padding: [-2000, -1900], signed: true, intercept: '0', paddingVr: 'US' },
   'wrapped 12 bits, intercept 0': { bitsStored: 12, intercept: '0' },
   'wrapped 12 bits, intercept -99': { bitsStored: 12, intercept: '-99' },
-  'wrapped 12 bits with padding': { bitsStored: 12, intercept: '0', padding: [2000, 2100] },
+  'wrapped 12 bits with padding': { bitsStored: 12, intercept: '0', padding: [3100, 3300] },
   '12 bits, intercept -100: not wrapped': { bitsStored: 12, intercept: '-100' },
   'MONOCHROME1 with a rescale': { inverted: true },
   'MONOCHROME1 without one': { inverted: true, slope: '1', intercept: '0' },
   'big endian, signed': { syntax: 'big-endian', signed: true, intercept: '0' },
-  'big endian, unsigned 12 bits with things above': { syntax: 'big-endian', bitsStored: 12, above: true },
+  'big endian, unsigned 12 bits with overlays above': { syntax: 'big-endian', bitsStored: 12, above: true },
   'big endian, 8 bits': { syntax: 'big-endian', bitsAllocated: 8 },
   'big endian with padding': { syntax: 'big-endian', padding: [-2000, -1900], signed: true, intercept: '0' },
   deflated: { syntax: 'deflated' },
@@ -102,6 +102,9 @@ def make(index, case):
     ds.file_meta.MediaStorageSOPClassUID, ds.file_meta.MediaStorageSOPInstanceUID = ds.SOPClassUID, ds.SOPInstanceUID
     ds.SamplesPerPixel, ds.PhotometricInterpretation = 1, "MONOCHROME1" if case.get("inverted") else "MONOCHROME2"
     ds.Rows, ds.Columns, ds.BitsAllocated, ds.BitsStored, ds.HighBit, ds.PixelRepresentation = rows, columns, allocated, stored, high, int(signed)
+    for plane in range(allocated - 1 - high if case.get("above") else 0):
+        ds.add_new(0x60000100 + 0x20000 * plane, "US", allocated)
+        ds.add_new(0x60000102 + 0x20000 * plane, "US", high + 1 + plane)
     slope, intercept = case.get("slope", "1"), case.get("intercept", "-1024")
     slopes, intercepts = [float(slope)] * count, [float(intercept)] * count
     if case.get("perFrame"):

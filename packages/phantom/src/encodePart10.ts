@@ -48,8 +48,15 @@ function writeExplicit(dataset: DatasetOf, hu: Int16Array): Uint8Array {
   const withPixels = 'PixelData' in dataset ? dataset : { ...dataset, PixelData: storedValues(dataset, hu).buffer };
   const meta = metaOf(dataset, EXPLICIT);
   const dict = new dcmjs.data.DicomDict(dcmjs.data.DicomMetaDictionary.denaturalizeDataset(meta));
-  dict.dict = dcmjs.data.DicomMetaDictionary.denaturalizeDataset({ ...withPixels, _vrMap: { PixelData: 'OW' } });
+  dict.dict = dcmjs.data.DicomMetaDictionary.denaturalizeDataset({ ...withPixels, _vrMap: vrsOf(dataset) });
   return new Uint8Array(dict.write({ allowInvalidVRLength: true }));
+}
+
+/** Value representations that the data dictionary leaves open (PS3.6). */
+function vrsOf(dataset: DatasetOf): Record<string, string> {
+  const ofPixels = dataset['PixelRepresentation'] === 1 ? 'SS' : 'US';
+  const own = ['PixelPaddingValue', 'PixelPaddingRangeLimit', 'SmallestImagePixelValue', 'LargestImagePixelValue'];
+  return { PixelData: 'OW', ...Object.fromEntries(own.map((keyword) => [keyword, ofPixels])) };
 }
 
 function metaOf(dataset: DatasetOf, transferSyntaxUid: string): DatasetOf {

@@ -23,6 +23,8 @@ export const REASONS = {
   'mixed-frames-of-reference': 'The slices belong to different frames of reference.',
   'mixed-orientations': 'The slices do not share one orientation.',
   'mixed-matrices': 'The slices do not share one matrix and pixel spacing.',
+  'mixed-acquisitions':
+    'The series holds more than one acquisition of the same region; which of them to read is not known. Send each as a series of its own.',
   'missing-geometry': 'Position, orientation or pixel spacing of a slice is missing or invalid.',
   'missing-pixel-data': 'An instance has no Pixel Data.',
   'truncated-pixel-data': 'Pixel Data of an instance is shorter or longer than Rows × Columns require.',
@@ -31,7 +33,9 @@ export const REASONS = {
   'unsupported-photometric':
     'The photometric interpretation is not MONOCHROME1 or MONOCHROME2 with one sample per pixel.',
   'unsupported-pixel-format':
-    'The pixels are not 16-bit (or 8-bit) integers with a linear rescale to Hounsfield units.',
+    'The header does not turn the pixels into Hounsfield units that can be relied on: integers of 8 or 16 bits with one linear rescale are needed, and what it says of bits, padding and units must fit the pixels.',
+  'implausible-values':
+    'The pixel values are not those of a head in Hounsfield units. Check Rescale Slope and Intercept, Bits Stored, Pixel Representation and Photometric Interpretation.',
   'mixed-patients': 'The instances of the series name different patients.',
   'conflicting-instances': 'Two instances with the same SOP Instance UID have different content.',
   'blank-slice': 'A slice shows nothing although its neighbours do: its pixels were lost.',

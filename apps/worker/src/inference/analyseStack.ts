@@ -6,6 +6,8 @@ import { NotAnalysable } from '../notAnalysable.ts';
 import type { Analysis, ClassMap, KeySliceImage, Slice, SliceFeatures, SliceStack } from '../types.ts';
 import { blankBetween, isBlank } from '../volume/blankSlices.ts';
 import type { LoadedSlice } from '../volume/loadSlice.ts';
+import { areStrangers, type Neighbours, neighbours } from '../volume/neighbours.ts';
+import { type Census, implausibility, takeCensus } from '../volume/plausibility.ts';
 import type { Manifest } from './bundle.ts';
 import { chooseKeySlices, decideFindings, type KeySliceChoice, probabilitiesOf } from './findings.ts';
 import type { Graphs, SliceOutput } from './graphs.ts';
@@ -37,11 +39,13 @@ export async function analyseStack(
   options: AnalysisOptions,
   tools: AnalysisTools,
 ): Promise<Analysis> {
-  const { slices, seen, blank } = await extractFeatures(stack, options, tools);
+  const { slices, seen, blank, censuses, order } = await extractFeatures(stack, options, tools);
   refuseBlank(stack, blank);
+  refuseStrangers(order);
   const features = joined(slices.map((slice) => slice.features));
   const logits = joined(slices.map((slice) => slice.logits));
   await refuseOutOfDomain(features, slices.length, tools);
+  refuseImplausible(censuses);
   const sequenceLogits = await tools.graphs.sequence(features, logits, slices.length);
   const probabilities = probabilitiesOf(sequenceLogits, tools.manifest.calibration.temperature);
   const findings = decideFindings(probabilities, tools.thresholds);
@@ -64,6 +68,22 @@ function refuseBlank({ slices }: SliceStack, blank: readonly boolean[]): void {
   throw new NotAnalysable('blank-slice', `slice ${index + 1} of ${slices.length}, ${slices[index]!.sopInstanceUid}`);
 }
 
+/** @throws NotAnalysable naming the ratio */
+function refuseStrangers(order: Neighbours): void {
+  const ratio = order.ratio();
+  if (!areStrangers(ratio)) return;
+  throw new NotAnalysable(
+    'mixed-acquisitions',
+    `neighbouring slices differ ${ratio!.toFixed(1)} times as much as every second one`,
+  );
+}
+
+/** Asked after the domain, whose distance says more of an image that is far from every head. @throws NotAnalysable */
+function refuseImplausible(censuses: readonly Census[]): void {
+  const why = implausibility(censuses);
+  if (why !== null) throw new NotAnalysable('implausible-values', why);
+}
+
 /** @throws NotAnalysable naming distance and threshold */
 async function refuseOutOfDomain(features: Float32Array, slices: number, tools: AnalysisTools): Promise<void> {
   const threshold = tools.manifest.outOfDomain?.threshold;
@@ -82,6 +102,8 @@ type Extracted = {
   readonly seen: Map<number, SeenSlice>;
   /** In the order of the stack. */
   readonly blank: boolean[];
+  readonly censuses: Census[];
+  readonly order: Neighbours;
 };
 
 async function extractFeatures(
@@ -89,11 +111,19 @@ async function extractFeatures(
   { cached }: AnalysisOptions,
   tools: AnalysisTools,
 ): Promise<Extracted> {
-  const extracted: Extracted = { slices: new Array(stack.slices.length), seen: new Map(), blank: [] };
+  const extracted: Extracted = {
+    slices: new Array(stack.slices.length),
+    seen: new Map(),
+    blank: [],
+    censuses: [],
+    order: neighbours(),
+  };
   let batch: BatchSlice[] = [];
   for (const [index, slice] of stack.slices.entries()) {
     const { hu } = await tools.load(slice);
     extracted.blank.push(isBlank(hu));
+    extracted.censuses.push(takeCensus(hu, slice.columns));
+    extracted.order.add(hu);
     const pixelDigest = createHash('sha256')
       .update(new Uint8Array(hu.buffer, hu.byteOffset, hu.byteLength))
       .digest('hex');

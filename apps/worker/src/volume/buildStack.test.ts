@@ -4,7 +4,11 @@ import { buildStack } from './buildStack.ts';
 import type { Orientation } from './geometry.ts';
 import type { FrameGeometry, InstanceHeader } from './readHeaders.ts';
 
-type Wanted = Partial<FrameGeometry> & { readonly rows?: number; readonly frameOfReferenceUid?: string };
+type Wanted = Partial<FrameGeometry> & {
+  readonly rows?: number;
+  readonly frameOfReferenceUid?: string;
+  readonly sliceLocationMm?: number;
+};
 
 const AXIAL: Orientation = [1, 0, 0, 0, 1, 0];
 const header = (name: string, wanted: Wanted = {}): InstanceHeader =>
@@ -17,6 +21,7 @@ const header = (name: string, wanted: Wanted = {}): InstanceHeader =>
     frameOfReferenceUid: wanted.frameOfReferenceUid ?? '1.4',
     rows: wanted.rows ?? 512,
     columns: 512,
+    sliceLocationMm: wanted.sliceLocationMm ?? null,
     frames: [
       {
         positionMm: [0, 0, 0],
@@ -108,7 +113,21 @@ describe('a series that is no stack', () => {
       'duplicate-positions',
     );
   });
-  test('too little of a head is incomplete-coverage', () => {
+  test.each<[string, (index: number) => Wanted, string | null]>([
+    ['runs the other way', (index) => ({ sliceLocationMm: 100 - 5 * index }), null],
+    ['is the same everywhere', () => ({ sliceLocationMm: 0 }), null],
+    ['is told of some slices only', (index) => (index % 3 === 0 ? { sliceLocationMm: 5 * index } : {}), null],
+    ['exchanges two slices', (index) => ({ sliceLocationMm: 5 * ([15, 14][index - 14] ?? index) }), 'missing-geometry'],
+    [
+      'has every second slice elsewhere',
+      (index) => ({ sliceLocationMm: index % 2 ? -index : index }),
+      'missing-geometry',
+    ],
+  ])('Slice Location that %s', (_name, location, code) => {
+    expect(reasonOf(series(evenly(30), location))).toBe(code);
+  });
+  test('too little of a head is incomplete-coverage, however thick its slices are said to be', () => {
+    expect(reasonOf(series(evenly(15), () => ({ sliceThicknessMm: 50 })))).toBe('incomplete-coverage');
     expect(reasonOf(series(evenly(15)))).toBe('incomplete-coverage');
     expect(reasonOf(series(evenly(18)))).toBeNull();
   });

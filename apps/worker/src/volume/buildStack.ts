@@ -41,7 +41,7 @@ export function buildStack(
   const placed = slices
     .map((slice) => ({ slice, atMm: dot(slice.positionMm, normal) }))
     .sort((one, other) => one.atMm - other.atMm);
-  const misplaced = misplacement(placed, normal);
+  const misplaced = misplacement(placed, normal) ?? contradiction(placed, instances);
   if (misplaced !== null) return { reason: misplaced };
   const { studyInstanceUid, seriesInstanceUid, frameOfReferenceUid } = instances[0]!;
   return {
@@ -107,7 +107,9 @@ function misplacement(placed: readonly Placed[], normal: Vector): Reason | null 
       'missing-slices',
       `${gap.distanceMm.toFixed(1)} mm between ${gap.lower.atMm.toFixed(1)} and ${gap.upper.atMm.toFixed(1)} mm`,
     );
-  const coverageMm = placed.at(-1)!.atMm - placed[0]!.atMm + (placed[0]!.slice.sliceThicknessMm ?? 0);
+  // A thickness may be told wrong; what lies between slices is known by their distance.
+  const thicknessMm = Math.min(placed[0]!.slice.sliceThicknessMm ?? 0, medianOf(pairs.map((pair) => pair.distanceMm)));
+  const coverageMm = placed.at(-1)!.atMm - placed[0]!.atMm + thicknessMm;
   return coverageMm < LEAST_COVERAGE_MM ? reason('incomplete-coverage', `${Math.round(coverageMm)} mm`) : null;
 }
 
@@ -121,9 +123,26 @@ function usualDistanceMm(pair: Pair, pairs: readonly Pair[]): number {
       lower.slice.sliceThicknessMm === pair.lower.slice.sliceThicknessMm &&
       upper.slice.sliceThicknessMm === pair.upper.slice.sliceThicknessMm,
   );
-  const sorted = alike.map(({ distanceMm }) => distanceMm).sort((one, other) => one - other);
-  const medianMm = sorted[Math.floor((sorted.length - 1) / 2)]!;
+  const medianMm = medianOf(alike.map(({ distanceMm }) => distanceMm));
   return lowerMm > 0 ? Math.min(medianMm, lowerMm) : medianMm;
+}
+
+/** The lower one of two. */
+const medianOf = (valuesMm: readonly number[]): number =>
+  valuesMm.toSorted((one, other) => one - other)[Math.floor((valuesMm.length - 1) / 2)]!;
+
+/**
+ * Slice Location decides nothing (its origin is the vendor's), but it runs along the table: where it goes up and down between
+ * slices in the order of their positions, one of the two is wrong.
+ */
+function contradiction(placed: readonly Placed[], instances: readonly InstanceHeader[]): Reason | null {
+  const locations = new Map(instances.map((one) => [one.sopInstanceUid, one.sliceLocationMm]));
+  const inOrder = placed.flatMap(({ slice }) =>
+    slice.frames === 1 ? (locations.get(slice.sopInstanceUid) ?? []) : [],
+  );
+  const steps = inOrder.slice(1).map((mm, index) => mm - inOrder[index]!);
+  const [up, down] = [steps.some((mm) => mm > SAME_POSITION_MM), steps.some((mm) => mm < -SAME_POSITION_MM)];
+  return up && down ? reason('missing-geometry', 'Slice Location and Image Position contradict each other') : null;
 }
 
 /** How far two origins are apart beside the normal; a tilted gantry shifts them a little from slice to slice. */

@@ -7,6 +7,7 @@ const PLAIN: PixelModule = {
   bitsStored: 16,
   highBit: 15,
   signed: false,
+  overlayBits: 0,
   photometricInterpretation: 'MONOCHROME2',
   rescaleSlope: 1,
   rescaleIntercept: -1024,
@@ -26,6 +27,14 @@ test('values beyond int16 are limited', () => {
 });
 test('padding becomes air, also within a range, and is compared before the rescale', () => {
   expect(hounsfield([9, 10, 12, 13], { padding: [10, 12] })).toEqual([-1015, -1024, -1024, -1011]);
+});
+test('padding masks nothing of -500 HU or more', () => {
+  expect(hounsfield([523, 524, 1_064], { padding: [0, 1_100] })).toEqual([-1_024, -500, 40]);
+  expect(hounsfield([1_064], { padding: [1_064, 1_064] })).toEqual([40]);
+});
+test('padding that does not fit into the stored bits is known by the whole word', () => {
+  const twelve = { bitsStored: 12, highBit: 11, signed: true, rescaleIntercept: 0 };
+  expect(hounsfield([-3_024 & 0xffff, 40], { ...twelve, padding: [-3_024, -3_024] })).toEqual([-1_024, 40]);
 });
 test('12-bit values that wrapped are repaired up to an intercept of -99, and not from -100 on', () => {
   const twelve = { bitsStored: 12, highBit: 11 };

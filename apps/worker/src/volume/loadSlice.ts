@@ -1,11 +1,13 @@
 /** One slice's file → Hounsfield units. */
 import { readFile, stat } from 'node:fs/promises';
-import type { Dataset, Part10 } from '@ichor/shared';
+import type { Dataset, Part10, Tag } from '@ichor/shared';
 import { asIchorError, readingFile, readPart10Pixels } from '@ichor/shared';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Slice } from '../types.ts';
 import { decodePixels } from './decodePixels.ts';
 import { type PixelModule, toHounsfield } from './hounsfield.ts';
+import { pixelFault } from './pixelFaults.ts';
+import { storedBits, type WordFormat } from './storedValues.ts';
 
 export type LoadedSlice = { readonly hu: Int16Array; readonly rows: number; readonly columns: number };
 
@@ -21,6 +23,8 @@ export async function loadSlice(slice: StoredSlice): Promise<LoadedSlice> {
   const pixels = pixelModule(file.dataset, frameNumber);
   const shape = { rows, columns, frameNumber, frames, bitsAllocated: pixels.bitsAllocated };
   const bytes = await decodePixels(pixelDataOf(file.dataset), file.transferSyntaxUid, shape);
+  const fault = pixelFault(bytes, pixels, columns);
+  if (fault !== null) throw new NotAnalysable('unsupported-pixel-format', fault);
   return { hu: toHounsfield(bytes, pixels), rows, columns };
 }
 
@@ -53,36 +57,58 @@ function pixelDataOf(dataset: Dataset) {
 
 /** The attributes that turn bytes of a frame into Hounsfield units, checked. @throws NotAnalysable */
 export function pixelModule(dataset: Dataset, frameNumber: number): PixelModule {
-  const bitsAllocated = dataset.number('x00280100') ?? 16;
-  const bitsStored = dataset.number('x00280101') ?? bitsAllocated;
-  const highBit = dataset.number('x00280102') ?? bitsStored - 1;
-  const signed = dataset.number('x00280103') === 1;
   const photometricInterpretation = dataset.text('x00280004') ?? '';
   if ((dataset.number('x00280002') ?? 1) !== 1 || !/^MONOCHROME[12]$/.test(photometricInterpretation)) {
     throw new NotAnalysable('unsupported-photometric', photometricInterpretation || 'absent');
   }
+  const word = wordOf(dataset);
+  const { rescaleSlope, rescaleIntercept } = rescaleOf(dataset, frameNumber);
+  return {
+    ...word,
+    overlayBits: overlayBitsOf(dataset, word),
+    photometricInterpretation,
+    rescaleSlope,
+    rescaleIntercept,
+    padding: paddingOf(dataset, word.signed),
+  };
+}
+
+function wordOf(dataset: Dataset): Omit<WordFormat, 'overlayBits'> {
+  const bitsAllocated = dataset.number('x00280100') ?? 16;
+  const bitsStored = dataset.number('x00280101') ?? bitsAllocated;
+  const highBit = dataset.number('x00280102') ?? bitsStored - 1;
+  const representation = dataset.number('x00280103') ?? 0;
   const possible =
     [8, 16].includes(bitsAllocated) &&
     bitsStored >= 1 &&
     bitsStored <= bitsAllocated &&
     highBit < bitsAllocated &&
-    highBit >= bitsStored - 1;
+    highBit >= bitsStored - 1 &&
+    [0, 1].includes(representation);
   if (!possible)
     throw new NotAnalysable(
       'unsupported-pixel-format',
-      `${bitsStored} bits stored of ${bitsAllocated}, high bit ${highBit}`,
+      `${bitsStored} bits stored of ${bitsAllocated}, high bit ${highBit}, Pixel Representation ${representation}`,
     );
-  const { rescaleSlope, rescaleIntercept } = rescaleOf(dataset, frameNumber);
-  return {
-    bitsAllocated,
-    bitsStored,
-    highBit,
-    signed,
-    photometricInterpretation,
-    rescaleSlope,
-    rescaleIntercept,
-    padding: paddingOf(dataset, signed),
-  };
+  return { bitsAllocated, bitsStored, highBit, signed: representation === 1 };
+}
+
+/**
+ * Overlays in bits that the pixels leave free, as old devices store them: Overlay Bits Allocated (60xx,0100) is that of the
+ * pixels, Overlay Bit Position (60xx,0102) the bit, and there is no Overlay Data (60xx,3000).
+ */
+function overlayBitsOf(dataset: Dataset, word: Omit<WordFormat, 'overlayBits'>): number {
+  let bits = 0;
+  for (let group = 0x6000; group <= 0x601e; group += 2) {
+    const tag = (element: string): Tag => `x${group.toString(16)}${element}`;
+    const position = dataset.number(tag('0102'), 'US');
+    const allocated = dataset.number(tag('0100'), 'US');
+    if (position === null || allocated !== word.bitsAllocated || dataset.has(tag('3000'))) continue;
+    bits |= position < word.bitsAllocated ? 1 << position : 0;
+  }
+  if ((bits & storedBits(word)) !== 0)
+    throw new NotAnalysable('unsupported-pixel-format', 'an overlay lies in the bits that hold the pixels');
+  return bits;
 }
 
 /** Beyond these 16 bits cannot hold a head: everything would be black, or white, and look like nothing found. */
@@ -93,6 +119,8 @@ function rescaleOf(dataset: Dataset, frameNumber: number): Pick<PixelModule, 're
   const own = dataset.items('x52009230')[frameNumber - 1];
   const groups = [...(own === undefined ? [] : [own]), ...dataset.items('x52009229')];
   const sources = [...groups.flatMap((group) => group.items('x00289145')), dataset];
+  if (dataset.items('x00283000').length > 0)
+    throw new NotAnalysable('unsupported-pixel-format', 'a Modality LUT, no linear rescale to Hounsfield units');
   const source = sources.find((one) => one.has('x00281052'));
   const rescaleIntercept = source?.number('x00281052') ?? null;
   // Absent it is 1; one that is there and is no number must not become 1.

@@ -31,6 +31,8 @@ export type InstanceHeader = {
   readonly contrastAgent: string | null;
   /** Units of the rescaled values, wherever they are told. */
   readonly rescaleTypes: readonly string[];
+  /** Rescale Slope and Intercept as written, each pair that the frames use once. */
+  readonly rescales: readonly string[];
   readonly rows: number | null;
   readonly columns: number | null;
   readonly samplesPerPixel: number;
@@ -38,6 +40,8 @@ export type InstanceHeader = {
   readonly hasPixelData: boolean;
   readonly frameOfReferenceUid: string | null;
   readonly patientPosition: string | null;
+  /** Slice Location (0020,1041), mm. */
+  readonly sliceLocationMm: number | null;
   /** Number of Frames (0028,0008); multi-frame only. */
   readonly numberOfFrames: number | null;
   readonly frames: readonly FrameGeometry[];
@@ -101,6 +105,7 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     manufacturer: dataset.text('x00080070'),
     contrastAgent: contrastAgentOf(dataset),
     rescaleTypes: rescaleTypesOf(dataset),
+    rescales: rescalesOf(dataset),
     rows: dataset.number('x00280010'),
     columns: dataset.number('x00280011'),
     samplesPerPixel: dataset.number('x00280002') ?? 1,
@@ -108,6 +113,7 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     hasPixelData: dataset.has('x7fe00010'),
     frameOfReferenceUid: dataset.text('x00200052'),
     patientPosition: dataset.text('x00185100'),
+    sliceLocationMm: dataset.number('x00201041'),
     numberOfFrames: dataset.number('x00280008'),
     frames: framesOf(dataset),
     dataset,
@@ -133,6 +139,14 @@ function kernelsOf(dataset: Dataset): string[] {
 function rescaleTypesOf(dataset: Dataset): string[] {
   const sources = [dataset, ...groupsOf(dataset).flatMap((group) => group.items('x00289145'))];
   return [...new Set(sources.flatMap((source) => source.text('x00281054') ?? []))];
+}
+
+/** Functional groups go before the dataset itself, as in loadSlice. */
+function rescalesOf(dataset: Dataset): string[] {
+  const grouped = groupsOf(dataset).flatMap((group) => group.items('x00289145'));
+  const sources = grouped.length > 0 ? grouped : [dataset];
+  const pairs = sources.map((source) => `${source.number('x00281053') ?? 1} and ${source.number('x00281052')}`);
+  return [...new Set(pairs)];
 }
 
 /** Anatomic Region Sequence (0008,2218), in enhanced CT within Frame Anatomy (0020,9071): its Code Meaning. */

@@ -22,6 +22,7 @@ const CT: Partial<InstanceHeader> = {
   convolutionKernels: ['H31s'],
   contrastAgent: null,
   rescaleTypes: ['HU'],
+  rescales: ['1 and -1024'],
   rows: 512,
   columns: 512,
   samplesPerPixel: 1,
@@ -79,6 +80,14 @@ describe('a single series', () => {
     ['missing-geometry', { numberOfFrames: 3 }],
     ['missing-geometry', frame({ pixelSpacingMm: [0, 0.5] })],
     ['missing-geometry', frame({ orientation: [1, 0, 0, 1, 0, 0] })],
+    ['missing-geometry', frame({ pixelSpacingMm: [0.01, 0.01] })],
+    ['missing-geometry', frame({ pixelSpacingMm: [20, 20] })],
+    ['missing-geometry', frame({ pixelSpacingMm: [0.3, 0.9] })],
+    ['missing-geometry', frame({ pixelSpacingMm: [-0.5, -0.5] })],
+    ['missing-geometry', frame({ orientation: [0.5, 0, 0, 0, 0.5, 0] })],
+    ['missing-geometry', frame({ orientation: [0, 0, 0, 0, 0, 0] })],
+    ['derived', { frames: [FRAME, { ...FRAME, frameType: ['DERIVED', 'PRIMARY'] }], numberOfFrames: 2 }],
+    ['unsupported-pixel-format', { rescales: ['1 and -1024', '1 and -1064'] }],
     ['bone-kernel', { convolutionKernels: ['H60s'] }],
     ['missing-pixel-data', { hasPixelData: false }],
     ['unsupported-transfer-syntax', { transferSyntaxUid: '1.2.840.10008.1.2.4.50' }],
@@ -91,6 +100,14 @@ describe('a single series', () => {
   test('of 11 slices is too-few-slices, of 12 it is not', () => {
     expect(selectSeries(seriesOf('1.1', {}, 11)).reason?.code).toBe('too-few-slices');
     expect(chosen(seriesOf('1.1', {}, 12))).toBe('1.1');
+  });
+  test.each<[string, Partial<InstanceHeader>]>([
+    ['rescale', { rescales: ['1 and -1064'] }],
+    ['photometric interpretation', { photometricInterpretation: 'MONOCHROME1' }],
+  ])('of which one slice has another %s is unsupported-pixel-format', (_name, change) => {
+    const [one, ...rest] = seriesOf('1.1');
+    const { selected, reason } = selectSeries([{ ...one!, ...change }, ...rest]);
+    expect([selected, reason?.code]).toEqual([null, 'unsupported-pixel-format']);
   });
   test('a scout within it is left out', () => {
     const scout = seriesOf(

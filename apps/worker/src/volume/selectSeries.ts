@@ -137,8 +137,7 @@ function hasContrast(one: InstanceHeader): boolean {
 
 function isDerived(one: InstanceHeader): boolean {
   const [first, second] = one.imageType.map(upper);
-  const framesDerived =
-    one.frames.length > 0 && one.frames.every(({ frameType }) => upper(frameType[0] ?? '') === 'DERIVED');
+  const framesDerived = one.frames.some(({ frameType }) => upper(frameType[0] ?? '') === 'DERIVED');
   return (
     first === 'DERIVED' ||
     second === 'SECONDARY' ||
@@ -152,13 +151,9 @@ function plane(instances: readonly InstanceHeader[]): ReasonCode | Reason | null
     if ((one.numberOfFrames ?? one.frames.length) !== one.frames.length)
       return reason('missing-geometry', `${one.numberOfFrames} frames, places of ${one.frames.length}`);
     for (const { positionMm, orientation, pixelSpacingMm } of one.frames) {
-      if (
-        positionMm === null ||
-        orientation === null ||
-        pixelSpacingMm === null ||
-        pixelSpacingMm.some((mm) => mm <= 0)
-      )
-        return 'missing-geometry';
+      if (positionMm === null || orientation === null || pixelSpacingMm === null) return 'missing-geometry';
+      const odd = oddSpacing(pixelSpacingMm, one);
+      if (odd !== null) return reason('missing-geometry', odd);
       const tilt = tiltDegreesOf(orientation);
       if (tilt === null) return 'missing-geometry';
       if (tilt > MOST_TILT_DEGREES) return reason('not-axial', `${Math.round(tilt)}° against the axial plane`);
@@ -166,6 +161,23 @@ function plane(instances: readonly InstanceHeader[]): ReasonCode | Reason | null
     if (REFORMAT.test(upper(one.seriesDescription ?? one.protocolName ?? ''))) return 'not-axial';
   }
   return null;
+}
+
+/** What no head was ever scanned with, mm. */
+const MOST_SPACING_MM = 5;
+const LEAST_FIELD_MM = 120;
+const MOST_ANISOTROPY = 2;
+
+/** @param spacingMm Pixel Spacing. @returns what is wrong with it; null when it may be that of a head */
+function oddSpacing(spacingMm: readonly [number, number], { rows, columns }: InstanceHeader): string | null {
+  const told = `Pixel Spacing is ${spacingMm.join(' × ')} mm`;
+  const [least, most] = [Math.min(...spacingMm), Math.max(...spacingMm)];
+  if (least <= 0 || most > MOST_SPACING_MM || most > MOST_ANISOTROPY * least) return told;
+  if (!rows || !columns) return null;
+  const fieldMm = [rows * spacingMm[0], columns * spacingMm[1]];
+  return fieldMm.some((mm) => mm < LEAST_FIELD_MM)
+    ? `${told}, which makes a field of view of ${fieldMm.map(Math.round).join(' × ')} mm`
+    : null;
 }
 
 function pixels(instances: readonly InstanceHeader[]): ReasonCode | Reason | null {
@@ -179,7 +191,18 @@ function pixels(instances: readonly InstanceHeader[]): ReasonCode | Reason | nul
     if (otherUnit !== undefined) return reason('unsupported-pixel-format', `Rescale Type is ${otherUnit}`);
     if (!one.rows || !one.columns) return reason('truncated-pixel-data', 'Rows or Columns is missing or zero');
   }
-  return null;
+  return unlikeHeaders(instances);
+}
+
+/** One wrong slice among right ones would be dark or bright by itself, and its bleed unseen. */
+function unlikeHeaders(instances: readonly InstanceHeader[]): Reason | null {
+  const rescales = [...new Set(instances.flatMap((one) => one.rescales))];
+  if (rescales.length > 1)
+    return reason('unsupported-pixel-format', `Rescale Slope and Intercept change: ${rescales.slice(0, 3).join(', ')}`);
+  const photometric = new Set(instances.map((one) => one.photometricInterpretation));
+  return photometric.size > 1
+    ? reason('unsupported-pixel-format', `${[...photometric].join(' and ')} in one series`)
+    : null;
 }
 
 /** Soft kernel first, then thickness nearest to 2.5–5 mm, then more slices; the UID settles ties. */
