@@ -1,8 +1,10 @@
 /** What the receiver knows to be lost, from the socket to the database: on a real PostgreSQL, sent by a peer made of bytes. */
+import { readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { startReceiverRole } from '@ichor/receiver';
 import { type Database, loadConfig, openDatabase } from '@ichor/shared';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { eventually } from '../support/ichor.ts';
+import { eventually, freePort, startIchor } from '../support/ichor.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { plainCt } from '../support/rawDataset.ts';
 import {
@@ -190,8 +192,8 @@ describe('refused instances', () => {
     expect(await store(peer, '1.2.42', 1, ct('1.2.42', 1), '1.2.42.1.9')).toBe(0xa900);
     await release(peer);
     await until('1.2.42', { missingInstances: 1, brokenOffSeries: 0 });
-    await expectWhole('1.2.41');
     expect((await incidents('IDENTITY_MISMATCH')).map(({ study }) => study).sort()).toEqual(['1.2.41', '1.2.42']);
+    await expectWhole('1.2.41');
   });
 
   test('without any usable name are made good by a later association to the study that is released', async () => {
@@ -297,4 +299,29 @@ test('what is lost while the database is away is remembered', async () => {
   await until('1.2.101', { missingInstances: 1, brokenOffSeries: 1 });
   await sendReleased('1.2.101', [3]);
   await until('1.2.101', null);
+});
+
+test('a receiver that is killed, the database being away, tells the next one which transfers were released and which broke off', async () => {
+  const killedPort = await freePort();
+  const settings = {
+    ICHOR_DATA_DIR: folder.path,
+    ICHOR_DATABASE_URL: postgres.url,
+    ICHOR_DICOM_PORT: String(killedPort),
+    ICHOR_DISK_FLOOR_BYTES: '0',
+  };
+  const killed = startIchor(['receiver'], settings);
+  port = killedPort;
+  await eventually('the port', async () => (await open().catch(() => null))?.socket.destroy() !== undefined);
+  await postgres.kill();
+  await sendReleased('1.2.111', [1, 2]);
+  const peer = await open();
+  await storeAll(peer, '1.2.112', [1, 2]);
+  await killed.stop('SIGKILL');
+  await postgres.restart();
+  port = await startReceiver();
+  await until('1.2.112', { missingInstances: 0, brokenOffSeries: 1 });
+  await expectWhole('1.2.111');
+  await sendReleased('1.2.112', [2]);
+  await until('1.2.112', null);
+  await eventually('no journal', async () => (await readdir(join(folder.path, 'spool', '.transfers'))).length === 0);
 });

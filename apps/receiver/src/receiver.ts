@@ -15,7 +15,7 @@ import type { BrokenOff } from './index/transferNotes.ts';
 import { listenDicom } from './listen.ts';
 import { notStored } from './loss.ts';
 import { makeMemoryBudget } from './memory.ts';
-import { type StoreOutcome, storeInstance } from './storeInstance.ts';
+import { CT_IMAGES, type StoreOutcome, storeInstance } from './storeInstance.ts';
 
 /**
  * Opens the spool and listens; what is unfinished in it is taken up meanwhile.
@@ -103,7 +103,8 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
     },
     async store(request, association) {
       const started = performance.now();
-      const outcome = await storeInstance(request, spool, config);
+      const into = CT_IMAGES.has(request.sopClassUid) ? index.spoolFor(association.id) : spool;
+      const outcome = await storeInstance(request, into, config);
       metrics.instance(outcome.kind);
       metrics.received((performance.now() - started) / 1000);
       if ('instance' in outcome) index.record(outcome.instance, association.id);

@@ -6,7 +6,8 @@
  */
 import { CLOCK_SLACK_MS, type Config, type Database, type DatabaseClient } from '@ichor/shared';
 import type { StoredInstance } from '../types.ts';
-import type { Arrivals, Loss, Transfer } from './transfers.ts';
+import type { LeftOver } from './transferJournal.ts';
+import type { Arrivals, BrokenSeries, Loss, Transfer } from './transfers.ts';
 
 /** `performance.now()` plus this is the time of the database's clock, in ms since 1970. */
 export type ClockOffset = { ms: number };
@@ -36,8 +37,59 @@ export async function writeArrivals(
   });
 }
 
+/**
+ * What processes that ended have left in the journal: released ones are released now, the others broke off before `startedAtMs`.
+ * @returns those of a process that shows signs of life, and the series that broke off unknown to the database
+ */
+export async function takeUpLeftOver(
+  database: Database,
+  found: readonly LeftOver[],
+  startedAtMs: number,
+  offset: ClockOffset,
+): Promise<{ readonly alive: readonly LeftOver[]; readonly broken: readonly BrokenSeries[] }> {
+  return database.transaction(async (client) => {
+    await followClock(client, offset);
+    await lockStudies(client, found.flatMap(studiesOf));
+    const alive = await aliveAmong(client, found);
+    const ended = (released: boolean): Transfer[] =>
+      found
+        .filter((one) => one.released === released && !alive.has(one.transferId))
+        .map((one) => ({ ...one, ended: { atMs: startedAtMs, released } }));
+    await release(client, ended(true), offset.ms);
+    const broken = await breakOffUnknown(client, ended(false), offset.ms);
+    await reopenIncomplete(client, ended(false).flatMap(studiesOf));
+    await reopenWhole(client, ended(true).flatMap(studiesOf));
+    return { alive: found.filter((one) => alive.has(one.transferId)), broken };
+  });
+}
+
+async function aliveAmong(client: DatabaseClient, found: readonly LeftOver[]): Promise<Set<string>> {
+  const { rows } = await client.query(
+    `SELECT DISTINCT transfer_id FROM transfer WHERE transfer_id = ANY($1) AND ended_at IS NULL
+        AND abs(extract(epoch FROM now() - seen_at)) < 2`,
+    [found.map((one) => one.transferId)],
+  );
+  return new Set(rows.map((row) => row.transfer_id));
+}
+
+/** Rows that the process did not come to write. */
+async function breakOffUnknown(
+  client: DatabaseClient,
+  broken: readonly Transfer[],
+  offsetMs: number,
+): Promise<BrokenSeries[]> {
+  if (broken.length === 0) return [];
+  const { rows } = await client.query(
+    `INSERT INTO transfer (transfer_id, series_instance_uid, study_instance_uid, opened_at, seen_at, ended_at)
+     SELECT id, series, study, to_timestamp(opened / 1000), to_timestamp(ended / 1000), to_timestamp(ended / 1000) FROM ${SERIES}
+     ON CONFLICT DO NOTHING RETURNING study_instance_uid, series_instance_uid`,
+    seriesColumns(broken, offsetMs),
+  );
+  return rows.map(brokenSeries);
+}
+
 const wasReleased = ({ ended }: Transfer): boolean => ended?.released === true;
-const studiesOf = ({ series }: Transfer): string[] => [...series.values()];
+const studiesOf = ({ series }: Pick<Transfer, 'series'>): string[] => [...series.values()];
 
 async function followClock(client: DatabaseClient, offset: ClockOffset): Promise<void> {
   const { rows } = await client.query('SELECT extract(epoch FROM clock_timestamp())::float8 * 1000 AS ms');
@@ -181,13 +233,11 @@ async function reopenWhole(client: DatabaseClient, studies: readonly string[]): 
   );
 }
 
-export type DeadTransfer = { readonly studyInstanceUid: string; readonly seriesInstanceUid: string };
-
 /** Transfers of receivers that ended without a word. The two seconds of the view `broken_transfer` are for results. */
 export async function endDeadTransfers(
   database: Database,
   { maxAgeMs }: Pick<Config, 'maxAgeMs'>,
-): Promise<DeadTransfer[]> {
+): Promise<BrokenSeries[]> {
   return database.transaction(async (client) => {
     await client.query(
       `DELETE FROM transfer t USING released_series r
@@ -211,9 +261,11 @@ export async function endDeadTransfers(
       [studies, maxAgeMs],
     );
     await reopenIncomplete(client, studies);
-    return rows.map((row) => ({
-      studyInstanceUid: row.study_instance_uid,
-      seriesInstanceUid: row.series_instance_uid,
-    }));
+    return rows.map(brokenSeries);
   });
 }
+
+const brokenSeries = (row: { study_instance_uid: string; series_instance_uid: string }): BrokenSeries => ({
+  studyInstanceUid: row.study_instance_uid,
+  seriesInstanceUid: row.series_instance_uid,
+});

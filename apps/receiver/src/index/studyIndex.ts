@@ -42,6 +42,8 @@ export type StudyIndex = {
   record(instance: StoredInstance, associationId: number): void;
   /** Notes an instance that was refused or broke off and may be a CT slice. Never throws, never waits. */
   lost(lost: NotStored, code: string, associationId: number): void;
+  /** The spool for CT slices of an association. */
+  spoolFor(associationId: number): Spool;
   /** @param brokenOff when it ended without a release */
   associationClosed(associationId: number, brokenOff?: BrokenOff | null): void;
   close(): Promise<void>;
@@ -131,6 +133,7 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
       if (!notes.note(instance)) recovery.lost();
     },
     lost: (lost, code, associationId) => transfers.lost(associationId, lost, code),
+    spoolFor: transfers.spoolFor,
     associationClosed(associationId, brokenOff = null) {
       associations.closed(associationId);
       transfers.closed(associationId, brokenOff);

@@ -31,13 +31,17 @@ export type Arrivals = {
   readonly losses: readonly Loss[];
 };
 
+export type BrokenSeries = { readonly studyInstanceUid: string; readonly seriesInstanceUid: string };
+
 export type Transfers = {
   opened(associationId: number): void;
   /** An instance was stored, CT slice or not. */
   sent(associationId: number, instance: StoredInstance): void;
   lost(associationId: number, lost: NotStored, code: string): void;
-  /** @returns the series that it leaves perhaps incomplete, with their study */
-  closed(associationId: number, released: boolean): ReadonlyMap<string, string>;
+  /** Of an open association. */
+  transferOf(associationId: number): Pick<Transfer, 'transferId' | 'openedAtMs' | 'series'> | null;
+  /** @returns the series that it leaves perhaps incomplete */
+  closed(associationId: number, released: boolean): BrokenSeries[];
   /** What waits; of open transfers those with something new, or all. */
   waiting(allOpen: boolean): Arrivals;
   written(arrivals: Arrivals): void;
@@ -107,12 +111,17 @@ export function trackTransfers(now: () => number = () => performance.now()): Tra
         for (const study of transfer.studies) lose({ ...loss, studyInstanceUid: study, studyKnown: false });
       }
     },
+    transferOf: (associationId) => open.get(associationId) ?? null,
     closed(associationId, released) {
       const transfer = open.get(associationId);
       open.delete(associationId);
-      if (transfer === undefined || transfer.series.size === 0) return new Map();
+      if (transfer === undefined || transfer.series.size === 0) return [];
       ended.push({ ...transfer, ended: { atMs: now(), released } });
-      return released ? new Map() : transfer.series;
+      if (released) return [];
+      return [...transfer.series].map(([seriesInstanceUid, studyInstanceUid]) => ({
+        seriesInstanceUid,
+        studyInstanceUid,
+      }));
     },
     waiting: (allOpen) => ({
       open: [...open.values()]
