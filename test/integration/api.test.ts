@@ -29,7 +29,7 @@ import {
 
 const log = createLog(loadConfig({ ICHOR_LOG_LEVEL: 'silent' }), 'test');
 const works = async (): Promise<void> => {};
-const allWork = { database: works, queue: works, model: works, disk: works };
+const allWork = { database: works, queue: works, model: works, disk: works, spool: works };
 
 let postgres: TestPostgres;
 let folder: WorkFolder;
@@ -261,7 +261,7 @@ describe('GET /readyz', () => {
     expect((await get('/healthz')).status).toBe(200);
   });
 
-  test.each(['database', 'queue', 'model', 'disk'] as const)(
+  test.each(['database', 'queue', 'model', 'disk', 'spool'] as const)(
     '503 naming the problem when the %s does not work',
     async (part) => {
       const broken = () => Promise.reject(new IchorError('INTERNAL', { reason: `${part} is broken` }));
@@ -269,7 +269,7 @@ describe('GET /readyz', () => {
       expect(status).toBe(503);
       expect(body.parts[part]).toMatchObject({ ok: false, code: 'INTERNAL' });
       expect(body.parts[part].problem).toContain(`${part} is broken`);
-      expect(Object.values(body.parts as Record<string, { ok: boolean }>).filter(({ ok }) => ok)).toHaveLength(3);
+      expect(Object.values(body.parts as Record<string, { ok: boolean }>).filter(({ ok }) => ok)).toHaveLength(4);
     },
   );
 

@@ -40,7 +40,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   folder = await openWorkFolder('losses');
-  await database.pool.query('TRUNCATE study, lost_instance, transfer, released_series, incident CASCADE');
+  await database.pool.query('TRUNCATE spool, study, lost_instance, transfer, released_series, incident CASCADE');
   port = await startReceiver();
 });
 afterEach(async () => {

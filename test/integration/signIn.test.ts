@@ -229,7 +229,7 @@ describe('a stranger', () => {
       config: loadConfig(settings()),
       database: worklist.database,
       log: createLog({ logLevel: 'silent' }, 'test'),
-      checks: { database: works, queue: works, model: works, disk: works },
+      checks: { database: works, queue: works, model: works, disk: works, spool: works },
       events: openEventStream(),
     });
     await app.ready();

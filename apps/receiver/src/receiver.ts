@@ -1,6 +1,7 @@
 /** ★ The receiver role: association → instance → spool → index → study complete → job. */
 import type { Config, Incidents, Log, Spool } from '@ichor/shared';
 import {
+  guardSpool,
   IchorError,
   metrics,
   openDatabase,
@@ -22,16 +23,21 @@ import { CT_IMAGES, type StoreOutcome, storeInstance } from './storeInstance.ts'
  * @throws IchorError PORT_IN_USE, DATABASE_UNAVAILABLE, DATA_DIR_UNUSABLE, …
  */
 export async function startReceiverRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
-  const spool = await openSpool(config.dataDir, config.diskFloorBytes);
   const database = await openDatabase(config, log, { mayBeAway: true });
   const queues = await openQueues(config, database, log);
   const incidents = openIncidents(database, log);
+  const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents, mayBegin: true });
+  const closeGround = async (): Promise<void> => {
+    for (const part of [guard, incidents, queues, database]) await part.close();
+  };
+  const spool = await openSpool(config.dataDir, config.diskFloorBytes, guard.check).catch(async (error) => {
+    await closeGround();
+    throw error;
+  });
   const index = startStudyIndex({ config, log, database, queues, spool, incidents });
   const close = async (): Promise<void> => {
     await index.close();
-    await incidents.close();
-    await queues.close();
-    await database.close();
+    await closeGround();
   };
   const events: AssociationEvents = {
     ...associationEvents({ config, log, spool, index, incidents }),

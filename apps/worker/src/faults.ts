@@ -5,6 +5,7 @@ import type { ErrorCode, IchorError } from '@ichor/shared';
 const GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'DATABASE_UNAVAILABLE',
   'QUEUE_UNAVAILABLE',
+  'SPOOL_FOREIGN',
   'OBJECTS_UNWRITABLE',
   // Another worker was quicker: what it saved stands.
   'STUDY_CHANGED',

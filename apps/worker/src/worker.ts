@@ -4,6 +4,7 @@ import {
   asIchorError,
   DeliveryJob,
   deliveryQueue,
+  guardSpool,
   openDatabase,
   openIncidents,
   openQueues,
@@ -20,6 +21,7 @@ import { kindOf, pauseMs } from './faults.ts';
 import { startInference } from './inference/inference.ts';
 import { startNotification } from './notification/runNotification.ts';
 import { writeDueObjects } from './objects/writeDueObjects.ts';
+import { runWhile } from './runWhile.ts';
 import { type TriageContext, triageStudy } from './triageStudy.ts';
 
 const RECONCILE_EVERY_MS = 15_000;
@@ -31,6 +33,8 @@ type Ground = {
   readonly database: Database;
   readonly queues: Queues;
   readonly incidents: Incidents;
+  /** @throws IchorError SPOOL_FOREIGN, FILE_UNREADABLE */
+  readonly checkSpool: () => Promise<void>;
 };
 type Close = () => Promise<void>;
 
@@ -41,14 +45,17 @@ type Close = () => Promise<void>;
 export async function startWorkerRole(config: Config, log: Log): Promise<{ close(): Promise<void> }> {
   const database = await openDatabase(config, log);
   const queues = await openQueues(config, database, log);
-  const ground = { config, log, database, queues, incidents: openIncidents(database, log) };
-  const closers: Close[] = [() => database.close(), () => queues.close(), () => ground.incidents.close()];
+  const incidents = openIncidents(database, log);
+  const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents, mayBegin: false });
+  const ground = { config, log, database, queues, incidents, checkSpool: guard.check };
+  const closers: Close[] = [() => database.close(), () => queues.close(), () => incidents.close(), () => guard.close()];
   const close = async (): Promise<void> => {
     for (const closeOne of closers.splice(0).reverse()) await closeOne();
   };
   try {
     if (config.workerQueues.includes('triage')) closers.push(await startTriage(ground));
-    if (config.workerQueues.includes('delivery')) closers.push(startDelivery(ground));
+    if (config.workerQueues.includes('delivery'))
+      closers.push(runWhile(ground.checkSpool, () => startDelivery(ground)));
     if (config.workerQueues.includes('notification')) closers.push(startNotification(ground));
     log.event('role.started', { queues: config.workerQueues });
     return { close };
@@ -61,23 +68,29 @@ export async function startWorkerRole(config: Config, log: Log): Promise<{ close
 /** One study at a time: the inference process uses the machine's cores by itself. */
 async function startTriage(ground: Ground): Promise<Close> {
   const { config, log, queues, incidents } = ground;
-  const spool = await openSpool(config.dataDir);
+  const spool = await openSpool(config.dataDir, 0, ground.checkSpool);
   const inference = await startInference(config, log);
   const context = { ...ground, spool, inference, recordIncident: incidents.record };
-  const consumer = queues.consume(TRIAGE_QUEUE, triageConsumer(context));
-  const stopObjects = keepWritingObjects(context);
+  const stop = runWhile(ground.checkSpool, () => {
+    const consumer = queues.consume(TRIAGE_QUEUE, triageConsumer(context, ground.checkSpool));
+    const stopObjects = keepWritingObjects(context);
+    return async () => {
+      await Promise.all([consumer.close(), stopObjects()]);
+    };
+  });
   return async () => {
-    await Promise.all([consumer.close(), stopObjects()]);
+    await stop();
     await inference.close();
   };
 }
 
 /** Attempts are counted in the database; one that ended for want of the database itself, or of the like, is begun again uncounted. */
-function triageConsumer(context: TriageContext): Handler {
+function triageConsumer(context: TriageContext, checkSpool: Ground['checkSpool']): Handler {
   const uncounted = new Set<string>();
   return async (payload, { jobId, attempt }) => {
     const job = TriageJob.parse(payload);
     try {
+      await checkSpool();
       await triageStudy(context, job, !uncounted.has(jobId));
       uncounted.delete(jobId);
       return null;

@@ -1,7 +1,7 @@
 /** `GET /readyz`: can studies be received, analysed and delivered right now, and if not, why. */
 import { asIchorError, IchorError } from '@ichor/shared';
 
-export type Part = 'database' | 'queue' | 'model' | 'disk';
+export type Part = 'database' | 'queue' | 'model' | 'disk' | 'spool';
 /** `problem` is null when the part works. */
 export type Readiness = {
   readonly ready: boolean;

@@ -1,6 +1,6 @@
 /** ★ The worklist role: database and queue → readiness, API and page; changes → server-sent events. */
 import type { Config, Database, Log } from '@ichor/shared';
-import { listenError, openDatabase, openQueues } from '@ichor/shared';
+import { guardSpool, listenError, openDatabase, openQueues } from '@ichor/shared';
 import { enqueueNotifications, redeliver, resendNotifications } from '@ichor/worker';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
@@ -19,6 +19,7 @@ import { findStudies } from './studies.ts';
 export async function startWorklistRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
   const database = await openDatabase(config, log);
   const queues = await openQueues(config, database, log);
+  const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents: null, mayBegin: false });
   const events = openEventStream();
   const changes = watchChanges(database, log, (change) => void announce(change, database, events, log));
   const checks = {
@@ -26,6 +27,7 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     queue: () => checkQueue(queues),
     model: modelProbe(config.modelDir),
     disk: () => checkDisk(config.dataDir, config.diskFloorBytes),
+    spool: guard.check,
   };
   const app = buildApp({
     config,
@@ -44,6 +46,7 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
     events.close();
     await app.close();
     await changes.close();
+    await guard.close();
     await queues.close();
     await database.close();
   };

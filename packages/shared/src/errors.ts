@@ -82,6 +82,11 @@ export const ERRORS = {
       'SOP Instance {sopInstanceUid} arrived again with other content. Both are kept; the study is not analysed unless their pixels agree.',
   },
   SPOOL_WRITE_FAILED: { retryable: true, message: 'The spool could not be written: {reason}.' },
+  SPOOL_FOREIGN: {
+    retryable: true,
+    message:
+      'The folder {path} is not the spool of this database: {reason}. Mount the right one; until then nothing is stored or analysed.',
+  },
   FILE_UNREADABLE: {
     retryable: true,
     message:

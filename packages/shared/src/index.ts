@@ -30,5 +30,6 @@ export * from './reasons.ts';
 export * from './schema.ts';
 export * from './signInSettings.ts';
 export * from './spool.ts';
+export * from './spoolIdentity.ts';
 export * from './storable.ts';
 export * from './study.ts';

@@ -38,6 +38,8 @@ export const EVENTS = {
   'database.started': 'info',
   'database.adopted': 'info',
   'database.lost': 'warn',
+  'spool.foreign': 'error',
+  'spool.back': 'info',
   'queue.lost': 'warn',
   'job.failed': 'warn',
   'worklist.listening': 'info',

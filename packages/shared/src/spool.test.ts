@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
+import { IchorError } from './errors.ts';
 import { openSpool } from './spool.ts';
 
 let dataDir: string;
@@ -62,6 +63,14 @@ test.each([
   expect(outcome).toBe('new');
   expect((await readFile(spool.absolutePath(path))).subarray(144).toString()).toBe('instance 2');
   expect(await scanned()).toEqual(['1.2.3/1.2.3.1/1.2.3.1.2.dcm']);
+});
+
+test('an instance whose spool was replaced while it was written is not acknowledged', async () => {
+  let asked = 0;
+  const spool = await openSpool(dataDir, 0, async () => {
+    if (++asked === 2) throw new IchorError('SPOOL_FOREIGN', { path: dataDir, reason: 'test' });
+  });
+  await expect(spool.store(instance(1))).rejects.toMatchObject({ code: 'SPOOL_FOREIGN' });
 });
 
 test('a scan of one study gives its instances only, and none of a study that is not there', async () => {

@@ -32,7 +32,7 @@ export type SpoolOutcome = {
 };
 
 export type Spool = {
-  /** Returns when the bytes are durable. @throws IchorError UID_INVALID, SPOOL_WRITE_FAILED, DISK_BELOW_FLOOR */
+  /** Returns when the bytes are durable. @throws IchorError UID_INVALID, SPOOL_FOREIGN, SPOOL_WRITE_FAILED, DISK_BELOW_FLOOR */
   store(instance: SpoolInstance): Promise<SpoolOutcome>;
   /** @param path relative to the spool */
   absolutePath(path: string): string;
@@ -52,9 +52,14 @@ const MOST_KNOWN = 10_000;
 
 /**
  * @param dataDir the spool is its folder `spool`. @param floorBytes free space below which nothing is stored
+ * @param checkIdentity throws when the folder is not the right one (spoolIdentity.ts); asked before and after each store, and before a scan
  * @throws IchorError DATA_DIR_UNUSABLE
  */
-export async function openSpool(dataDir: string, floorBytes = 0): Promise<Spool> {
+export async function openSpool(
+  dataDir: string,
+  floorBytes = 0,
+  checkIdentity: () => Promise<void> = async () => {},
+): Promise<Spool> {
   const root = join(dataDir, 'spool');
   await makeFolderDurably(root).catch((error) => {
     const remedy = 'Give this user write access, or set ICHOR_DATA_DIR.';
@@ -70,6 +75,7 @@ export async function openSpool(dataDir: string, floorBytes = 0): Promise<Spool>
         named('Series Instance UID', instance.seriesInstanceUid),
       );
       named('SOP Instance UID', instance.sopInstanceUid);
+      await checkIdentity();
       const freeBytes = await free();
       if (freeBytes < floorBytes) throw new IchorError('DISK_BELOW_FLOOR', { path: root, freeBytes, floorBytes });
       try {
@@ -79,13 +85,17 @@ export async function openSpool(dataDir: string, floorBytes = 0): Promise<Spool>
           await makeFolders(folder, true);
           return storeIn(root, folder, instance);
         });
+        await checkIdentity();
         return { ...stored, sizeBytes: sizeOf(instance.chunks) };
       } catch (error) {
         throw spoolError(error, root, floorBytes);
       }
     },
     absolutePath: (path) => join(root, path),
-    scan: (studyInstanceUid) => scan(root, studyInstanceUid),
+    async *scan(studyInstanceUid) {
+      await checkIdentity();
+      yield* scan(root, studyInstanceUid);
+    },
     freeBytes: async () => free(0),
   };
 }

@@ -4,7 +4,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, readFile, rm, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config, Database, Destination } from '@ichor/shared';
-import { createLog, IchorError, openDatabase, openQueues, reasonOf } from '@ichor/shared';
+import { createLog, guardSpool, IchorError, type Log, openDatabase, openQueues, reasonOf } from '@ichor/shared';
 import { echo } from '@ichor/worker';
 import { checkDatabase, checkModel, checkQueue, freeBytes } from '@ichor/worklist';
 import { type Finding, fail, ok, warn } from './finding.ts';
@@ -111,12 +111,23 @@ async function* checkStores(config: Config): AsyncGenerator<Finding> {
     const { rows } = await database.pool.query('SHOW server_version');
     return ok('database', `PostgreSQL ${rows[0].server_version} answers; the schema is up to date`);
   });
+  yield await settled('spool', () => checkSpool(config, database, log));
   yield await settled('queue', async () => {
     const queues = await openQueues(config, database);
     await checkQueue(queues).finally(() => queues.close());
     return ok('queue', config.queueUrl === null ? 'answers (on the database)' : 'answers');
   });
   await database.close();
+}
+
+async function checkSpool({ dataDir }: Config, database: Database, log: Log): Promise<Finding> {
+  const guard = await guardSpool({ dataDir, database, log, incidents: null, mayBegin: false });
+  await guard.check().finally(() => guard.close());
+  const { rows } = await database.pool.query('SELECT identity FROM spool');
+  return ok(
+    'spool',
+    rows.length === 0 ? 'will be begun by the first receiver' : 'the folder is the one of this database',
+  );
 }
 
 /** A role waits long for a database that is starting; a person who asks does not. */
