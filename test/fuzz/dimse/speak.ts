@@ -59,21 +59,35 @@ export async function speak(port: number, stream: Buffer, sent: Sent, pieceBytes
 const hasAll = ({ end, responses }: Omit<Answer, 'late'>, sent: Sent): boolean =>
   end !== 'closed' || (responses.length >= sent.requests && !sent.release);
 
-function answersIn(bytes: Buffer): Omit<Answer, 'late'> {
+/** What a node said; `improper` names what cannot be read. */
+export function answersIn(bytes: Buffer): Omit<Answer, 'late'> {
   const responses: Response[] = [];
   const improper: string[] = [];
   let end: Answer['end'] = 'closed';
+  let command: Buffer[] = [];
   for (let at = 0; at + 6 <= bytes.length; ) {
     const [type, next] = [bytes[at]!, at + 6 + bytes.readUInt32BE(at + 2)];
     if (next > bytes.length) break;
     if (type === 3) end = 'rejected';
     else if (type === 6) end = 'released';
     else if (type === 7) end = 'aborted';
-    else if (type === 4) responses.push(responseIn(bytes.subarray(at + 12, next), improper));
-    else if (type !== 2) improper.push(`a PDU of type ${type}`);
+    else if (type !== 2 && type !== 4) improper.push(`a PDU of type ${type}`);
+    for (const { isLast, value } of type === 4 ? pdvsOf(bytes.subarray(at + 6, next)) : []) {
+      command.push(value);
+      if (isLast) responses.push(responseIn(Buffer.concat(command), improper));
+      if (isLast) command = [];
+    }
     at = next;
   }
   return { end, responses, improper };
+}
+
+/** The pieces of a P-DATA-TF, as far as they fit. */
+function pdvsOf(body: Buffer): { isLast: boolean; value: Buffer }[] {
+  const pdvs: { isLast: boolean; value: Buffer }[] = [];
+  for (let at = 0; at + 6 <= body.length; at += 4 + body.readUInt32BE(at))
+    pdvs.push({ isLast: (body[at + 5]! & 2) === 2, value: body.subarray(at + 6, at + 4 + body.readUInt32BE(at)) });
+  return pdvs;
 }
 
 function responseIn(command: Buffer, improper: string[]): Response {

@@ -1,0 +1,50 @@
+/** A process of its own that sends instances and asks for storage commitment, as delivery does. */
+import { asIchorError } from '@ichor/shared';
+import { readInstanceFile, storeFiles } from '@ichor/worker';
+import { requestCommitment } from '../../../apps/worker/src/delivery/dimseClient.ts';
+
+export type ToDelivery = { readonly port: number; readonly files: readonly string[]; readonly commits: boolean };
+/** How many the PACS took, and the codes of the errors of the others. */
+export type FromDelivery =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'done'; readonly stored: number; readonly outcomes: readonly string[]; readonly detail: string };
+
+const TIMEOUT_MS = 700;
+const printed: string[] = [];
+for (const method of ['debug', 'error', 'info', 'log', 'trace', 'warn'] as const)
+  console[method] = (...words: unknown[]) => void printed.push(words.join(' '));
+process.on('disconnect', () => process.exit(0));
+
+process.on('message', async ({ port, files, commits }: ToDelivery) => {
+  const peer = { aeTitle: 'PACS', host: '127.0.0.1', port, tls: false };
+  const caller = { callingAeTitle: 'ICHOR', tls: null, timeoutMs: TIMEOUT_MS };
+  try {
+    const instances = await Promise.all(files.map(readInstanceFile));
+    if (commits) {
+      const { kind } = await requestCommitment(peer, caller, { transactionUid: '1.2.3', instances }, async () => {});
+      return done(0, [`commitment ${kind}`], '');
+    }
+    const outcomes = await storeFiles(peer, caller, instances);
+    const errors = outcomes.flatMap(({ error }) => (error === null ? [] : [error]));
+    done(
+      outcomes.length - errors.length,
+      errors.map(({ code }) => code),
+      errors.map(({ message }) => message).join('; '),
+    );
+  } catch (thrown) {
+    const error = asIchorError(thrown);
+    done(0, [error.code], error.code === 'INTERNAL' ? String((thrown as Error).stack) : error.message);
+  }
+});
+
+function done(stored: number, outcomes: readonly string[], detail: string): void {
+  const words = printed.splice(0).join(' | ').slice(0, 500);
+  say({
+    kind: 'done',
+    stored,
+    outcomes: words === '' ? outcomes : [...outcomes, 'PRINTED'],
+    detail: `${detail}${words}`,
+  });
+}
+const say = (message: FromDelivery): void => void process.send!(message);
+say({ kind: 'ready' });
