@@ -1,4 +1,4 @@
-/** `npm run fuzz [dimse|part10|http|hl7] [--minutes N] [--seed S] [--only INDEX]`: see docs/reliability.md. */
+/** `npm run fuzz [dimse|part10|http|hl7|pacs] [--minutes N] [--seed S] [--only INDEX]`: see docs/reliability.md. */
 import { commandLine } from '../support/commandLine.ts';
 import { runFuzz } from './runFuzz.ts';
 import { TARGETS } from './targets.ts';

@@ -22,7 +22,7 @@ export async function startVictim<Question extends object, Answer>(
       env: { ...process.env, ...env },
       serialization: 'advanced',
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
-      execArgv: ['--disable-warning=ExperimentalWarning'],
+      execArgv: ['--disable-warning=ExperimentalWarning', '--expose-gc', '--max-old-space-size=512'],
     });
     child.stderr!.on('data', (data) => (stderr = `${stderr}${data}`.slice(-4_000)));
     const ready = await converse(child, null, START_MS);

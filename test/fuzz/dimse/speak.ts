@@ -60,7 +60,7 @@ const hasAll = ({ end, responses }: Omit<Answer, 'late'>, sent: Sent): boolean =
   end !== 'closed' || (responses.length >= sent.requests && !sent.release);
 
 /** What a node said; `improper` names what cannot be read. */
-export function answersIn(bytes: Buffer): Omit<Answer, 'late'> {
+function answersIn(bytes: Buffer): Omit<Answer, 'late'> {
   const responses: Response[] = [];
   const improper: string[] = [];
   let end: Answer['end'] = 'closed';

@@ -1,4 +1,5 @@
 /** A process of its own that sends results as HL7 messages, with the sender that the worker has. */
+import '../collectGarbage.ts';
 import { asIchorError, loadConfig } from '@ichor/shared';
 import type { Content } from '../../../apps/worker/src/notification/content.ts';
 import { lanesOf, send } from '../../../apps/worker/src/notification/lanes.ts';

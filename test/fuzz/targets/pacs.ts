@@ -5,14 +5,13 @@ import { openWorkFolder } from '../../support/workFolder.ts';
 import { makeCorpus, part10Of } from '../corpus/instances.ts';
 import { type Dice, diceOf } from '../dice.ts';
 import { type HostilePacs, startHostilePacs } from '../dimse/hostilePacs.ts';
-import { answersIn } from '../dimse/speak.ts';
 import { memoryFault } from '../ichorNode.ts';
 import { mebibytes, residentBytes } from '../processMemory.ts';
 import type { Attack, Fault, Input, Target, Verdict } from '../target.ts';
 import { startVictim, type Victim } from '../victim.ts';
 import type { FromDelivery, ToDelivery } from './pacsVictim.ts';
 
-const SENDERS = 3;
+const SENDERS = 4;
 const DEADLINE_MS = 15_000;
 const MOST_GROWTH_BYTES = 300_000_000;
 
@@ -117,7 +116,7 @@ function inputOf(dice: Dice, index: number): PacsInput {
     bytes: Buffer.from(String(answers)),
     about: `answers of dice ${answers}`,
     answers,
-    commits: dice.chance(0.3),
+    commits: dice.chance(0.1),
   };
 }
 
@@ -128,9 +127,7 @@ function verdictOf(input: PacsInput, answer: FromDelivery, sent: Buffer): Verdic
   const { stored, outcomes, detail } = answer;
   const names = [...(stored > 0 ? ['stored'] : []), ...outcomes];
   const improper = outcomes.filter((code) => code === 'INTERNAL' || code === 'PRINTED');
-  const accepted = answersIn(sent).responses.filter(
-    ({ status }) => status === 0 || status === 0x0111 || status >> 12 === 0xb,
-  ).length;
+  const accepted = acceptances(sent);
   return {
     cells: names.map((outcome) => ({ row: rowOf(input), outcome })),
     faults: [
@@ -141,3 +138,9 @@ function verdictOf(input: PacsInput, answer: FromDelivery, sent: Buffer): Verdic
     ],
   };
 }
+
+/** How many statuses that mean "stored" (PS3.4 table B.2-1) the bytes hold, whatever stands around them. */
+const acceptances = (bytes: Buffer): number => [...bytes.toString('latin1').matchAll(STORED)].length;
+/** The element Status (0000,0900) with 0000, 0111 or Bxxx. */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: bytes
+const STORED = /\x00\x00\x00\x09\x02\x00\x00\x00(?:\x00\x00|\x11\x01|[^][\xb0-\xbf])/g;

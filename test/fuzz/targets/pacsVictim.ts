@@ -1,4 +1,5 @@
 /** A process of its own that sends instances and asks for storage commitment, as delivery does. */
+import '../collectGarbage.ts';
 import { asIchorError } from '@ichor/shared';
 import { readInstanceFile, storeFiles } from '@ichor/worker';
 import { requestCommitment } from '../../../apps/worker/src/delivery/dimseClient.ts';
@@ -9,7 +10,7 @@ export type FromDelivery =
   | { readonly kind: 'ready' }
   | { readonly kind: 'done'; readonly stored: number; readonly outcomes: readonly string[]; readonly detail: string };
 
-const TIMEOUT_MS = 700;
+const TIMEOUT_MS = 300;
 const printed: string[] = [];
 for (const method of ['debug', 'error', 'info', 'log', 'trace', 'warn'] as const)
   console[method] = (...words: unknown[]) => void printed.push(words.join(' '));

@@ -1,4 +1,5 @@
 /** A process of its own that analyses folders as `ichor triage` does; what hangs or crashes here is seen from outside. */
+import '../collectGarbage.ts';
 import { asIchorError, loadConfig } from '@ichor/shared';
 import { analyseStudy, type Inference, startInference } from '@ichor/worker';
 import { findStudies } from '../../../apps/cli/src/triage/findStudies.ts';
