@@ -16,15 +16,16 @@ export async function startVictim<Question extends object, Answer>(
   { env = {}, deadlineMs }: Options,
 ): Promise<Victim<Question, Answer>> {
   const START_MS = 60_000;
-  let stderr = '';
+  let printed = '';
   const begin = async (): Promise<ChildProcess> => {
     const child = fork(entry, [], {
       env: { ...process.env, ...env },
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       execArgv: ['--disable-warning=ExperimentalWarning', '--expose-gc', '--max-old-space-size=512'],
     });
-    child.stderr!.on('data', (data) => (stderr = `${stderr}${data}`.slice(-4_000)));
+    for (const stream of [child.stdout!, child.stderr!])
+      stream.on('data', (data) => (printed = `${printed}${data}`.slice(-4_000)));
     const ready = await converse(child, null, START_MS);
     if ('fault' in ready) throw new Error(`${entry} did not start: ${ready.fault.message}`);
     return child;
@@ -39,7 +40,7 @@ export async function startVictim<Question extends object, Answer>(
       };
       const onMessage = (answer: unknown): void => settle({ answer: answer as Answer });
       const onExit = (code: number | null, signal: string | null): void =>
-        settle({ fault: { kind: 'crash', message: `the process ended with ${signal ?? code}: ${stderr}` } });
+        settle({ fault: { kind: 'crash', message: `the process ended with ${signal ?? code}: ${printed}` } });
       /** In two halves: what arrived while this process itself was busy is seen before the second one ends. */
       let timer = setTimeout(() => {
         timer = setTimeout(() => {
@@ -56,7 +57,10 @@ export async function startVictim<Question extends object, Answer>(
       child ??= await begin();
       const outcome = await converse(child, question, deadlineMs);
       if ('fault' in outcome) child = null;
-      return outcome;
+      const words = printed;
+      printed = '';
+      if ('fault' in outcome || words === '') return outcome;
+      return { fault: { kind: 'improper-answer', message: `printed: ${words}` } };
     },
     pid: () => child?.pid ?? null,
     close: () => void child?.disconnect(),

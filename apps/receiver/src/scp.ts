@@ -6,14 +6,23 @@
  * reading of commands prints to the console what is odd in them; its command buffer is never emptied; its datasets are
  * rewritten. All of that is in framing.ts, associateRequest.ts, messages.ts and association.ts.
  */
+import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME, parseDataset, reasonOf, type Tag } from '@ichor/shared';
+import {
+  IMPLEMENTATION_CLASS_UID,
+  IMPLEMENTATION_VERSION_NAME,
+  parseDataset,
+  reasonOf,
+  silenceDcmjs,
+  type Tag,
+} from '@ichor/shared';
 import dimse from 'dcmjs-dimse';
 import type { AssociateRequest } from './associateRequest.ts';
 import { FramingError, MAX_PDU_LENGTH } from './framing.ts';
 import type { DecidedContext, Rejection } from './negotiate.ts';
 
 dimse.log.setLevel('silent');
+silenceDcmjs(createRequire(createRequire(import.meta.url).resolve('dcmjs-dimse'))('dcmjs'));
 dimse.Implementation.setImplementationClassUid(IMPLEMENTATION_CLASS_UID);
 dimse.Implementation.setImplementationVersion(IMPLEMENTATION_VERSION_NAME);
 

@@ -12,6 +12,7 @@ export * from './dicom/ownObjects.ts';
 export * from './dicom/part10.ts';
 export * from './dicom/pixelData.ts';
 export * from './dicom/readPart10.ts';
+export * from './dicom/silenceDcmjs.ts';
 export * from './dicom/transferSyntaxes.ts';
 export * from './dicom/uid.ts';
 export * from './errors.ts';

@@ -9,8 +9,8 @@ import { bytesOf, type WirePdu } from './wire.ts';
 
 export type HostilePacs = {
   readonly port: number;
-  /** @param dice null: every answer is sound */
-  prepare(dice: Dice | null): void;
+  /** @param write a sound answer → what is sent in its place */
+  prepare(write: (sound: WirePdu) => Buffer): void;
   /** Everything that it sent since then. */
   sent(): Buffer;
   close(): Promise<void>;
@@ -20,24 +20,24 @@ const [ASSOCIATE, DATA, RELEASE] = [1, 4, 5];
 const NO_DATASET = 0x0101;
 
 export async function startHostilePacs(): Promise<HostilePacs> {
-  let dice: Dice | null = null;
+  let write = soundly;
   let sent: Buffer[] = [];
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket);
     socket.on('close', () => sockets.delete(socket)).on('error', () => {});
     serve(socket, (pdu) => {
-      const bytes = answerBytes(pdu, dice);
+      const bytes = write(pdu);
       sent.push(bytes);
       socket.write(bytes);
-      if (dice?.chance(0.05)) socket.destroy();
+      if (bytes.length === 0) socket.destroy();
     });
   }).listen(0, '127.0.0.1');
   await once(server, 'listening');
   return {
     port: (server.address() as { port: number }).port,
     prepare(next) {
-      [dice, sent] = [next, []];
+      [write, sent] = [next, []];
     },
     sent: () => Buffer.concat(sent),
     async close() {
@@ -48,11 +48,18 @@ export async function startHostilePacs(): Promise<HostilePacs> {
   };
 }
 
-function answerBytes(pdu: WirePdu, dice: Dice | null): Buffer {
-  if (dice === null || dice.chance(0.4)) return bytesOf([pdu]);
-  const changed = bytesOf(mutatePdus([pdu], dice));
-  return dice.chance(0.2) ? mutateBytes(changed, dice) : changed;
-}
+/** As the standard wants. */
+export const soundly = (pdu: WirePdu): Buffer => bytesOf([pdu]);
+
+/** Changed by the dice; no bytes: the connection is cut. */
+export const changedBy =
+  (dice: Dice) =>
+  (pdu: WirePdu): Buffer => {
+    if (dice.chance(0.05)) return Buffer.alloc(0);
+    if (dice.chance(0.4)) return soundly(pdu);
+    const changed = bytesOf(mutatePdus([pdu], dice));
+    return dice.chance(0.2) ? mutateBytes(changed, dice) : changed;
+  };
 
 /** Reads requests and gives each its sound answer. */
 function serve(socket: Socket, answer: (pdu: WirePdu) => void): void {

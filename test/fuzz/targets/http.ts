@@ -73,7 +73,10 @@ function attackOf({ node, port, routes, known, renew }: Parts, close: () => Prom
   return {
     corpusSize: routes.length,
     concurrency: CLIENTS,
-    wanted: routes.map((route) => ({ row: rowOf(route), outcome: NEVER_GRANTED.test(route.path) ? /^[24]/ : /^[23]/ })),
+    wanted: routes.map((route) => ({
+      row: rowOf(route),
+      outcome: NEVER_GRANTED.test(route.path) ? /^[234]/ : /^[23]/,
+    })),
     make: (dice, index) => inputOf(routes, known, dice, index),
     async run({ bytes, route }) {
       const answer = await ask(port, bytes);

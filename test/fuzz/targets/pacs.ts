@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { openWorkFolder } from '../../support/workFolder.ts';
 import { makeCorpus, part10Of } from '../corpus/instances.ts';
 import { type Dice, diceOf } from '../dice.ts';
-import { type HostilePacs, startHostilePacs } from '../dimse/hostilePacs.ts';
+import { changedBy, type HostilePacs, soundly, startHostilePacs } from '../dimse/hostilePacs.ts';
 import { memoryFault } from '../ichorNode.ts';
 import { mebibytes, residentBytes } from '../processMemory.ts';
 import type { Attack, Fault, Input, Target, Verdict } from '../target.ts';
@@ -58,7 +58,7 @@ function attackOf(pairs: readonly Pair[], files: readonly string[], remove: () =
     return work(pair).finally(() => free.unshift(pair));
   };
   const give = ({ pacs: archive, sender }: Pair, { answers, commits }: PacsInput) => {
-    archive.prepare(answers === null ? null : diceOf(answers, 0));
+    archive.prepare(answers === null ? soundly : changedBy(diceOf(answers, 0)));
     return sender.ask({ port: archive.port, files, commits });
   };
   return {
@@ -126,7 +126,7 @@ function verdictOf(input: PacsInput, answer: FromDelivery, sent: Buffer): Verdic
   if (answer.kind !== 'done') return { cells: [], faults: [] };
   const { stored, outcomes, detail } = answer;
   const names = [...(stored > 0 ? ['stored'] : []), ...outcomes];
-  const improper = outcomes.filter((code) => code === 'INTERNAL' || code === 'PRINTED');
+  const improper = outcomes.filter((code) => code === 'INTERNAL');
   const accepted = acceptances(sent);
   return {
     cells: names.map((outcome) => ({ row: rowOf(input), outcome })),
@@ -139,8 +139,24 @@ function verdictOf(input: PacsInput, answer: FromDelivery, sent: Buffer): Verdic
   };
 }
 
-/** How many statuses that mean "stored" (PS3.4 table B.2-1) the bytes hold, whatever stands around them. */
-const acceptances = (bytes: Buffer): number => [...bytes.toString('latin1').matchAll(STORED)].length;
+/** How many statuses that mean "stored" (PS3.4 table B.2-1) the bytes hold, whatever stands around them, in pieces or not. */
+function acceptances(bytes: Buffer): number {
+  const count = (one: Buffer): number => [...one.toString('latin1').matchAll(STORED)].length;
+  return Math.max(count(bytes), count(piecesOf(bytes)));
+}
+
+/** The values of all PDVs that fit into their PDU, joined. */
+function piecesOf(bytes: Buffer): Buffer {
+  const pieces: Buffer[] = [];
+  for (let at = 0; at + 6 <= bytes.length; at += 6 + bytes.readUInt32BE(at + 2)) {
+    const body = bytes.subarray(at + 6, at + 6 + bytes.readUInt32BE(at + 2));
+    for (let pdv = 0; pdv + 6 <= body.length; pdv += 4 + body.readUInt32BE(pdv))
+      if (pdv + 4 + body.readUInt32BE(pdv) <= body.length)
+        pieces.push(body.subarray(pdv + 6, pdv + 4 + body.readUInt32BE(pdv)));
+  }
+  return Buffer.concat(pieces);
+}
+
 /** The element Status (0000,0900) with 0000, 0111 or Bxxx. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: bytes
-const STORED = /\x00\x00\x00\x09\x02\x00\x00\x00(?:\x00\x00|\x11\x01|[^][\xb0-\xbf])/g;
+const STORED = /\x00\x00\x00\x09\x02\x00\x00\x00(?:\x00\x00|\x11\x01|[\x00-\xff][\xb0-\xbf])/g;

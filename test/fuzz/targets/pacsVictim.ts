@@ -11,9 +11,6 @@ export type FromDelivery =
   | { readonly kind: 'done'; readonly stored: number; readonly outcomes: readonly string[]; readonly detail: string };
 
 const TIMEOUT_MS = 300;
-const printed: string[] = [];
-for (const method of ['debug', 'error', 'info', 'log', 'trace', 'warn'] as const)
-  console[method] = (...words: unknown[]) => void printed.push(words.join(' '));
 process.on('disconnect', () => process.exit(0));
 
 process.on('message', async ({ port, files, commits }: ToDelivery) => {
@@ -38,14 +35,7 @@ process.on('message', async ({ port, files, commits }: ToDelivery) => {
   }
 });
 
-function done(stored: number, outcomes: readonly string[], detail: string): void {
-  const words = printed.splice(0).join(' | ').slice(0, 500);
-  say({
-    kind: 'done',
-    stored,
-    outcomes: words === '' ? outcomes : [...outcomes, 'PRINTED'],
-    detail: `${detail}${words}`,
-  });
-}
+const done = (stored: number, outcomes: readonly string[], detail: string): void =>
+  say({ kind: 'done', stored, outcomes, detail });
 const say = (message: FromDelivery): void => void process.send!(message);
 say({ kind: 'ready' });

@@ -14,8 +14,9 @@
  */
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
+import { createRequire } from 'node:module';
 import type { CommitmentReport, Config, Destination, Part10 } from '@ichor/shared';
-import { IchorError, readMeta, reasonOf, toImplicitVr } from '@ichor/shared';
+import { IchorError, readMeta, reasonOf, silenceDcmjs, toImplicitVr } from '@ichor/shared';
 import dimse from 'dcmjs-dimse';
 
 export type Peer = Pick<Destination, 'aeTitle' | 'host' | 'port' | 'tls'>;
@@ -41,8 +42,9 @@ type Request = Parameters<Client['addRequest']>[0];
 type AcceptedAssociation = InstanceType<typeof association.Association>;
 type ContextKey = `${string} ${string}`;
 
-/** The library tells every PDU on the console; what matters comes out of here as outcomes. */
+/** The library tells every PDU on the console, and its dcmjs what it finds odd in an answer; what matters comes out of here as outcomes. */
 dimse.log.setLevel('silent');
+silenceDcmjs(createRequire(createRequire(import.meta.url).resolve('dcmjs-dimse'))('dcmjs'));
 
 const CONNECT_TIMEOUT_MS = 15_000;
 const RESPONSE_TIMEOUT_MS = 120_000;
@@ -137,8 +139,8 @@ export async function requestCommitment(
       if (!accepted.has(context)) return [new requests.CEchoRequest()];
       answer = { kind: 'refused', status: NO_RESPONSE };
       const request = commitmentRequest(transactionUid, instances);
-      request.on('response', (response: { getStatus(): number }) => {
-        const status = response.getStatus();
+      request.on('response', (response: { getStatus(): number | undefined }) => {
+        const status = response.getStatus() ?? NO_RESPONSE;
         answer = status === 0 ? { kind: 'accepted' } : { kind: 'refused', status };
       });
       return [request as never];
@@ -236,7 +238,8 @@ function storeRequest(
 }
 
 type StoreResponse = {
-  getStatus(): number;
+  /** A peer may leave out what the standard requires. */
+  getStatus(): number | undefined;
   getErrorComment(): string | undefined;
   getCommandDataset(): { getElement(keyword: string): unknown };
 };
@@ -252,6 +255,8 @@ function misanswered(peer: Peer, { sopInstanceUid }: InstanceFile, response: Sto
 /** C-STORE statuses (PS3.4 Table B.2-1, PS3.7 Annex C). Warnings mean stored; 0111 means that it was there already. */
 function storeError(peer: Peer, { sopInstanceUid }: InstanceFile, response: StoreResponse): IchorError | null {
   const status = response.getStatus();
+  if (typeof status !== 'number')
+    return new IchorError('ASSOCIATION_LOST', { destination: peer.aeTitle, reason: 'it answered without a status' });
   if (status === 0 || status === 0x0111 || (status & 0xf000) === 0xb000) return null;
   const facts = {
     destination: peer.aeTitle,
@@ -313,15 +318,21 @@ function associate(
       );
     const connectTimeoutMs = Math.min(CONNECT_TIMEOUT_MS, caller.timeoutMs ?? CONNECT_TIMEOUT_MS);
     const connectTimer = setTimeout(() => broken(`no answer within ${connectTimeoutMs} ms`), connectTimeoutMs);
-    client.on('connected', () => mendNetwork(client, conversation.beforeRelease, (reason) => broken(reason)));
+    /** What a listener throws would end this process: the peer's odd answer ends its association instead. */
+    const unusable = (error: unknown): void => broken(`its answer cannot be used (${reasonOf(error)})`);
+    client.on('connected', () => mendNetwork(client, conversation.beforeRelease, broken, unusable));
     client.on('nEventReportRequest', (request: EventReport, respond: Respond) => {
-      void answerReport(request, respond, conversation.onEventReport);
+      answerReport(request, respond, conversation.onEventReport).catch(unusable);
     });
     client.on('associationAccepted', (accepted: AcceptedAssociation) => {
       clearTimeout(connectTimer);
       phase = 'exchanging';
       client.clearRequests();
-      for (const request of conversation.requestsFor(acceptedContexts(accepted))) client.addRequest(request);
+      try {
+        for (const request of conversation.requestsFor(acceptedContexts(accepted))) client.addRequest(request);
+      } catch (error) {
+        unusable(error);
+      }
     });
     client.on('associationRejected', (rejection: Rejection) => end(rejected(destination, rejection)));
     client.on('associationReleased', () => end(null));
@@ -458,6 +469,7 @@ function mendNetwork(
   client: Client,
   beforeRelease: Conversation['beforeRelease'],
   onAbort: (reason: string) => void,
+  unusable: (error: unknown) => void,
 ): void {
   const { network } = client as unknown as Internals;
   if (network === undefined) return;
@@ -471,9 +483,11 @@ function mendNetwork(
   if (beforeRelease === undefined) return;
   const release = network.sendAssociationReleaseRequest;
   network.sendAssociationReleaseRequest = function () {
-    void beforeRelease().then(() => {
-      if (!this.socket.destroyed) release.call(this);
-    });
+    beforeRelease()
+      .then(() => {
+        if (!this.socket.destroyed) release.call(this);
+      })
+      .catch(unusable);
   };
 }
 

@@ -6,11 +6,14 @@ import {
   MANUFACTURER,
   MODEL_NAME,
   type ModelIdentity,
+  silenceDcmjs,
 } from '@ichor/shared';
 import dcmjs from 'dcmjs';
 import type { SourceIdentity } from '../types.ts';
 import { coded } from './contentItems.ts';
 import { validAge, validDate, validOffset, validSex, validTime } from './validValues.ts';
+
+silenceDcmjs(dcmjs);
 
 const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
 

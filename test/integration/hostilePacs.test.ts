@@ -1,0 +1,65 @@
+/** An archive that leaves out of its answers what the standard requires: its association ends, and nothing else does. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { readInstanceFile, storeFiles } from '@ichor/worker';
+import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { requestCommitment } from '../../apps/worker/src/delivery/dimseClient.ts';
+import { part10Of } from '../fuzz/corpus/instances.ts';
+import { type HostilePacs, soundly, startHostilePacs } from '../fuzz/dimse/hostilePacs.ts';
+import { plainCt } from '../support/rawDataset.ts';
+import { CT, EXPLICIT } from '../support/rawPeer.ts';
+import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
+
+let folder: WorkFolder;
+let pacs: HostilePacs;
+beforeAll(async () => {
+  [folder, pacs] = [await openWorkFolder('hostile-pacs'), await startHostilePacs()];
+});
+afterAll(async () => {
+  await pacs.close();
+  await folder.remove();
+});
+
+const STATUS = 0x0900;
+const MESSAGE_ID_RESPONDED_TO = 0x0120;
+/** Answers in which an element of group 0000 has another number, so that it is missed. */
+const without =
+  (element: number): typeof soundly =>
+  (pdu) => {
+    const bytes = soundly(pdu);
+    const at = bytes.indexOf(Buffer.from([0, 0, element & 0xff, element >> 8, 2, 0, 0, 0]));
+    if (at >= 0) bytes.writeUInt16LE(element + 1, at + 2);
+    return bytes;
+  };
+
+const peer = () => ({ aeTitle: 'PACS', host: '127.0.0.1', port: pacs.port, tls: false });
+const caller = { callingAeTitle: 'ICHOR', tls: null, timeoutMs: 1_000 };
+async function instanceFile() {
+  const identity = { study: '1.2.3', series: '1.2.3.4', instance: '1.2.3.4.5', sopClass: CT };
+  const path = join(folder.path, 'ct.dcm');
+  const instance = { name: 'ct', sopClassUid: CT, sopInstanceUid: identity.instance, transferSyntaxUid: EXPLICIT };
+  await writeFile(path, part10Of({ ...instance, dataset: plainCt(identity) }));
+  return readInstanceFile(path);
+}
+
+test.each([
+  ['Status', STATUS],
+  ['Message ID Being Responded To', MESSAGE_ID_RESPONDED_TO],
+])('an answer to C-STORE without %s is no answer, and the instance is sent again', async (_name, element) => {
+  pacs.prepare(without(element));
+  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
+});
+
+test('an answer to a commitment request without a status is no acceptance', async () => {
+  pacs.prepare(without(STATUS));
+  const request = { transactionUid: '1.2.3', instances: [await instanceFile()] };
+  const answer = await requestCommitment(peer(), caller, request, async () => {});
+  expect(answer).toEqual({ kind: 'refused', status: 0xffff });
+});
+
+test('an archive that answers soundly gets the instance', async () => {
+  pacs.prepare(soundly);
+  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  expect(outcome!.error).toBeNull();
+});
