@@ -14,6 +14,7 @@ const CODES = ['AA', 'CA', 'AE', 'CE', 'AR', 'CR'] as const;
 export const SOUND_REPLIES = CODES.length;
 /** More than any acknowledgement. */
 const FLOOD_BYTES = 1_500_000;
+const MOST_BYTES = 3_000_000;
 
 const frame = (message: Buffer): Buffer => Buffer.concat([Buffer.of(0x0b), message, Buffer.of(0x1c, 0x0d)]);
 const acknowledgement = (code: string, controlId: string): Buffer =>
@@ -38,6 +39,9 @@ export function hostileReply(dice: Dice, controlId: string): Reply {
   };
 }
 
+const repeated = (bytes: Buffer, times: number): Buffer =>
+  Buffer.concat(Array(Math.min(times, Math.ceil(MOST_BYTES / (bytes.length + 1)))).fill(bytes));
+
 type Change = (bytes: Buffer, dice: Dice) => Buffer;
 const MESSAGE_CHANGES: readonly Change[] = [
   mutateBytes,
@@ -61,7 +65,7 @@ const MESSAGE_CHANGES: readonly Change[] = [
     );
     return Buffer.from(segments.join(dice.pick(['\r', '\n', '\r\n'])), 'latin1');
   },
-  (message, dice) => Buffer.concat(Array(dice.few(200)).fill(message)),
+  (message, dice) => repeated(message, dice.few(200)),
   (message, dice) => Buffer.concat([message, Buffer.alloc(dice.few(200_000), 'MSA|AE|')]),
 ];
 const FRAME_CHANGES: readonly Change[] = [
@@ -70,7 +74,7 @@ const FRAME_CHANGES: readonly Change[] = [
   (bytes) => bytes.subarray(1),
   (bytes) => bytes.subarray(0, -2),
   (bytes) => bytes.subarray(0, -1),
-  (bytes, dice) => Buffer.concat(Array(dice.few(500)).fill(bytes)),
+  (bytes, dice) => repeated(bytes, dice.few(500)),
   (bytes, dice) =>
     Buffer.concat([Buffer.alloc(dice.few(3_000), dice.pick(['\x0b', '\x1c', '\r', '\x1c\r', 'x'])), bytes]),
   (bytes, dice) => Buffer.concat([dice.bytes(dice.few(64)), bytes]),

@@ -4,12 +4,14 @@ import { FINDINGS } from '../../support/worklistRows.ts';
 import type { Dice } from '../dice.ts';
 import { hostileText } from '../mutate/hostileText.ts';
 
+/** The parser that judges the message takes a time that grows with its square. */
+const MOST_CHARACTERS = 3_000;
 const STATES = ['flagged', 'clear', 'not-analysed', 'failed'] as const;
 
 /** @param hostile false: as triage leaves it */
 export function contentOf(dice: Dice, hostile: boolean): Content {
   const text = <T extends string | null>(usual: T): T =>
-    hostile && dice.chance(0.5) ? (hostileText(dice) as T) : usual;
+    hostile && dice.chance(0.5) ? (hostileText(dice).slice(0, MOST_CHARACTERS) as T) : usual;
   const state = dice.pick(STATES);
   const analysed = state === 'flagged' || state === 'clear';
   return {

@@ -15,7 +15,7 @@ import type { FromSender, ToSender } from './hl7Victim.ts';
 const SENDERS = 3;
 const DEADLINE_MS = 10_000;
 /** What Node keeps of what it freed: an answer may be 1 MB, and comes in pieces that are joined. */
-const MOST_GROWTH_BYTES = 500_000_000;
+const MOST_GROWTH_BYTES = 300_000_000;
 const CONTROL_ID = 'FUZZ0123456789';
 const OUTCOMES = ['delivered', 'NOTIFICATION_DEFERRED', 'NOTIFICATION_REFUSED', 'NOTIFICATION_UNANSWERED'];
 
