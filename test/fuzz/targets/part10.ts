@@ -133,7 +133,7 @@ const wantedOf = (row: string): WantedCell[] => [
 ];
 
 /** Codes of errors that say that something went wrong inside, not what is wrong with the input. */
-const IMPROPER = new Set(['INTERNAL', 'INFERENCE_FAILED', 'INFERENCE_CRASHED']);
+const IMPROPER = new Set(['INTERNAL', 'report-unusable', 'INFERENCE_FAILED', 'INFERENCE_CRASHED']);
 
 function verdictOf({ row }: Part10Input, answer: FromVictim): Verdict {
   if (answer.kind !== 'done') return { cells: [], faults: [] };

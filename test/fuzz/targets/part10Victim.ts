@@ -1,13 +1,14 @@
 /** A process of its own that analyses folders as `ichor triage` does; what hangs or crashes here is seen from outside. */
 import '../collectGarbage.ts';
-import { asIchorError, loadConfig } from '@ichor/shared';
-import { analyseStudy, type Inference, startInference } from '@ichor/worker';
+import { asIchorError, loadConfig, readMeta } from '@ichor/shared';
+import { type AnalysedStudy, analyseStudy, type Inference, startInference, writeObjects } from '@ichor/worker';
 import { findStudies } from '../../../apps/cli/src/triage/findStudies.ts';
 import { featureKey } from '../../../apps/worker/src/featureKey.ts';
 import { NotAnalysable } from '../../../apps/worker/src/notAnalysable.ts';
 import type { SliceFeatures } from '../../../apps/worker/src/types.ts';
 import { readHeaders } from '../../../apps/worker/src/volume/readHeaders.ts';
 import { silentLog } from '../../support/postgres.ts';
+import { elementsOf, textIn } from '../mutate/elements.ts';
 
 export type ToVictim = { readonly folder: string; readonly file: string; readonly whole: boolean };
 /** Outcome codes; null: not asked for. */
@@ -16,7 +17,8 @@ export type FromVictim =
   | { readonly kind: 'done'; readonly decode: string; readonly analyse: string | null; readonly detail: string };
 
 process.on('disconnect', () => process.exit(0));
-const inference = await startInference(loadConfig({ ...process.env }), silentLog);
+const config = loadConfig({ ...process.env });
+const inference = await startInference(config, silentLog);
 const cache = new Map<string, SliceFeatures>();
 const features = {
   load: async () => cache,
@@ -63,8 +65,35 @@ async function decoded(file: string, { pixelDigest }: Inference): Promise<Outcom
 async function analysed({ folder, file }: ToVictim): Promise<Outcome> {
   const study = (await findStudies(folder, () => {})).find(({ paths }) => paths.includes(file));
   if (study === undefined) return { code: 'no-study', detail: '' };
-  const { result } = await analyseStudy(study.studyInstanceUid, study.paths, { inference, features });
+  const analysis = await analyseStudy(study.studyInstanceUid, study.paths, { inference, features });
+  const problem = await problemOfReport(analysis);
+  if (problem !== null) return { code: 'report-unusable', detail: problem };
+  const { result } = analysis;
   return { code: result.reason?.code ?? 'analysed', detail: result.reason?.detail ?? '' };
+}
+
+// biome-ignore lint/suspicious/noControlCharactersInRegex: those are looked for; ESC begins a character set
+const CONTROLS = /[\x00-\x1a\x1c-\x1f]/;
+
+/** Report and heat maps of the study must be whole DICOM files whose texts hold no control characters; null when they are. */
+async function problemOfReport(analysis: AnalysedStudy): Promise<string | null> {
+  try {
+    for (const { kind, bytes } of await writeObjects(analysis, config, null)) {
+      const { datasetOffset } = readMeta(bytes, kind);
+      const dataset = Buffer.from(bytes.subarray(datasetOffset));
+      const places = elementsOf(dataset, 'explicit');
+      const { valueAt = 0, length = 0 } = places.at(-1) ?? {};
+      if (valueAt + length !== dataset.length)
+        return `${kind} cannot be read beyond byte ${valueAt} of ${dataset.length}`;
+      const odd = [0x00080050, 0x00081030, 0x00100010, 0x00100020].find((tag) =>
+        CONTROLS.test(textIn(dataset, places, tag) ?? ''),
+      );
+      if (odd !== undefined) return `${kind} has control characters in ${odd.toString(16)}`;
+    }
+    return null;
+  } catch (thrown) {
+    return String((thrown as Error).stack);
+  }
 }
 
 const say = (message: FromVictim): void => void process.send!(message);
