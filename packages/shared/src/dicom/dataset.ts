@@ -6,7 +6,8 @@
  */
 import { IchorError, reasonOf } from '../errors.ts';
 import { type ByteSource, byteSource } from './byteSource.ts';
-import { asSequence, codingOf, type Element, type Extent, type Run, readElements, readItems } from './elements.ts';
+import { codingOf } from './elementHeader.ts';
+import { asSequence, type Extent, readElements, readItems } from './elements.ts';
 import {
   DEFLATED,
   type InflatedPixelData,
@@ -17,6 +18,7 @@ import {
 } from './inflate.ts';
 import { type PixelData, pixelDataOf } from './pixelData.ts';
 import { binaryReader, decimal, textsOf, withoutPadding } from './values.ts';
+import type { Element, Run } from './walkElements.ts';
 
 /** A tag as `x` and eight lower-case hexadecimal digits, e.g. `x00100010`. */
 export type Tag = `x${string}`;
@@ -59,13 +61,13 @@ export function parseReadable(bytes: Uint8Array, transferSyntaxUid: string): Dat
 /**
  * Reads a dataset from pieces, without joining them, to its last byte: every element must end within them. A deflated one is
  * inflated as far as `pixelData` says, and then only what is kept can be asked for.
- * @throws IchorError DATASET_UNREADABLE, or what the watch throws
+ * @throws IchorError DATASET_UNREADABLE, or the one that the watch throws
  */
 export async function readDataset(
   pieces: readonly Uint8Array[],
   transferSyntaxUid: string,
   pixelData: InflatedPixelData,
-  watch: InflateWatch,
+  watch: InflateWatch = {},
 ): Promise<Dataset> {
   const source = transferSyntaxUid === DEFLATED ? await inflate(pieces, pixelData, watch) : byteSource(pieces);
   return datasetIn(source, transferSyntaxUid, pixelData === 'count' ? 'whole' : 'head');

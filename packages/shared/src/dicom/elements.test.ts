@@ -16,7 +16,7 @@ const ITEM_END = delimiter(0xfffee00d);
 const SEQUENCE_END = delimiter(0xfffee0dd);
 
 const whole = (bytes: Uint8Array, transferSyntaxUid = EXPLICIT): Promise<Dataset> =>
-  readDataset([bytes], transferSyntaxUid, 'count', { kept: () => {} });
+  readDataset([bytes], transferSyntaxUid, 'count');
 const read = (...elements: Buffer[]): Dataset => parseDataset(Buffer.concat(elements), EXPLICIT);
 const unreadable = expect.objectContaining({ code: 'DATASET_UNREADABLE' });
 const reasonFor = (promise: Promise<unknown>): Promise<string> =>
@@ -99,7 +99,7 @@ test('a dataset in pieces reads as it does in one', async () => {
     fc.asyncProperty(cuts, async (at) => {
       const borders = [0, ...at.toSorted((one, other) => one - other), bytes.length];
       const pieces = borders.slice(1).map((end, index) => bytes.subarray(borders[index], end));
-      const dataset = await readDataset(pieces, JPEG_LOSSLESS, 'count', { kept: () => {} });
+      const dataset = await readDataset(pieces, JPEG_LOSSLESS, 'count');
       expect(dataset.text('x00104000')).toBe('a comment');
       expect(dataset.items('x00081110').map((one) => one.text('x00080100'))).toEqual(['CODE', 'CODE']);
       expect(dataset.pixelData()).toEqual(expected.pixelData());
@@ -196,6 +196,9 @@ describe('sequences', () => {
     const many = Buffer.alloc(8 * 1_000_100);
     for (let at = 0; at < many.length; at += 8) many.writeUInt32LE(0x00080008, at);
     expect(await reasonFor(whole(many, '1.2.840.10008.1.2'))).toBe('it has more than 1000000 elements');
+    for (let at = 0; at < many.length; at += 8)
+      many.writeUInt32LE(((at / 8) % 0x8000) + 0x10000 * ((at >> 18) % 0x8000), at);
+    expect(await reasonFor(whole(many, '1.2.840.10008.1.2'))).toBe('it has more than 65536 elements in one level');
   });
 });
 

@@ -1,11 +1,12 @@
 import { deflateRawSync } from 'node:zlib';
 import { describe, expect, test } from '@jest/globals';
-import { writerFor } from '../../../../test/support/rawDataset.ts';
+import { UNDEFINED_LENGTH, writerFor } from '../../../../test/support/rawDataset.ts';
+import { IchorError } from '../errors.ts';
 import { readDataset } from './dataset.ts';
 import type { InflatedPixelData } from './inflate.ts';
 
 const DEFLATED = '1.2.840.10008.1.2.1.99';
-const { element } = writerFor('explicit');
+const { element, item } = writerFor('explicit');
 const MIB = 1_048_576;
 
 const head = [element(0x00080018, 'UI', '1.2.3'), element(0x00100020, 'LO', 'ID')];
@@ -24,6 +25,14 @@ async function inflated(bytes: Buffer, pixelData: InflatedPixelData, pieceBytes 
     kept: (more) => (keptBytes += more),
   });
   return { dataset, keptBytes, totalBytes };
+}
+
+async function refusal(bytes: Buffer): Promise<{ totalBytes: number; error: unknown }> {
+  let totalBytes = 0;
+  const error = await readDataset([bytes], DEFLATED, 'count', { inflated: (total) => (totalBytes = total) }).catch(
+    (thrown: unknown) => thrown,
+  );
+  return { totalBytes, error };
 }
 
 describe('a deflated dataset', () => {
@@ -55,21 +64,33 @@ describe('a deflated dataset', () => {
     expect(keptBytes).toBeLessThan(MIB);
   });
   test('of nothing but large sequences is held, and charged', async () => {
-    const { item } = writerFor('explicit');
     const sequence = element(0x00081110, 'SQ', item(element(0x00091001, 'OB', Buffer.alloc(8 * MIB))));
     const { keptBytes } = await inflated(deflate(...head, sequence), 'count');
     expect(keptBytes).toBeGreaterThan(8 * MIB);
+  });
+  test('is held up to a bound, whatever the limits of the caller', async () => {
+    const endless = Buffer.alloc(136 * MIB);
+    Buffer.concat([
+      element(0x00081110, 'SQ', Buffer.alloc(0), UNDEFINED_LENGTH),
+      item(Buffer.alloc(0), UNDEFINED_LENGTH),
+      element(0x00091001, 'OB', Buffer.alloc(0), 0xfffffff0),
+    ]).copy(endless);
+    await expect(inflated(deflate(endless), 'count')).rejects.toMatchObject({ code: 'DATASET_UNREADABLE' });
+  });
+  test('of more elements than any device writes is given up as soon as that is seen', async () => {
+    const { totalBytes, error } = await refusal(deflate(...head, Buffer.alloc(64 * MIB)));
+    expect(error).toMatchObject({ code: 'DATASET_UNREADABLE' });
+    expect(totalBytes).toBeLessThan(20 * MIB);
   });
   test('stops where the watch throws', async () => {
     let pieces = 0;
     const stopped = readDataset([image], DEFLATED, 'count', {
       inflated(totalBytes) {
         pieces++;
-        if (totalBytes > MIB) throw new Error('enough');
+        if (totalBytes > MIB) throw new IchorError('MEMORY_EXHAUSTED');
       },
-      kept: () => {},
     });
-    await expect(stopped).rejects.toThrow('enough');
+    await expect(stopped).rejects.toMatchObject({ code: 'MEMORY_EXHAUSTED' });
     expect(pieces).toBeLessThan(20);
   });
   test('that is cut, or whose content is, is refused', async () => {

@@ -6,22 +6,25 @@ import { Readable } from 'node:stream';
 import { constants, createInflateRaw, inflateRawSync } from 'node:zlib';
 import { IchorError, reasonOf } from '../errors.ts';
 import { type ByteSource, byteSource, type Piece } from './byteSource.ts';
-import { EXPLICIT_LITTLE_ENDIAN, scanElements } from './elements.ts';
+import { EXPLICIT_LITTLE_ENDIAN } from './elementHeader.ts';
+import { scanElements } from './elements.ts';
 
 export const DEFLATED = '1.2.840.10008.1.2.1.99';
 
-/** Called with every piece; what it throws ends the inflating. */
+/** Called with every piece; an {@link IchorError} that it throws ends the inflating. */
 export type InflateWatch = {
   /** @param totalBytes inflated so far, kept or not */
   inflated?(totalBytes: number): void;
   /** @param bytes that stay in memory from now on, until the dataset is let go */
-  kept(bytes: number): void;
+  kept?(bytes: number): void;
 };
 
 /** `count`: Pixel Data is counted, what follows is read; `stop`: nothing from Pixel Data on; `keep`: everything. */
 export type InflatedPixelData = 'count' | 'stop' | 'keep';
 
 const PIECE_BYTES = 65_536;
+/** Beside large values an image has some megabytes, at most, before Pixel Data. */
+const MOST_KEPT_BYTES = 134_217_728;
 /** More than this is never inflated while others wait: what comes from outside is streamed. */
 const AT_ONCE_LIMIT_BYTES = 268_435_456;
 
@@ -46,7 +49,7 @@ export function inflateReadable(bytes: Uint8Array): Uint8Array {
   }
 }
 
-/** @throws IchorError DATASET_UNREADABLE, or what the watch throws */
+/** @throws IchorError DATASET_UNREADABLE, or the one that the watch throws */
 export async function inflate(
   pieces: readonly Uint8Array[],
   pixelData: InflatedPixelData,
@@ -79,7 +82,7 @@ function* blocks(pieces: readonly Uint8Array[]): Iterable<Uint8Array> {
 /** Decides piece by piece what stays. `push` says when enough is there. */
 function makeKeeper(pixelData: InflatedPixelData, watch: InflateWatch) {
   const kept: Piece[] = [];
-  let [totalBytes, nextScanBytes] = [0, 0];
+  let [totalBytes, keptBytes, nextScanBytes] = [0, 0, 0];
   let gap = { start: 0, end: 0 };
   let position = 0;
 
@@ -105,7 +108,10 @@ function makeKeeper(pixelData: InflatedPixelData, watch: InflateWatch) {
         append(kept, piece.length);
         return false;
       }
-      watch.kept(piece.length);
+      keptBytes += piece.length;
+      if (pixelData !== 'keep' && keptBytes > MOST_KEPT_BYTES)
+        throw unreadable(`it inflates to more than ${MOST_KEPT_BYTES} bytes beside large values`);
+      watch.kept?.(piece.length);
       kept.push(piece);
       return totalBytes >= nextScanBytes && pixelData !== 'keep' && scan();
     },
@@ -119,5 +125,6 @@ function append(kept: Piece[], bytes: number): void {
   else kept.push(bytes);
 }
 
-const notInflatable = (error: unknown): IchorError =>
-  new IchorError('DATASET_UNREADABLE', { reason: `it cannot be inflated (${reasonOf(error)})` }, error);
+const unreadable = (reason: string, cause?: unknown): IchorError =>
+  new IchorError('DATASET_UNREADABLE', { reason }, cause);
+const notInflatable = (error: unknown): IchorError => unreadable(`it cannot be inflated (${reasonOf(error)})`, error);

@@ -1,6 +1,8 @@
 /** Pixel Data as it lies in a dataset (PS3.5 §8 and §A.4), and the tables that say where its frames begin. Pure. */
 import type { ByteSource } from './byteSource.ts';
-import { type Element, PIXEL_DATA, readFragments, uint32 } from './elements.ts';
+import { PIXEL_DATA, uint32 } from './elementHeader.ts';
+import { readFragments } from './elements.ts';
+import type { Element } from './walkElements.ts';
 
 /** One native value, or the fragments of an encapsulated one. */
 export type PixelData =

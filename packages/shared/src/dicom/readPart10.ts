@@ -4,9 +4,11 @@ import { IchorError, reasonOf } from '../errors.ts';
 import { readingFile } from '../fileFault.ts';
 import { byteSource } from './byteSource.ts';
 import { type Dataset, parseDataset, readDataset } from './dataset.ts';
-import { type Element, EXPLICIT_LITTLE_ENDIAN, readElement, uint16 } from './elements.ts';
-import { DEFLATED, type InflatedPixelData } from './inflate.ts';
+import { EXPLICIT_LITTLE_ENDIAN, uint16 } from './elementHeader.ts';
+import { readElement } from './elements.ts';
+import { DEFLATED } from './inflate.ts';
 import { textsOf } from './values.ts';
+import type { Element } from './walkElements.ts';
 
 /** A Part 10 file: its meta information (PS3.10 §7.1) and its dataset. */
 export type Part10 = {
@@ -63,8 +65,8 @@ function metaOf(bytes: Uint8Array): Omit<Part10, 'dataset'> {
 }
 
 const FIRST_BYTES = 65_536;
-/** Beyond this a head is no head; the largest of enhanced CT have some ten megabytes. */
-const LARGEST_HEAD_BYTES = 134_217_728;
+/** What an image may have beside its Pixel Data. */
+const MOST_OTHER_BYTES = 134_217_728;
 
 /**
  * A file as far as Pixel Data: a little of it, and more only when Pixel Data lies further in.
@@ -92,7 +94,11 @@ async function readAsFarAsNeeded(path: string): Promise<Part10Head> {
 /** @returns null when it takes more of the file */
 async function headIn(bytes: Buffer, path: string, isAll: boolean): Promise<Part10 | null> {
   const meta = readMeta(bytes, path);
-  if (isAll) return { ...meta, dataset: await datasetOf(bytes, meta, 'stop', LARGEST_HEAD_BYTES) };
+  if (isAll)
+    return {
+      ...meta,
+      dataset: await readDataset([bytes.subarray(meta.datasetOffset)], meta.transferSyntaxUid, 'stop'),
+    };
   if (meta.transferSyntaxUid === DEFLATED) return null;
   try {
     const dataset = parseDataset(bytes.subarray(meta.datasetOffset), meta.transferSyntaxUid);
@@ -109,21 +115,12 @@ async function headIn(bytes: Buffer, path: string, isAll: boolean): Promise<Part
  */
 export async function readPart10Pixels(bytes: Uint8Array, path: string, pixelBytes: number): Promise<Part10> {
   const meta = readMeta(bytes, path);
-  return { ...meta, dataset: await datasetOf(bytes, meta, 'keep', LARGEST_HEAD_BYTES + pixelBytes) };
-}
-
-function datasetOf(
-  bytes: Uint8Array,
-  { datasetOffset, transferSyntaxUid }: Omit<Part10, 'dataset'>,
-  pixelData: InflatedPixelData,
-  limitBytes: number,
-): Promise<Dataset> {
-  let keptBytes = 0;
-  return readDataset([bytes.subarray(datasetOffset)], transferSyntaxUid, pixelData, {
-    kept(more) {
-      keptBytes += more;
-      if (keptBytes > limitBytes)
-        throw new IchorError('DATASET_UNREADABLE', { reason: `it inflates to more than ${limitBytes} bytes` });
+  const limitBytes = pixelBytes + MOST_OTHER_BYTES;
+  const dataset = await readDataset([bytes.subarray(meta.datasetOffset)], meta.transferSyntaxUid, 'keep', {
+    inflated(totalBytes) {
+      if (totalBytes <= limitBytes) return;
+      throw new IchorError('DATASET_UNREADABLE', { reason: `it inflates to more than ${limitBytes} bytes` });
     },
   });
+  return { ...meta, dataset };
 }

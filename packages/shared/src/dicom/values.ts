@@ -1,7 +1,7 @@
 /** Values of elements (PS3.5 §6): texts and numbers as they stand there, without their padding. Pure. */
 import { decodeText } from './characterSets.ts';
-import type { Element } from './elements.ts';
 import { CHARACTER_SET_VRS, SINGLE_VALUE_VRS } from './valueRepresentations.ts';
+import type { Element } from './walkElements.ts';
 
 /** Value representations of the binary elements that we read, where the dataset does not tell them (PS3.6). */
 const BINARY_VR: ReadonlyMap<number, string> = new Map([
