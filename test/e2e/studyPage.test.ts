@@ -100,6 +100,21 @@ test('the heat map is a layer: h switches it, its opacity is set, and it stays o
   await page.context().close();
 });
 
+test('a slice that cannot be shown has a sentence in its place, and the next one its picture', async () => {
+  const page = await openPage();
+  const message = 'The slice in 1.2.3 cannot be shown: it is damaged.';
+  await page.route('**/slices/2.png*', (route) => route.fulfill({ status: 422, json: { message } }));
+  await plotOf(page).focus();
+  await page.keyboard.press('Home');
+  await page.keyboard.press('ArrowRight');
+  await page.waitForSelector(`.viewer [role=alert]:has-text("${message}")`);
+  await page.keyboard.press('ArrowRight');
+  await page.waitForSelector('.viewer [role=alert]', { state: 'detached' });
+  await untilDrawn(page);
+  expect(complaints.splice(0).every((one) => one.startsWith('422 ') && one.includes('/slices/2.png'))).toBe(true);
+  await page.context().close();
+});
+
 test('the plot is walked by keyboard: the slice shown, its position, six scores and thresholds are told', async () => {
   const page = await openPage();
   const plot = plotOf(page);

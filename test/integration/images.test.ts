@@ -1,12 +1,15 @@
 /** Pictures and details of a study that went the whole way: what they show, who may see them, and what a browser need not fetch twice. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { readPart10 } from '@ichor/shared';
-import { detailJsonSchema, StudyDetailSchema } from '@ichor/worklist';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { readFile, writeFile } from 'node:fs/promises';
+import { join, relative } from 'node:path';
+import { writePhantomStudy } from '@ichor/phantom';
+import { loadConfig, readPart10 } from '@ichor/shared';
+import { buildApp, detailJsonSchema, openEventStream, StudyDetailSchema } from '@ichor/worklist';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import sharp from 'sharp';
+import { ENDLESS_TRANSFER_SYNTAX, useEndlessCodec } from '../support/endlessCodec.ts';
 import { fetchApi } from '../support/ichor.ts';
+import { silentLog } from '../support/postgres.ts';
 import { openTriagedStudy, type TriagedStudy } from '../support/triagedStudy.ts';
 
 /** Three times as large when drawn. */
@@ -149,6 +152,100 @@ test('a picture that a browser has is refused without sign-in, and its view is i
   expect(await seen()).toBe(before + 1);
   expect((await getAgain(name, etag)).status).toBe(304);
   expect(await seen()).toBe(before + 1);
+});
+
+describe('a slice that came with several contents', () => {
+  /** As the first slice was analysed; same UIDs, as other files. */
+  let analysed: Pixels;
+  let copies: { readonly other: string; readonly endless: string };
+  let decodeAsUsual: () => void;
+  beforeAll(async () => {
+    analysed = await pixelsOf('slices/1.png');
+    copies = { other: await contentOf('1.2.840.10008.1.2.1'), endless: await contentOf(ENDLESS_TRANSFER_SYNTAX) };
+    decodeAsUsual = useEndlessCodec();
+  });
+  afterAll(() => decodeAsUsual?.());
+
+  /** Another content of the first slice, in the spool; only the index does not know of it. */
+  async function contentOf(transferSyntaxUid: string): Promise<string> {
+    const out = join(opened.dataDir, 'spool', `made-${transferSyntaxUid}`);
+    const phantom = { seed: 8_900_000, bleeds: ['subdural'] as const, slices: SLICES, matrix: MATRIX };
+    const { files, sopInstanceUids } = await writePhantomStudy({ ...phantom, out, transferSyntaxUid });
+    const file = files[sopInstanceUids.indexOf(firstUid())]!;
+    const bytes = await readFile(file);
+    // One bit of the last pixel.
+    bytes[bytes.length - 2]! ^= 1;
+    if (transferSyntaxUid !== ENDLESS_TRANSFER_SYNTAX) await writeFile(file, bytes);
+    return relative(join(opened.dataDir, 'spool'), file);
+  }
+  const firstUid = (): string => detail.slices[0]!.sopInstanceUid;
+  const query = (text: string, values: readonly (string | readonly string[])[]) =>
+    opened.database.pool.query(text, values);
+  /** With these contents in the index beside what was analysed, or in its place. */
+  async function withContents(paths: readonly string[], instead: boolean, work: (base: string) => Promise<void>) {
+    const { rows } = await query('SELECT * FROM instance WHERE sop_instance_uid = $1', [firstUid()]);
+    for (const path of paths)
+      await query(
+        `INSERT INTO instance SELECT (jsonb_populate_record(i, jsonb_build_object('spool_path', $2::text, 'received_at', i.received_at - interval '1 hour'))).*
+           FROM instance i WHERE spool_path = $1`,
+        [rows[0].spool_path, path],
+      );
+    if (instead)
+      await query("UPDATE instance SET sop_instance_uid = 'away' WHERE spool_path = $1", [rows[0].spool_path]);
+    const app = buildApp({
+      config: {
+        ...loadConfig({ ICHOR_DATA_DIR: opened.dataDir, ICHOR_SLICE_DECODE_TIMEOUT_MS: '100' }),
+        signIn: false,
+      },
+      database: opened.database,
+      log: silentLog,
+      checks: {} as never,
+      events: openEventStream(),
+    });
+    try {
+      await work(`${await app.listen({ host: '127.0.0.1', port: 0 })}/api/studies/${opened.study.studyInstanceUid}`);
+    } finally {
+      await app.close();
+      await query('UPDATE instance SET sop_instance_uid = $1 WHERE spool_path = $2', [firstUid(), rows[0].spool_path]);
+      await query('DELETE FROM instance WHERE spool_path = ANY ($1)', [paths]);
+    }
+  }
+  const ask = (address: string) => fetch(address, { headers: { 'sec-fetch-site': 'same-origin' } });
+
+  test('is shown as it was analysed, whichever came first, even where another content never ends', async () => {
+    await withContents([copies.other, copies.endless], false, async (base) => {
+      const answer = await ask(`${base}/slices/1.png`);
+      const { data } = await sharp(Buffer.from(await answer.arrayBuffer()))
+        .raw()
+        .toBuffer({ resolveWithObject: true });
+      expect([answer.status, data.equals(analysed.data)]).toEqual([200, true]);
+    });
+  });
+
+  test('is not shown where only another content is left, and the page says so', async () => {
+    await withContents([copies.other], true, async (base) => {
+      const answer = await ask(`${base}/slices/1.png`);
+      expect([answer.status, await answer.json()]).toEqual([
+        410,
+        { code: 'ANALYSED_PIXELS_GONE', message: expect.stringContaining(firstUid()) },
+      ]);
+    });
+  });
+
+  test('and never ends is told, is not tried again, and keeps no other request waiting', async () => {
+    await withContents([copies.endless], true, async (base) => {
+      const ended: string[] = [];
+      const hanging = ask(`${base}/slices/1.png`).finally(() => ended.push('hanging'));
+      const others = [2, 3, 4].map((number) => ask(`${base}/slices/${number}.png`).finally(() => ended.push('other')));
+      expect((await Promise.all(others)).map(({ status }) => status)).toEqual([200, 200, 200]);
+      const [first, again] = [await hanging, await ask(`${base}/slices/1.png?window=bone`)];
+      for (const answer of [first, again])
+        expect([answer.status, await answer.json()]).toEqual([
+          422,
+          { code: 'PIXEL_DATA_UNDECODABLE', message: expect.stringContaining('ICHOR_SLICE_DECODE_TIMEOUT_MS') },
+        ]);
+    });
+  });
 });
 
 test('a result of before Ichor kept the maps has its secondary captures, and no layer', async () => {

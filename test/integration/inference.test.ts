@@ -193,7 +193,7 @@ describe('a process that fails', () => {
   test('an instance that vanished fails that call alone', async () => {
     const slices = stack.slices.map((slice, index) => (index === 9 ? { ...slice, path: `${slice.path}.gone` } : slice));
     await expect(inference.analyse({ ...stack, slices }, { cached: NOTHING })).rejects.toMatchObject({
-      reason: { code: 'unreadable-instance' },
+      code: 'FILE_UNREADABLE',
     });
     expect(await inference.analyse(stack, { cached: NOTHING })).toEqual(analysis);
   });

@@ -1,5 +1,6 @@
 /** The door of the worker: the role, and what the command line uses without it. */
 export { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
+export { type Decoder, openDecoder } from './decoding/decoder.ts';
 export {
   type Caller,
   echo,
@@ -12,6 +13,7 @@ export { redeliver } from './delivery/redeliver.ts';
 export { noFeatureCache } from './featureCache.ts';
 export { verifyBundle } from './inference/bundle.ts';
 export { type Inference, startInference } from './inference/inference.ts';
+export { NotAnalysable } from './notAnalysable.ts';
 export {
   countDeadNotifications,
   type DeadLetters,
@@ -27,5 +29,5 @@ export { drawForPage, layerPng, rgbPng, slicePng } from './report/heatmapImage.t
 export { mapOf } from './report/sliceHeatmaps.ts';
 export { writeObjects } from './report/writeObjects.ts';
 export { findDicomFiles } from './volume/findDicomFiles.ts';
-export { loadSlice } from './volume/loadSlice.ts';
+export { sliceDigest } from './volume/pixelDigest.ts';
 export { startWorkerRole } from './worker.ts';

@@ -3,9 +3,12 @@ import { type Reason, type ReasonCode, reason } from '@ichor/shared';
 
 export class NotAnalysable extends Error {
   readonly reason: Reason;
-  constructor(code: ReasonCode, detail?: string) {
+  /** Whether finding it out took all the time that a slice may have. */
+  readonly outOfTime: boolean;
+  constructor(code: ReasonCode, detail?: string, outOfTime = false) {
     super(detail ?? code);
     this.name = 'NotAnalysable';
     this.reason = reason(code, detail);
+    this.outOfTime = outOfTime;
   }
 }

@@ -62,11 +62,20 @@ const millimetres = ({ zMm }: Slice): string => (zMm === undefined ? '' : `, z $
 function Layers(of: { study: Study; slice: Slice; number: number; shown: string; heat: boolean; opacity: number }) {
   const { study, slice, number, shown, heat, opacity } = of;
   const [loaded, setLoaded] = useState(0);
+  const [why, setWhy] = useState<string | null>(null);
   const base = `/api/studies/${study.studyInstanceUid}`;
   const map = mapOf(slice, shown);
-  return html`<img src=${`${base}/slices/${number}.png?window=${shown}&r=${study.revision}`} alt=${`Slice ${number}, ${shown} window`} onLoad=${() => setLoaded(number)} />
+  const source = `${base}/slices/${number}.png?window=${shown}&r=${study.revision}`;
+  useEffect(() => setWhy(null), [source]);
+  return html`<img src=${source} alt=${`Slice ${number}, ${shown} window`} onLoad=${() => setLoaded(number)} onError=${() => whyNot(source).then(setWhy)} />
+    ${why !== null && html`<p class="unshown" role="alert">${why}</p>`}
     ${heat && map && html`<img key=${number} class="layer" src=${`${base}/${map}/${number}.png?r=${study.revision}`} alt=${`Heat map${slice.layer ? `: what drove ${slice.layer.finding}` : ' of the findings'}`} style=${{ opacity: opacity / 100, visibility: loaded === number ? 'visible' : 'hidden' }} />`}`;
 }
+/** A picture that does not come has a sentence in its place. */
+const whyNot = (source: string): Promise<string> =>
+  fetch(source)
+    .then(async (answer) => ((await answer.json()) as { message: string }).message)
+    .catch(() => 'This slice cannot be shown: the worklist gave no answer.');
 /** Where its heat map is; of older results only the picture for the PACS, which has its slice in the brain window beneath. */
 function mapOf({ layer, heatmap }: Slice, shown: string): 'layers' | 'heatmaps' | null {
   if (layer) return 'layers';

@@ -13,7 +13,7 @@ import { findStudy, listStudies } from './studies.ts';
 import { detailJsonSchema, studyJsonSchema } from './studySchema.ts';
 
 export type AppParts = {
-  readonly config: Pick<Config, 'dataDir' | 'trustedProxies' | 'viewerUrl'> & SignInConfig;
+  readonly config: Pick<Config, 'trustedProxies'> & PageParts['config'] & SignInConfig;
   readonly database: Database;
   readonly log: Log;
   readonly checks: Checks;
@@ -29,6 +29,8 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   NOT_ALLOWED: 403,
   CROSS_SITE_REFUSED: 403,
   HOST_REFUSED: 403,
+  PIXEL_DATA_UNDECODABLE: 422,
+  ANALYSED_PIXELS_GONE: 410,
 };
 
 const HEADERS = {
@@ -41,10 +43,18 @@ const HEADERS = {
   'cross-origin-resource-policy': 'same-origin',
 };
 
+/** A request must have arrived whole, and its answer be there, within these times; streams of events have their own end. */
+const [REQUEST_TIMEOUT_MS, ANSWER_TIMEOUT_MS] = [30_000, 60_000];
+
 /** Every route of DESIGN §3; errors are `{code, message}`. */
 export function buildApp(parts: AppParts): FastifyInstance {
   const trusted = parts.config.trustedProxies;
-  const app = fastify({ forceCloseConnections: true, trustProxy: trusted.length > 0 && [...trusted] });
+  const app = fastify({
+    forceCloseConnections: true,
+    trustProxy: trusted.length > 0 && [...trusted],
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    handlerTimeout: ANSWER_TIMEOUT_MS,
+  });
   app.addHook('onSend', async (_request, reply) => {
     reply.headers(HEADERS);
     if (!reply.hasHeader('cache-control')) reply.header('cache-control', 'no-store');

@@ -1,18 +1,9 @@
-/** Slices and heat maps as pictures, from the spool, from the secondary captures that Ichor made and from the result. */
+/** Pictures: what they have in common, and heat maps, from the secondary captures that Ichor made and from the result. */
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Database, IchorError, readPart10, type SliceHeatmap, type SliceScore } from '@ichor/shared';
-import { layerPng, loadSlice, mapOf, rgbPng, slicePng } from '@ichor/worker';
-
-/** Centre and width in Hounsfield units. */
-export const WINDOWS = {
-  brain: { centre: 40, width: 80 },
-  subdural: { centre: 80, width: 200 },
-  'soft-tissue': { centre: 40, width: 380 },
-  bone: { centre: 600, width: 2800 },
-} as const;
-export type WindowName = keyof typeof WINDOWS;
+import { layerPng, mapOf, rgbPng } from '@ichor/worker';
 
 /** The analysed slices of the study's current result, from skull base to vertex. */
 export async function slicesOf(database: Database, studyInstanceUid: string): Promise<readonly SliceScore[]> {
@@ -28,53 +19,20 @@ export async function slicesOf(database: Database, studyInstanceUid: string): Pr
 export type Picture = {
   /** Entity tag (RFC 9110 §8.8.3): the same as long as the picture is. */
   readonly etag: string;
-  readonly draw: () => Promise<Buffer>;
+  /** @param signal of whoever asks and may go away */
+  readonly draw: (signal: AbortSignal) => Promise<Buffer>;
 };
 
 /** Another Ichor may draw otherwise: a tag counts while this process runs. */
 const DRAWN_BY = randomUUID();
-function picture(madeFrom: readonly unknown[], draw: Picture['draw']): Picture {
+export function picture(madeFrom: readonly unknown[], draw: Picture['draw']): Picture {
   const made = JSON.stringify([DRAWN_BY, ...madeFrom]);
   return { etag: `"${createHash('sha256').update(made).digest('base64url')}"`, draw };
 }
 
-/** The n-th analysed slice (from 1). @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
-export async function sliceImage(
-  { database, dataDir }: Source,
-  studyInstanceUid: string,
-  number: number,
-  window: WindowName,
-): Promise<Picture> {
-  const slice = (await slicesOf(database, studyInstanceUid))[number - 1];
-  const path = slice === undefined ? null : await pathOf(database, studyInstanceUid, slice.sopInstanceUid);
-  if (slice === undefined || path === null) throw missing('slice', number);
-  const frame = slice.frameNumber ?? 1;
-  return picture(['slice', path, frame, window], () => drawSlice(join(dataDir, 'spool', path), frame, window));
-}
-
-async function drawSlice(file: string, frameNumber: number, window: WindowName): Promise<Buffer> {
-  const { dataset } = readPart10(await readFile(file), file);
-  const loaded = await loadSlice({
-    path: file,
-    rows: dataset.number('x00280010') ?? 0,
-    columns: dataset.number('x00280011') ?? 0,
-    frameNumber,
-    frames: dataset.number('x00280008') ?? 1,
-  });
-  return slicePng(loaded, WINDOWS[window]);
-}
-
 export type Source = { readonly database: Database; readonly dataDir: string };
-const missing = (what: string, number: number) =>
+export const missing = (what: string, number: number) =>
   new IchorError('REQUEST_INVALID', { reason: `there is no ${what} ${number} of this study` });
-
-async function pathOf(database: Database, studyInstanceUid: string, sopInstanceUid: string): Promise<string | null> {
-  const { rows } = await database.pool.query(
-    'SELECT spool_path FROM instance WHERE study_instance_uid = $1 AND sop_instance_uid = $2 ORDER BY received_at DESC LIMIT 1',
-    [studyInstanceUid, sopInstanceUid],
-  );
-  return rows[0]?.spool_path ?? null;
-}
 
 /** `<SOP Instance UID> <frame>` of a slice → the picture with its heat map: files of the folder of derived objects. */
 export async function heatmapsOf(

@@ -1,17 +1,19 @@
 /** ★ The pages and what only they ask for: assets, pictures, details, feedback, re-send, figures. */
 import type { Config, Database } from '@ichor/shared';
 import { IchorError } from '@ichor/shared';
+import { openDecoder } from '@ichor/worker';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { loadAssets, shellOf } from './assets.ts';
 import { allow, audit } from './auth/signIn.ts';
 import { addFeedback, Verdict } from './feedback.ts';
 import { figures, parseRange } from './figures.ts';
-import { heatmapImage, layerImage, type Picture, sliceImage, thumbnail, WINDOWS, type WindowName } from './images.ts';
+import { heatmapImage, layerImage, type Picture, thumbnail } from './images.ts';
 import { addNotifications, deadNotifications, type NotificationParts } from './notificationRoutes.ts';
+import { sliceImage, WINDOWS, type WindowName } from './sliceImages.ts';
 import { studyDetail } from './studyDetail.ts';
 
 export type PageParts = {
-  readonly config: Pick<Config, 'dataDir' | 'viewerUrl'>;
+  readonly config: Pick<Config, 'dataDir' | 'viewerUrl' | 'sliceDecodeTimeoutMs'>;
   readonly database: Database;
   /** Makes dead deliveries of a study pending again. @returns how many */
   readonly resend?: (studyInstanceUid: string) => Promise<number>;
@@ -65,8 +67,13 @@ function addStudyRoutes(app: FastifyInstance, { config, database, resend }: Page
   });
 }
 
+/** Slices that are decoded at once for all pages together, and that may wait for it. */
+const [DECODED_AT_ONCE, MOST_WAITING] = [2, 64];
+
 function addPictures(app: FastifyInstance, { config, database }: PageParts): void {
-  const source = { database, dataDir: config.dataDir };
+  const decoder = openDecoder({ ...config, processes: DECODED_AT_ONCE, mostWaiting: MOST_WAITING });
+  app.addHook('onClose', async () => decoder.close());
+  const source = { database, dataDir: config.dataDir, decode: decoder.decode, undecodable: new Map() };
   app.get<OfSlice>('/api/studies/:uid/slices/:name', async (request, reply) => {
     const { window = 'brain' } = request.query;
     if (!Object.hasOwn(WINDOWS, window))
@@ -95,9 +102,19 @@ function addPictures(app: FastifyInstance, { config, database }: PageParts): voi
  */
 async function show(request: FastifyRequest, reply: FastifyReply, { etag, draw }: Picture) {
   const known = (request.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  const png = known.includes(etag) ? null : await draw();
+  const png = known.includes(etag) ? null : await draw(untilGone(reply));
   reply.headers({ etag, 'cache-control': 'private, no-cache' });
   return png === null ? reply.code(304).send() : reply.type('image/png').send(png);
+}
+
+/** Aborts when the client goes away before it has its answer. */
+function untilGone({ raw }: FastifyReply): AbortSignal {
+  const gone = new AbortController();
+  if (raw.destroyed) gone.abort();
+  raw.once('close', () => {
+    if (!raw.writableFinished) gone.abort();
+  });
+  return gone.signal;
 }
 
 /** `12.png` → 12 */

@@ -6,7 +6,7 @@ import { type Feedback, listFeedback } from './feedback.ts';
 import { heatmapsOf, mapsOf, type Source, sliceKey, slicesOf } from './images.ts';
 
 export type ReportLine = { readonly depth: number; readonly name: string; readonly value: string };
-type Slice = SliceScore & {
+type Slice = Omit<SliceScore, 'pixelDigest'> & {
   /** Whether there is a secondary capture of it. */
   readonly heatmap: boolean;
   /** What the layer of its heat map explains; null when there is none. */
@@ -47,7 +47,7 @@ export async function studyDetail(
     listFeedback(database, studyInstanceUid),
   ]);
   return {
-    slices: slices.map((slice) => {
+    slices: slices.map(({ pixelDigest: _, ...slice }) => {
       const key = sliceKey(slice.sopInstanceUid, slice.frameNumber);
       const { finding, score } = maps.get(key) ?? {};
       return {

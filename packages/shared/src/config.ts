@@ -131,6 +131,11 @@ export const SETTINGS = {
     about: 'a study whose analysis takes longer is stopped and tried once more',
     schema: integer(300_000, 1_000, 3_600_000),
   },
+  ICHOR_SLICE_DECODE_TIMEOUT_MS: {
+    about:
+      'computing time that decoding a slice of up to 1024 × 1024 may take, a larger one in proportion more; then it is undecodable',
+    schema: integer(10_000, 100, 600_000),
+  },
   ICHOR_HEATMAPS: { about: 'write the Grad-CAM series: on or off', schema: choice(['on', 'off'], 'on') },
   ICHOR_WORKER_QUEUES: {
     about: 'what this worker does: triage, delivery, notification',
@@ -261,6 +266,7 @@ export type Config = {
   readonly executionProviders: readonly string[];
   readonly inferenceThreads: number;
   readonly inferenceTimeoutMs: number;
+  readonly sliceDecodeTimeoutMs: number;
   readonly heatmaps: boolean;
   readonly workerQueues: readonly string[];
   readonly deliveryTtlMs: number;
@@ -354,6 +360,7 @@ function toConfig(raw: Raw): Config {
     executionProviders: raw.ICHOR_EXECUTION_PROVIDERS,
     inferenceThreads: raw.ICHOR_INFERENCE_THREADS,
     inferenceTimeoutMs: raw.ICHOR_INFERENCE_TIMEOUT_MS,
+    sliceDecodeTimeoutMs: raw.ICHOR_SLICE_DECODE_TIMEOUT_MS,
     heatmaps: raw.ICHOR_HEATMAPS === 'on',
     workerQueues: raw.ICHOR_WORKER_QUEUES,
     deliveryTtlMs: raw.ICHOR_DELIVERY_TTL_MS,

@@ -100,7 +100,20 @@ export const ERRORS = {
   },
   PIXEL_DATA_UNDECODABLE: {
     retryable: false,
-    message: 'Pixel Data of {sopInstanceUid} ({transferSyntaxUid}) cannot be decoded: {reason}.',
+    message: 'The slice in {sopInstanceUid} cannot be shown: {reason}. Look at the original in the PACS.',
+  },
+  ANALYSED_PIXELS_GONE: {
+    retryable: false,
+    message:
+      'The pixels of {sopInstanceUid} that were analysed are not in the spool any more; others are not shown in their place. Look at the original in the PACS.',
+  },
+  DECODER_BUSY: {
+    retryable: true,
+    message: 'Too many slices wait to be decoded. Ask for this one again in a moment.',
+  },
+  DECODER_UNAVAILABLE: {
+    retryable: true,
+    message: 'The process that decodes slices gave no answer: {reason}. The next slice gets a new one.',
   },
 
   BUNDLE_INVALID: {

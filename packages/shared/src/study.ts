@@ -60,6 +60,8 @@ export type SliceScore = {
   readonly probabilities: readonly number[];
   /** Six probabilities of the CNN alone. */
   readonly cnnProbabilities: readonly number[];
+  /** SHA-256 (hex) of the Hounsfield units that were analysed; absent in results of before Ichor kept it. */
+  readonly pixelDigest?: string;
   /** z of the first pixel's centre (Image Position (Patient), PS3.3 C.7.6.2.1.1), mm; absent in results of before Ichor kept it. */
   readonly zMm?: number;
   /** For each present finding, how much this slice drove its decision: the share of all slices' influence, which add up to 1. */

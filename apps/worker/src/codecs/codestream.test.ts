@@ -28,7 +28,13 @@ describe('the size of a codestream', () => {
     ] as const)
       siz.writeUInt32BE(value, at);
     siz.writeUInt16BE(3, 40);
+    siz.writeUInt16BE(0x0101, 43);
     expect(codestreamSize(siz)).toEqual({ rows: 512, columns: 640, components: 3 });
+    for (const at of [43, 44]) {
+      const subsampled = Buffer.from(siz);
+      subsampled[at] = 2;
+      expect(codestreamSize(subsampled)).toBeNull();
+    }
   });
   test('is null for anything else, and no bytes make it throw', () => {
     expect(codestreamSize(padded([]))).toBeNull();

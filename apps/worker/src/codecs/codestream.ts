@@ -9,7 +9,7 @@ export type CodestreamSize = { readonly rows: number; readonly columns: number; 
 
 /**
  * Frame header of the JPEG family (ISO 10918-1 §B.2.2, 14495-1 §C.2.2) or SIZ of JPEG 2000 (ISO 15444-1 §A.5.1).
- * @returns null when the bytes are neither, or end before the header does
+ * @returns null when the bytes are neither, end before the header does, or are subsampled
  */
 export function codestreamSize(frame: Uint8Array): CodestreamSize | null {
   const data = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
@@ -19,12 +19,15 @@ export function codestreamSize(frame: Uint8Array): CodestreamSize | null {
   return start >>> 16 === 0xffd8 ? frameHeaderOf(data) : null;
 }
 
-/** The image is the reference grid less its offset. */
-const sizOf = (data: DataView): CodestreamSize => ({
-  columns: data.getUint32(8) - data.getUint32(16),
-  rows: data.getUint32(12) - data.getUint32(20),
-  components: data.getUint16(40),
-});
+/** The image is the reference grid less its offset. Null where the first component is subsampled (XRsiz, YRsiz), as no CT is: decoders make up the rest, or do not come back. */
+function sizOf(data: DataView): CodestreamSize | null {
+  if (data.byteLength < 45 || data.getUint8(43) !== 1 || data.getUint8(44) !== 1) return null;
+  return {
+    columns: data.getUint32(8) - data.getUint32(16),
+    rows: data.getUint32(12) - data.getUint32(20),
+    components: data.getUint16(40),
+  };
+}
 
 /** Behind the end marker a writer may leave this much that is not zero. */
 const MOST_BEHIND_BYTES = 1_024;

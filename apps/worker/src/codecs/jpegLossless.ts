@@ -21,8 +21,10 @@ export async function decodeJpegLossless(
   frame: Uint8Array,
   { rows, columns, bitsAllocated }: SampleFormat,
 ): Promise<Uint8Array> {
-  codecs ??= load();
-  const { Context, NativeCodecs } = await codecs;
+  const loaded = codecs ?? load();
+  const { Context, NativeCodecs } = await loaded;
+  // As in `openCodec`: another one after a broken codestream.
+  codecs = null;
   const context = new Context({
     width: columns,
     height: rows,
@@ -34,5 +36,7 @@ export async function decodeJpegLossless(
     photometricInterpretation: 'MONOCHROME2',
     encodedBuffer: frame,
   });
-  return new Uint8Array(NativeCodecs.decodeJpeg(context, {}).getDecodedBuffer());
+  const decoded = new Uint8Array(NativeCodecs.decodeJpeg(context, {}).getDecodedBuffer());
+  codecs = loaded;
+  return decoded;
 }

@@ -7,6 +7,8 @@ export function decodeRle(frame: Uint8Array, pixels: number, bytesPerPixel: numb
   const header = new DataView(frame.buffer, frame.byteOffset, frame.byteLength);
   const segments = header.getUint32(0, true);
   if (segments !== bytesPerPixel) throw new Error(`${segments} RLE segments where ${bytesPerPixel} are needed`);
+  // Two bytes make 128 at most.
+  if (64 * frame.length < pixels * bytesPerPixel) throw new Error('the RLE segments are too short for the image');
   const out = new Uint8Array(pixels * bytesPerPixel);
   for (let segment = 0; segment < segments; segment++) {
     const start = header.getUint32(4 + 4 * segment, true);

@@ -130,8 +130,8 @@ test.each([
   const { tools } = fakeTools();
   const blankAt = (...places: readonly string[]): AnalysisTools => ({
     ...tools,
-    load: async (slice) =>
-      places.includes(slice.path) ? { hu: lost, rows: ROWS, columns: COLUMNS } : tools.load(slice),
+    load: async (slice, where) =>
+      places.includes(slice.path) ? { hu: lost, rows: ROWS, columns: COLUMNS } : tools.load(slice, where),
   });
   await expect(analyseStack(stackOf(UPRIGHT), options(), blankAt('8', '4', '9'))).rejects.toMatchObject({
     reason: { code: 'blank-slice', detail: 'slice 5 of 10, 1.4.4' },

@@ -1,5 +1,4 @@
 /** ★ The analysis of one stack, inside the inference process: slices → CNN → sequence → findings → key slices → Grad-CAM. */
-import { createHash } from 'node:crypto';
 import { FINDING_CLASSES, type FindingClass, type KeySlice, type ModelIdentity, type SliceScore } from '@ichor/shared';
 import { featureKey } from '../featureKey.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
@@ -7,6 +6,7 @@ import type { Analysis, ClassMap, KeySliceImage, Slice, SliceFeatures, SliceStac
 import { blankBetween, isBlank } from '../volume/blankSlices.ts';
 import type { LoadedSlice } from '../volume/loadSlice.ts';
 import { areStrangers, type Neighbours, neighbours } from '../volume/neighbours.ts';
+import { sliceDigest } from '../volume/pixelDigest.ts';
 import { type Census, implausibility, takeCensus } from '../volume/plausibility.ts';
 import type { Manifest } from './bundle.ts';
 import { chooseKeySlices, decideFindings, type KeySliceChoice, probabilitiesOf } from './findings.ts';
@@ -19,7 +19,8 @@ export type AnalysisTools = {
   readonly identity: ModelIdentity;
   /** In class order. */
   readonly thresholds: readonly number[];
-  readonly load: (slice: Slice) => Promise<LoadedSlice>;
+  /** @param where names the slice, should its decoder never return */
+  readonly load: (slice: Slice, where: string) => Promise<LoadedSlice>;
   readonly onProgress: (done: number, total: number) => void;
 };
 export type AnalysisOptions = {
@@ -54,7 +55,7 @@ export async function analyseStack(
   return {
     model: tools.identity,
     slices,
-    sliceScores: scoresOf(stack, probabilities, logits, influence),
+    sliceScores: scoresOf(stack, slices, probabilities, logits, influence),
     findings,
     keySlices: choices.map((choice) => keySliceOf(stack, choice)),
     keySliceImages: images,
@@ -120,13 +121,11 @@ async function extractFeatures(
   };
   let batch: BatchSlice[] = [];
   for (const [index, slice] of stack.slices.entries()) {
-    const { hu } = await tools.load(slice);
+    const { hu } = await load(stack, index, tools);
     extracted.blank.push(isBlank(hu));
     extracted.censuses.push(takeCensus(hu, slice.columns));
     extracted.order.add(hu);
-    const pixelDigest = createHash('sha256')
-      .update(new Uint8Array(hu.buffer, hu.byteOffset, hu.byteLength))
-      .digest('hex');
+    const pixelDigest = sliceDigest(hu);
     const known = cached.get(featureKey(slice.sopInstanceUid, slice.frameNumber));
     if (known?.pixelDigest === pixelDigest) extracted.slices[index] = known;
     else batch.push({ index, pixelDigest, hu });
@@ -137,6 +136,17 @@ async function extractFeatures(
     tools.onProgress(index + 1, stack.slices.length);
   }
   return extracted;
+}
+
+/** @throws NotAnalysable naming the slice */
+async function load({ slices }: SliceStack, index: number, tools: AnalysisTools): Promise<LoadedSlice> {
+  const slice = slices[index]!;
+  const where = `slice ${index + 1} of ${slices.length}, ${slice.sopInstanceUid}`;
+  return tools.load(slice, where).catch((error: unknown) => {
+    if (!(error instanceof NotAnalysable)) throw error;
+    const { code, detail } = error.reason;
+    throw new NotAnalysable(code, detail === undefined ? where : `${where}: ${detail}`, error.outOfTime);
+  });
 }
 
 /** A slice in its stored orientation, and what the CNN said of it. */
@@ -163,7 +173,7 @@ async function runBatch(
 }
 
 async function see(stack: SliceStack, sliceIndex: number, tools: AnalysisTools): Promise<SeenSlice> {
-  const { hu } = await tools.load(stack.slices[sliceIndex]!);
+  const { hu } = await load(stack, sliceIndex, tools);
   return { hu, output: (await runCnn([hu], stack, tools.graphs))[0]! };
 }
 
@@ -241,6 +251,7 @@ function sharesOf(influence: Float32Array, slices: number, choices: readonly Key
 
 function scoresOf(
   stack: SliceStack,
+  features: readonly SliceFeatures[],
   probabilities: readonly number[][],
   logits: Float32Array,
   influence: Influence,
@@ -248,6 +259,7 @@ function scoresOf(
   return stack.slices.map((slice, index) => ({
     ...frameOf(slice),
     zMm: Number(slice.positionMm[2].toFixed(2)),
+    pixelDigest: features[index]!.pixelDigest,
     probabilities: probabilities[index]!,
     cnnProbabilities: Array.from(
       logits.subarray(index * CLASSES, (index + 1) * CLASSES),

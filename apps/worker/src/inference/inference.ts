@@ -7,7 +7,8 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { Config, Log, ModelIdentity } from '@ichor/shared';
-import { IchorError } from '@ichor/shared';
+import { IchorError, reasonOf } from '@ichor/shared';
+import { MEMORY_LIMIT, OUT_OF_TIME, WHY_OUT_OF_TIME } from '../decoding/limits.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
 import type { StoredImage } from '../volume/pixelDigest.ts';
@@ -17,7 +18,7 @@ export type Inference = {
   readonly model: ModelIdentity;
   /** Calls are answered one after the other. @throws NotAnalysable, IchorError INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED */
   analyse(stack: SliceStack, options: AnalyseOptions): Promise<Analysis>;
-  /** Decodes an image where a decoder that hangs can be killed. @returns see pixelDigest @throws as `analyse` */
+  /** What an image shows. @returns see pixelDigest @throws as `analyse` */
   pixelDigest(image: StoredImage): Promise<string>;
   close(): Promise<void>;
 };
@@ -28,13 +29,11 @@ export type AnalyseOptions = {
 };
 export type InferenceConfig = Pick<
   Config,
-  'modelDir' | 'inferenceThreads' | 'executionProviders' | 'thresholds' | 'inferenceTimeoutMs'
+  'modelDir' | 'inferenceThreads' | 'executionProviders' | 'thresholds' | 'inferenceTimeoutMs' | 'sliceDecodeTimeoutMs'
 >;
 
 const ENTRY = join(import.meta.dirname, 'inferenceProcess.ts');
 const START_TIMEOUT_MS = 60_000;
-/** The largest image takes a second or two. */
-const DIGEST_TIMEOUT_MS = 30_000;
 const MOST_KEY_SLICES = 8;
 
 /** Starts the process and checks the bundle. @throws IchorError BUNDLE_INVALID, CONFIG_INVALID, INFERENCE_CRASHED */
@@ -44,12 +43,19 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
     threads: config.inferenceThreads,
     executionProviders: config.executionProviders,
     thresholds: config.thresholds,
+    sliceDecodeTimeoutMs: config.sliceDecodeTimeoutMs,
   };
   let child: ChildProcess | null = null;
   let turn: Promise<unknown> = Promise.resolve();
   const started = async (): Promise<{ child: ChildProcess; model: ModelIdentity | null }> => {
     if (child !== null && isAlive(child)) return { child, model: null };
-    const made = fork(ENTRY, [], { serialization: 'advanced', stdio: ['ignore', 'ignore', 'inherit', 'ipc'] });
+    const made = fork(ENTRY, [], {
+      serialization: 'advanced',
+      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      execArgv: [...process.execArgv, MEMORY_LIMIT],
+    });
+    // One that comes between two conversations: the next finds the process gone.
+    made.on('error', () => {});
     const ready = await converse(made, { kind: 'start', settings }, 'ready', START_TIMEOUT_MS, { log });
     log.event('inference.started', { pid: made.pid });
     child = made;
@@ -77,7 +83,7 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
       }),
     pixelDigest: (image) =>
       inTurn(async (current) => {
-        const timeoutMs = Math.min(DIGEST_TIMEOUT_MS, config.inferenceTimeoutMs);
+        const timeoutMs = config.inferenceTimeoutMs;
         return (await converse(current, { kind: 'digest', image }, 'digested', timeoutMs, { log })).digest;
       }),
     async close() {
@@ -103,36 +109,54 @@ function converse<Kind extends 'ready' | 'done' | 'digested'>(
   timeoutMs: number,
   { log, onProgress }: Listeners,
 ): Promise<Answer<Kind>> {
+  let decoding = '';
   return new Promise((resolve, reject) => {
     const settle = (act: () => void): void => {
       clearTimeout(timer);
       child.off('message', onMessage);
       child.off('exit', onExit);
+      child.off('error', onError);
       act();
     };
     const kill = (error: Error): void => {
       settle(() => reject(error));
       child.kill('SIGKILL');
     };
+    /** A fault of its own leaves the process in a state that nobody knows; one of the spool or the decoder does not. */
+    const failed = (error: IchorError): void => {
+      if (wanted === 'ready' || error.code === 'INFERENCE_FAILED') kill(error);
+      else settle(() => reject(error));
+    };
     const onMessage = (said: FromProcess): void => {
       if (said.kind === wanted) settle(() => resolve(said as Answer<Kind>));
       else if (said.kind === 'not-analysable')
-        settle(() => reject(new NotAnalysable(said.reason.code, said.reason.detail)));
-      else if (said.kind === 'failed') kill(new IchorError(said.code, said.facts));
+        settle(() => reject(new NotAnalysable(said.reason.code, said.reason.detail, said.outOfTime)));
+      else if (said.kind === 'failed') failed(new IchorError(said.code, said.facts));
+      else if (said.kind === 'decoding') decoding = said.where;
       else if (said.kind === 'progress') onProgress?.(said.done, said.total);
       else if (said.kind === 'provider-missing')
         log.event('inference.provider-missing', { provider: said.provider, reason: said.reason });
     };
     const onExit = (code: number | null, signal: string | null): void => {
       log.event('inference.stopped', { code, signal });
-      settle(() => reject(new IchorError('INFERENCE_CRASHED', { reason: signal ?? `exit code ${code}` })));
+      settle(() => reject(whyEnded(decoding, code, signal)));
     };
+    const onError = (error: Error): void => kill(new IchorError('INFERENCE_CRASHED', { reason: reasonOf(error) }));
     const timer = setTimeout(() => {
       log.event('inference.stopped', { reason: 'deadline' });
       kill(new IchorError('INFERENCE_TIMEOUT', { timeoutMs }));
     }, timeoutMs);
     child.on('message', onMessage);
     child.on('exit', onExit);
-    child.send(message);
+    child.on('error', onError);
+    child.send(message, (error) => {
+      if (error !== null) onError(error);
+    });
   });
+}
+
+function whyEnded(decoding: string, code: number | null, signal: string | null): Error {
+  if (signal === OUT_OF_TIME)
+    return new NotAnalysable('undecodable-pixel-data', `${decoding}: ${WHY_OUT_OF_TIME}`, true);
+  return new IchorError('INFERENCE_CRASHED', { reason: signal ?? `exit code ${code}` });
 }

@@ -8,6 +8,7 @@ export type StartSettings = {
   readonly threads: number;
   readonly executionProviders: readonly string[];
   readonly thresholds: readonly string[];
+  readonly sliceDecodeTimeoutMs: number;
 };
 export type ToProcess =
   | { readonly kind: 'start'; readonly settings: StartSettings }
@@ -22,8 +23,10 @@ export type ToProcess =
 export type FromProcess =
   | { readonly kind: 'ready'; readonly model: ModelIdentity }
   | { readonly kind: 'provider-missing'; readonly provider: string; readonly reason: string }
+  /** A slice begins; the end of the process before the next message is on its account. */
+  | { readonly kind: 'decoding'; readonly where: string }
   | { readonly kind: 'progress'; readonly done: number; readonly total: number }
   | { readonly kind: 'done'; readonly analysis: Analysis }
   | { readonly kind: 'digested'; readonly digest: string }
-  | { readonly kind: 'not-analysable'; readonly reason: Reason }
+  | { readonly kind: 'not-analysable'; readonly reason: Reason; readonly outOfTime: boolean }
   | { readonly kind: 'failed'; readonly code: ErrorCode; readonly facts: Readonly<Record<string, string | number>> };

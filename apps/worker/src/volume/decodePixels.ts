@@ -58,7 +58,8 @@ export async function decodePixels(
  */
 function codestreamsOf(frame: Uint8Array, { rows, columns }: FrameShape): Uint8Array[] {
   const size = codestreamSize(frame);
-  if (size === null) throw new NotAnalysable('undecodable-pixel-data', 'the codestream has no frame header');
+  if (size === null)
+    throw new NotAnalysable('undecodable-pixel-data', 'the codestream has no frame header that a CT can have');
   if (size.rows !== rows || size.columns !== columns || size.components !== 1)
     throw new NotAnalysable(
       'truncated-pixel-data',

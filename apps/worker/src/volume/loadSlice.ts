@@ -2,6 +2,7 @@
 import { readFile, stat } from 'node:fs/promises';
 import type { Dataset, Part10, Tag } from '@ichor/shared';
 import { asIchorError, readingFile, readPart10Pixels } from '@ichor/shared';
+import { MOST_PIXELS } from '../decoding/limits.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Slice } from '../types.ts';
 import { decodePixels } from './decodePixels.ts';
@@ -15,11 +16,13 @@ type StoredSlice = Pick<Slice, 'path' | 'rows' | 'columns' | 'frameNumber' | 'fr
 
 /** int16 [rows, columns] in the stored orientation. @throws NotAnalysable, IchorError FILE_UNREADABLE */
 export async function loadSlice(slice: StoredSlice): Promise<LoadedSlice> {
+  const { rows, columns, frameNumber, frames } = slice;
+  if (rows * columns > MOST_PIXELS)
+    throw new NotAnalysable('undecodable-pixel-data', `${rows} × ${columns} pixels are more than any CT has`);
   const file = await readingFile(slice.path, () => fileOf(slice)).catch((thrown: unknown) => {
     const error = asIchorError(thrown);
     throw error.code === 'FILE_UNREADABLE' ? error : new NotAnalysable('unreadable-instance', error.message);
   });
-  const { rows, columns, frameNumber, frames } = slice;
   const pixels = pixelModule(file.dataset, frameNumber);
   const shape = { rows, columns, frameNumber, frames, bitsAllocated: pixels.bitsAllocated };
   const bytes = await decodePixels(pixelDataOf(file.dataset), file.transferSyntaxUid, shape);

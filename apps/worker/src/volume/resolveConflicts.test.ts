@@ -50,11 +50,14 @@ test('a copy that cannot be read is in conflict', async () => {
   expect([...conflicting]).toEqual(['1.1']);
 });
 
-test('after one that kept its decoder busy until the deadline no other duplicate is waited for', async () => {
+test.each([
+  ['the study', new IchorError('INFERENCE_TIMEOUT', { timeoutMs: 1 })],
+  ['a slice', new NotAnalysable('undecodable-pixel-data', 'endless', true)],
+])('after one that used up the time of %s no other duplicate is waited for', async (_, error) => {
   const decoded: string[] = [];
   const { conflicting } = await resolveConflicts(copies('1.1', '1.1', '1.2', '1.2', '1.3'), async ({ path }) => {
     decoded.push(path);
-    throw new IchorError('INFERENCE_TIMEOUT', { timeoutMs: 1 });
+    throw error;
   });
   expect([decoded, [...conflicting]]).toEqual([['0'], ['1.1', '1.2']]);
 });

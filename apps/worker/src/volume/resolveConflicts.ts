@@ -36,7 +36,7 @@ const firstOfSeries = (group: readonly InstanceHeader[]): InstanceHeader[] =>
 
 /** What cannot be read agrees with nothing; what kept the decoder busy until its deadline is not followed by another try. */
 function unreadable(error: unknown): 'timeout' | null {
-  if (error instanceof NotAnalysable) return null;
+  if (error instanceof NotAnalysable) return error.outOfTime ? 'timeout' : null;
   if (error instanceof IchorError && error.code === 'INFERENCE_TIMEOUT') return 'timeout';
   throw error;
 }

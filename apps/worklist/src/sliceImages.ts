@@ -1,0 +1,79 @@
+/** The analysed slices as pictures: the very pixels that the analysis saw, or none. */
+import { join } from 'node:path';
+import { type Database, IchorError, type SliceScore } from '@ichor/shared';
+import { type Decoder, NotAnalysable, sliceDigest, slicePng } from '@ichor/worker';
+import { missing, type Picture, picture, type Source, slicesOf } from './images.ts';
+
+/** Centre and width in Hounsfield units. */
+export const WINDOWS = {
+  brain: { centre: 40, width: 80 },
+  subdural: { centre: 80, width: 200 },
+  'soft-tissue': { centre: 40, width: 380 },
+  bone: { centre: 600, width: 2800 },
+} as const;
+export type WindowName = keyof typeof WINDOWS;
+
+export type SliceSource = Source & {
+  readonly decode: Decoder['decode'];
+  /** Why a frame cannot be shown, by file and frame: what took a decoder all its time is not given to another. */
+  readonly undecodable: Map<string, IchorError>;
+};
+const MOST_REMEMBERED = 10_000;
+
+/** The n-th analysed slice (from 1). @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
+export async function sliceImage(
+  source: SliceSource,
+  studyInstanceUid: string,
+  number: number,
+  window: WindowName,
+): Promise<Picture> {
+  const slice = (await slicesOf(source.database, studyInstanceUid))[number - 1];
+  const paths = slice === undefined ? [] : await pathsOf(source.database, studyInstanceUid, slice.sopInstanceUid);
+  if (slice === undefined || paths.length === 0) throw missing('slice', number);
+  return picture(['slice', paths, slice.pixelDigest ?? null, slice.frameNumber ?? 1, window], async (signal) =>
+    slicePng(await analysedSlice(source, slice, paths, signal), WINDOWS[window]),
+  );
+}
+
+/** Every content that came under this UID; the analysis takes the first of those that agree. */
+async function pathsOf(database: Database, studyInstanceUid: string, sopInstanceUid: string): Promise<string[]> {
+  const { rows } = await database.pool.query(
+    'SELECT spool_path FROM instance WHERE study_instance_uid = $1 AND sop_instance_uid = $2 ORDER BY received_at, spool_path',
+    [studyInstanceUid, sopInstanceUid],
+  );
+  return rows.map((row) => row.spool_path);
+}
+
+/**
+ * @param paths in the spool, in the order of arrival; of a result from before Ichor kept digests the first is shown
+ * @throws IchorError PIXEL_DATA_UNDECODABLE, ANALYSED_PIXELS_GONE, DECODER_BUSY, DECODER_UNAVAILABLE
+ */
+async function analysedSlice(source: SliceSource, slice: SliceScore, paths: readonly string[], signal: AbortSignal) {
+  let why = new IchorError('ANALYSED_PIXELS_GONE', { sopInstanceUid: slice.sopInstanceUid });
+  for (const path of paths) {
+    const loaded = await decodeOnce(source, slice, path, signal).catch((error: unknown) => {
+      if (!(error instanceof IchorError) || error.retryable) throw error;
+      why = error;
+      return null;
+    });
+    if (loaded === null) continue;
+    if (slice.pixelDigest === undefined || sliceDigest(loaded.hu) === slice.pixelDigest) return loaded;
+  }
+  throw why;
+}
+
+async function decodeOnce(source: SliceSource, slice: SliceScore, path: string, signal: AbortSignal) {
+  const { sopInstanceUid, frameNumber = 1 } = slice;
+  const key = `${path} ${frameNumber}`;
+  const known = source.undecodable.get(key);
+  if (known !== undefined) throw known;
+  try {
+    return await source.decode({ path: join(source.dataDir, 'spool', path), frameNumber }, signal);
+  } catch (error) {
+    if (!(error instanceof NotAnalysable)) throw error;
+    const shown = new IchorError('PIXEL_DATA_UNDECODABLE', { sopInstanceUid, reason: error.message }, error);
+    if (source.undecodable.size >= MOST_REMEMBERED) source.undecodable.clear();
+    if (error.reason.code === 'undecodable-pixel-data') source.undecodable.set(key, shown);
+    throw shown;
+  }
+}
