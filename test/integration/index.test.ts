@@ -248,6 +248,10 @@ describe('completion', () => {
     await untilState('1.2.26', 'queued');
     const { rows } = await database.pool.query('SELECT code, sop_instance_uid FROM incident');
     expect(rows).toEqual([{ code: 'INTERNAL', sop_instance_uid: '1.2.25.1' }]);
+    await eventually('the loss', async () => {
+      const lost = await database.pool.query("SELECT 1 FROM lost_instance WHERE study_instance_uid = '1.2.25'");
+      return lost.rows.length === 1;
+    });
   });
 
   test('a NUL in a patient name does not disturb', async () => {

@@ -2,8 +2,8 @@
  * Stored instances on their way into the index: noted at once, written in batches.
  *
  * While the database is away notes wait in memory. Should they become too many they are dropped, and the caller is told that
- * only the spool knows them. A row that PostgreSQL refuses is told apart from its batch and becomes an incident: it delays
- * nobody else.
+ * only the spool knows them. A row that PostgreSQL refuses is told apart from its batch and becomes an incident, and the
+ * caller is told that the analysis will miss it: it delays nobody else.
  */
 import type { Incidents } from '@ichor/shared';
 import { reasonOf } from '@ichor/shared';
@@ -23,7 +23,11 @@ export type Notes = {
 const BATCH = 200;
 const MOST_WAITING = 50_000;
 
-export function keepNotes(insert: (batch: readonly StoredInstance[]) => Promise<void>, incidents: Incidents): Notes {
+export function keepNotes(
+  insert: (batch: readonly StoredInstance[]) => Promise<void>,
+  incidents: Incidents,
+  refused: (instance: StoredInstance) => void = () => {},
+): Notes {
   let notes: StoredInstance[] = [];
   let noted = 0;
 
@@ -32,7 +36,10 @@ export function keepNotes(insert: (batch: readonly StoredInstance[]) => Promise<
       await insert(batch);
     } catch (error) {
       if (!isRefusal(error)) throw error;
-      if (batch.length === 1) return tell(incidents, batch[0]!, error);
+      if (batch.length === 1) {
+        tell(incidents, batch[0]!, error);
+        return refused(batch[0]!);
+      }
       const half = Math.ceil(batch.length / 2);
       await writeBatch(batch.slice(0, half));
       await writeBatch(batch.slice(half));

@@ -72,6 +72,7 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
   const notes = keepNotes(
     (batch) => insertInstances(database, withPriority(batch, config), associations.isOpen, OPEN_AHEAD_MS),
     incidents,
+    (instance) => transfers.notIndexed(instance),
   );
   const transfers = startTransferNotes(parts);
   const requests = startTriageRequests(database, parts.queues, log);

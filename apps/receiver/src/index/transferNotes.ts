@@ -1,6 +1,7 @@
 /** Transfers and losses as the index keeps them: written with each round, told as incidents. */
 import { type Config, type Database, IchorError, type Incidents, type Spool } from '@ichor/shared';
 import type { NotStored } from '../loss.ts';
+import { CT_IMAGES } from '../storeInstance.ts';
 import type { StoredInstance } from '../types.ts';
 import { type ClockOffset, endDeadTransfers, takeUpLeftOver, writeArrivals } from './lossRows.ts';
 import { type LeftOver, openTransferJournal } from './transferJournal.ts';
@@ -9,12 +10,15 @@ import { type BrokenSeries, trackTransfers } from './transfers.ts';
 /** An end without a release. */
 export type BrokenOff = { readonly reason: string; readonly callingAeTitle: string | null };
 
+const NO_ASSOCIATION = -1;
 const KILLED: BrokenOff = { reason: 'its receiver ended', callingAeTitle: null };
 
 export type TransferNotes = {
   opened(associationId: number): void;
   sent(associationId: number, instance: StoredInstance): void;
   lost(associationId: number, lost: NotStored, code: string): void;
+  /** It is stored, but the analysis will not find it. */
+  notIndexed(instance: StoredInstance): void;
   /** The spool for CT slices of this association: its journal is written first. */
   spoolFor(associationId: number): Spool;
   closed(associationId: number, brokenOff: BrokenOff | null): void;
@@ -65,6 +69,11 @@ export function startTransferNotes({ config, database, incidents, spool }: Parts
     opened: transfers.opened,
     sent: transfers.sent,
     lost: transfers.lost,
+    notIndexed(instance) {
+      const canBeCtSlice = CT_IMAGES.has(instance.sopClassUid);
+      const named = { commandUid: instance.sopInstanceUid, hasName: true, isCertain: true, canBeCtSlice };
+      if (canBeCtSlice) transfers.lost(NO_ASSOCIATION, { ...instance, ...named }, 'INTERNAL');
+    },
     spoolFor: (associationId) => ({
       ...spool,
       async store(instance) {
