@@ -113,7 +113,7 @@ describe('a peer that does not speak DICOM is closed at once', () => {
     ['A-RELEASE-RQ before any association', releaseRequest()],
     ['A-ABORT before any association', abortRequest()],
     ['a PDU that announces 4 GB', Buffer.from([1, 0, 0xff, 0xff, 0xff, 0xff])],
-    ['an A-ASSOCIATE-RQ that announces more than 64 KB', Buffer.from([1, 0, 0, 1, 0, 1])],
+    ['an A-ASSOCIATE-RQ that announces more than 256 KB', Buffer.from([1, 0, 0, 4, 0, 1])],
     [
       'an A-ASSOCIATE-RQ whose items end beyond it',
       pdu(1, Buffer.concat([Buffer.alloc(68, 32), Buffer.from([0x20, 0, 0xff, 0xff])])),
@@ -322,7 +322,7 @@ describe('an instance whose transfer breaks off is told, with what came of it', 
     ['the peer breaks a rule', 'PDU type 1 is out of place', (peer) => peer.send(pdu(1, Buffer.alloc(68)))],
     ['the peer falls silent', 'idle for too long', () => undefined],
   ])('%s', async (_name, reason, end) => {
-    const peer = await connectRaw(await start({ ICHOR_IDLE_TIMEOUT_MS: '500' }));
+    const peer = await connectRaw(await start(reason === 'idle for too long' ? { ICHOR_IDLE_TIMEOUT_MS: '1500' } : {}));
     await peer.associate({ calling: 'SCANNER' });
     peer.send(firstPdus(store(1, { pixelBytes: 400_000 }), 10));
     while (receiver.heldBytes() < 100_000) await new Promise((resolve) => setTimeout(resolve, 5));

@@ -22,9 +22,12 @@ export type RawPeer = {
   response(): Promise<ReadonlyMap<number, Buffer>>;
 };
 
-/** @param allowHalfOpen keep our side open when the receiver has closed its own */
-export async function connectRaw(port: number, allowHalfOpen = false): Promise<RawPeer> {
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen });
+/**
+ * @param allowHalfOpen keep our side open when the receiver has closed its own
+ * @param localAddress another loopback address, to be another host
+ */
+export async function connectRaw(port: number, allowHalfOpen = false, localAddress = '127.0.0.1'): Promise<RawPeer> {
+  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen, localAddress });
   await once(socket, 'connect');
   socket.setNoDelay(true);
   const arrived: RawPdu[] = [];
@@ -88,6 +91,7 @@ export type AssociateOptions = {
   readonly version?: number;
   readonly applicationContext?: string;
   readonly contexts?: readonly RawContext[];
+  readonly maxPduLength?: number;
   readonly roles?: readonly { readonly sopClassUid: string; readonly scu: number; readonly scp: number }[];
 };
 
@@ -116,10 +120,9 @@ export function associateRequest(options: AssociateOptions = {}): Buffer {
       Buffer.concat([Buffer.from([0, sopClassUid.length]), Buffer.from(sopClassUid), Buffer.from([scu, scp])]),
     ),
   );
-  const user = item(
-    0x50,
-    Buffer.concat([item(0x51, Buffer.from([0, 0, 0x40, 0])), item(0x52, Buffer.from('1.2.3.4')), ...roles]),
-  );
+  const maxLength = Buffer.alloc(4);
+  maxLength.writeUInt32BE(options.maxPduLength ?? 0x4000);
+  const user = item(0x50, Buffer.concat([item(0x51, maxLength), item(0x52, Buffer.from('1.2.3.4')), ...roles]));
   return pdu(1, Buffer.concat([fixed, item(0x10, Buffer.from(applicationContext)), ...contexts, user]));
 }
 

@@ -20,6 +20,8 @@ export type TestReceiver = {
   readonly refused: Refused[];
   readonly rejected: string[];
   readonly aborted: string[];
+  /** Who they were. */
+  readonly abortedPeers: { readonly remoteAddress: string; readonly callingAeTitle: string | null }[];
   readonly commitments: unknown[];
   /** What the memory budget counts now. */
   heldBytes(): number;
@@ -50,6 +52,7 @@ export async function startTestReceiver(
     refused: [] as Refused[],
     rejected: [] as string[],
     aborted: [] as string[],
+    abortedPeers: [] as TestReceiver['abortedPeers'],
     commitments: [] as unknown[],
   };
   const events = {
@@ -68,7 +71,10 @@ export async function startTestReceiver(
       notes.refused.push({ code, message, sopClassUid, sopInstanceUid, callingAeTitle, head, associationId });
     },
     rejected: (_caller: string, { text }: { text: string }) => void notes.rejected.push(text),
-    aborted: (_association: unknown, reason: string) => void notes.aborted.push(reason),
+    aborted(_association: unknown, reason: string, peer: TestReceiver['abortedPeers'][number]) {
+      notes.aborted.push(reason);
+      notes.abortedPeers.push(peer);
+    },
     commitment: async (report: unknown) => void notes.commitments.push(report),
     accepted: () => undefined,
     closed: () => undefined,

@@ -3,8 +3,11 @@ import { readFile } from 'node:fs/promises';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Config } from '@ichor/shared';
-import { IchorError, listenError, reasonOf } from '@ichor/shared';
-import { type AssociationContext, type RunningAssociation, serveAssociation } from './association.ts';
+import { IchorError, listenError, reasonOf, TLS_POLICY } from '@ichor/shared';
+import { type RunningAssociation, serveAssociation } from './association.ts';
+import type { Peer } from './associationEvents.ts';
+import type { AssociationContext } from './associationState.ts';
+import { whoMustGo } from './crowding.ts';
 
 export type DicomPort = {
   readonly port: number;
@@ -13,46 +16,108 @@ export type DicomPort = {
 };
 
 const DRAIN_MS = 30_000;
-/** Sockets beyond the association limit still need an answer (A-ASSOCIATE-RJ); far beyond it they get none. */
-const SOCKETS_PER_ASSOCIATION = 4;
+/** Connections without an association, of all addresses, for each association that may be open. */
+const UNASSOCIATED_PER_ASSOCIATION = 3;
+/** Several may come before one that must go is gone. */
+const SPARE = 4;
 
 /** @throws IchorError PORT_IN_USE, ADDRESS_UNUSABLE, CONFIG_INVALID for unreadable TLS files */
 export async function listenDicom(
   config: Config,
-  makeContext: (openAssociations: () => number) => AssociationContext,
+  makeContext: (openAssociations: AssociationContext['openAssociations']) => AssociationContext,
 ): Promise<DicomPort> {
-  const running = new Map<Socket, RunningAssociation>();
-  const context = makeContext(() => [...running.values()].filter((association) => association.isEstablished()).length);
-  const onSocket = (socket: Socket): void => {
-    socket.on('close', () => running.delete(socket));
-    running.set(socket, serveAssociation(socket, context));
-  };
-  const server = await makeServer(config, onSocket);
-  server.maxConnections = config.maxAssociations * SOCKETS_PER_ASSOCIATION;
+  const connections = makeConnections(config, makeContext);
+  const server = await makeServer(config, connections);
+  const total = config.maxAssociations * (1 + UNASSOCIATED_PER_ASSOCIATION);
+  server.maxConnections = SPARE * total;
   const port = await listening(server, config);
   return {
     port,
     async close(patienceMs = DRAIN_MS) {
       const closed = new Promise<void>((resolve) => server.close(() => resolve()));
-      for (const association of running.values()) association.finish();
-      const timer = setTimeout(() => {
-        for (const association of running.values()) association.abort();
-      }, patienceMs);
+      connections.finish();
+      const timer = setTimeout(connections.abort, patienceMs);
       await closed;
       clearTimeout(timer);
     },
   };
 }
 
-async function makeServer({ tls, artimMs }: Config, onSocket: (socket: Socket) => void): Promise<Server> {
-  if (tls === null) return createServer(onSocket);
+/** A connection and, once TLS is agreed, its association. */
+type Connection = Peer & { readonly port: number; readonly socket: Socket; association: RunningAssociation | null };
+type Connections = ReturnType<typeof makeConnections>;
+
+/** Every connection from its first moment, the oldest first. */
+function makeConnections(
+  { maxAssociations, maxUnassociatedPerAddress }: Config,
+  makeContext: (openAssociations: AssociationContext['openAssociations']) => AssociationContext,
+) {
+  const all = new Set<Connection>();
+  const isEstablished = ({ association }: Connection): boolean => association?.isEstablished() ?? false;
+  const isOf = (one: Connection, address: string | undefined): boolean =>
+    address === undefined || one.remoteAddress === address;
+  const context = makeContext((address) => [...all].filter((one) => isEstablished(one) && isOf(one, address)).length);
+  const limits = {
+    perAddress: maxUnassociatedPerAddress,
+    total: Math.max(maxUnassociatedPerAddress, maxAssociations * UNASSOCIATED_PER_ASSOCIATION),
+  };
+  const tellFailed = (peer: Peer, reason: string): void => context.events.aborted(null, reason, peer);
+
+  function makeRoom(remoteAddress: string): void {
+    const unassociated = [...all].filter((one) => !isEstablished(one) && !one.socket.destroyed);
+    const crowded = whoMustGo(unassociated, remoteAddress, limits);
+    if (crowded === null) return;
+    const reason = 'too many connections without an association, and it was the oldest';
+    if (crowded.association === null) tellFailed(crowded, reason);
+    else crowded.association.abort(reason);
+    crowded.socket.destroy();
+  }
+
+  return {
+    tellFailed,
+    /** A TCP connection, before anything came. */
+    opened(socket: Socket): Connection | null {
+      const { remoteAddress, remotePort: port } = socket;
+      if (remoteAddress === undefined || port === undefined) return socket.destroy() && null;
+      makeRoom(remoteAddress);
+      const connection = { remoteAddress, port, callingAeTitle: null, socket, association: null };
+      all.add(connection);
+      socket.on('close', () => all.delete(connection));
+      return connection;
+    },
+    of: ({ remoteAddress, remotePort }: Socket): Connection | null =>
+      [...all].find((one) => isOf(one, remoteAddress) && one.port === remotePort) ?? null,
+    /** @param socket that of the connection, or the one that decrypts it */
+    serve(connection: Connection | null, socket: Socket): void {
+      if (connection === null) socket.destroy();
+      else connection.association = serveAssociation(socket, context);
+    },
+    finish(): void {
+      for (const { association, socket } of all) {
+        if (association === null) socket.destroy();
+        else association.finish();
+      }
+    },
+    abort(): void {
+      for (const { association } of all) association?.abort('Ichor is shutting down');
+    },
+  };
+}
+
+async function makeServer({ tls, artimMs }: Config, connections: Connections): Promise<Server> {
+  if (tls === null) return createServer((socket) => connections.serve(connections.opened(socket), socket));
   const [key, cert, ca] = await Promise.all([tls.keyPath, tls.certPath, tls.caPath].map(readPem));
-  const options = { key: key!, cert: cert!, minVersion: 'TLSv1.2' as const, handshakeTimeout: artimMs };
+  const options = { ...TLS_POLICY, key: key!, cert: cert!, handshakeTimeout: artimMs };
   const server = tlsServer(
     ca === null ? options : { ...options, ca: ca!, requestCert: true, rejectUnauthorized: true },
-    onSocket,
+    (socket) => connections.serve(connections.of(socket), socket),
   );
-  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  server.prependListener('connection', connections.opened);
+  server.on('tlsClientError', (error, socket) => {
+    const connection = connections.of(socket);
+    if (connection !== null) connections.tellFailed(connection, `the TLS handshake failed: ${reasonOf(error)}`);
+    socket.destroy();
+  });
   return server;
 }
 

@@ -34,3 +34,34 @@ test('what exceeds the whole limit is not taken, and a release gives everything 
   const other = budget.open(nobody);
   expect([other.take(100), other.take(1)]).toEqual([true, false]);
 });
+
+test('the oldest may take up to half of the limit, whatever the connections hold', () => {
+  const budget = makeMemoryBudget(100);
+  const [oldest, younger] = [budget.open(nobody), budget.open(nobody)];
+  younger.take(60);
+  expect(budget.openBuffer().set(30)).toBe(true);
+  expect([oldest.take(50), oldest.take(1)]).toEqual([true, false]);
+  expect(younger.take(1)).toBe(false);
+  expect(budget.usedBytes()).toBe(140);
+});
+
+test('memory is short while somebody waits for it, and what is released waits for nothing', () => {
+  const budget = makeMemoryBudget(100);
+  const [oldest, younger] = [budget.open(nobody), budget.open(nobody)];
+  oldest.take(60);
+  expect(oldest.mayGoOn()).toBe(true);
+  expect(budget.isShort()).toBe(false);
+  expect(younger.mayGoOn()).toBe(false);
+  expect(budget.isShort()).toBe(true);
+  younger.release();
+  expect([younger.mayGoOn(), budget.isShort()]).toEqual([true, false]);
+});
+
+test('what a connection holds counts until it holds nothing', () => {
+  const budget = makeMemoryBudget(100);
+  const buffer = budget.openBuffer();
+  expect([buffer.set(40), buffer.set(101), buffer.set(20)]).toEqual([true, false, true]);
+  expect(budget.usedBytes()).toBe(20);
+  buffer.set(0);
+  expect(budget.usedBytes()).toBe(0);
+});

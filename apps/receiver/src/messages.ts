@@ -2,14 +2,18 @@
 import { IchorError } from '@ichor/shared';
 import { FramingError, type Pdv } from './framing.ts';
 import type { MemoryBudget, MemoryTicket } from './memory.ts';
+import { makePieces, type Pieces } from './pieces.ts';
+import { makeProgress, type Progress, type ProgressRule } from './progress.ts';
 import { type Command, decodeCommand } from './scp.ts';
 
-/** A dataset as it comes in: its pieces exactly as they were sent, or its head and the reason why the rest was dropped. */
+/** A dataset as it comes in: its bytes exactly as they were sent, or its head and the reason why the rest was dropped. */
 export type IncomingDataset = {
-  readonly chunks: Buffer[];
-  sizeBytes: number;
+  pieces: Pieces;
+  /** Also of what was dropped. */
+  receivedBytes: number;
   error: IchorError | null;
   readonly ticket: MemoryTicket;
+  readonly progress: Progress;
 };
 
 export type Message = { readonly command: Command; readonly dataset: IncomingDataset | null };
@@ -20,19 +24,21 @@ export type MessageReader = {
   /** Whether the dataset under way may be read on (see {@link MemoryBudget}). */
   mayGoOn(): boolean;
   /** The message under way: its dataset is not complete. */
-  unfinished(): Message | null;
+  unfinished(): { readonly command: Command; readonly dataset: IncomingDataset } | null;
+  /** Memory beside what the ticket of the dataset counts. */
+  heldBytes(): number;
   /** Lets go of a dataset that will never be complete. */
   close(): void;
 };
 
-/** A command set is a few hundred bytes; an event report lists instances. */
+/** A command set is a few hundred bytes. */
 const MAX_COMMAND_BYTES = 65_536;
-const MAX_EVENT_BYTES = 16_777_216;
-
+/** An event report names instances of ours: thousands fit. */
+const MAX_EVENT_BYTES = 1_048_576;
 /** Of a dataset that is dropped this much stays, to tell whose it was. */
 const HEAD_BYTES = 32_768;
 
-export type ReaderLimits = {
+export type ReaderLimits = ProgressRule & {
   readonly memory: MemoryBudget;
   readonly maxInstanceBytes: number;
   /** Called when reading may go on after {@link MessageReader.mayGoOn} said no. */
@@ -40,28 +46,23 @@ export type ReaderLimits = {
 };
 
 export function makeMessageReader(limits: ReaderLimits): MessageReader {
-  let pieces: Buffer[] = [];
-  let piecesBytes = 0;
+  let pieces = makePieces();
   let piecesContext: number | null = null;
   let awaiting: { command: Command; dataset: IncomingDataset } | null = null;
 
-  function pushCommand({ value, valueBytes, contextId, isLast }: Pdv): Message | null {
+  function pushCommand({ value, contextId, isLast }: Pdv): Message | null {
     if (awaiting !== null) throw new FramingError('a command came where a dataset was due');
     if (piecesContext !== null && piecesContext !== contextId)
       throw new FramingError('a command changed its presentation context');
-    pieces.push(...value);
-    piecesBytes += valueBytes;
-    if (piecesBytes > MAX_COMMAND_BYTES) throw new FramingError(`a command exceeds ${MAX_COMMAND_BYTES} bytes`);
+    for (const piece of value) pieces.add(piece);
+    if (pieces.length() > MAX_COMMAND_BYTES) throw new FramingError(`a command exceeds ${MAX_COMMAND_BYTES} bytes`);
     piecesContext = contextId;
     if (!isLast) return null;
-    const command = decodeCommand(contextId, Buffer.concat(pieces));
-    [pieces, piecesBytes, piecesContext] = [[], 0, null];
+    const command = decodeCommand(contextId, Buffer.concat(pieces.list));
+    [pieces, piecesContext] = [makePieces(), null];
     if (command.kind === 'other') throw new FramingError('an operation was requested that is not offered');
     if (!command.hasDataset) return { command, dataset: null };
-    awaiting = {
-      command,
-      dataset: { chunks: [], sizeBytes: 0, error: null, ticket: limits.memory.open(limits.onRoom) },
-    };
+    awaiting = { command, dataset: openDataset(limits) };
     return null;
   }
 
@@ -69,8 +70,7 @@ export function makeMessageReader(limits: ReaderLimits): MessageReader {
     if (awaiting === null || awaiting.command.contextId !== pdv.contextId)
       throw new FramingError('a dataset came without its command');
     const { command, dataset } = awaiting;
-    const limitBytes = command.kind === 'C-STORE' ? limits.maxInstanceBytes : MAX_EVENT_BYTES;
-    append(dataset, pdv, limitBytes);
+    append(dataset, pdv, command.kind === 'C-STORE' ? limits.maxInstanceBytes : MAX_EVENT_BYTES);
     if (!pdv.isLast) return null;
     awaiting = null;
     return { command, dataset };
@@ -80,25 +80,37 @@ export function makeMessageReader(limits: ReaderLimits): MessageReader {
     push: (pdv) => (pdv.isCommand ? pushCommand(pdv) : pushData(pdv)),
     mayGoOn: () => awaiting?.dataset.ticket.mayGoOn() ?? true,
     unfinished: () => awaiting,
+    heldBytes: () => pieces.heldBytes() + (awaiting === null || awaiting.dataset.error === null ? 0 : HEAD_BYTES),
     close() {
-      awaiting?.dataset.ticket.release();
-      awaiting = null;
+      if (awaiting !== null) letGo(awaiting.dataset);
+      [awaiting, pieces] = [null, makePieces()];
     },
   };
 }
 
+const openDataset = (limits: ReaderLimits): IncomingDataset => ({
+  pieces: makePieces(),
+  receivedBytes: 0,
+  error: null,
+  ticket: limits.memory.open(limits.onRoom),
+  progress: makeProgress(limits, performance.now()),
+});
+
 /** Over a limit the rest is read and dropped, so that the refusal can be answered and the association goes on. */
 function append(dataset: IncomingDataset, { value, valueBytes }: Pdv, limitBytes: number): void {
+  dataset.receivedBytes += valueBytes;
   if (dataset.error !== null) return;
-  if (dataset.sizeBytes + valueBytes > limitBytes) dataset.error = new IchorError('INSTANCE_TOO_LARGE', { limitBytes });
-  else if (!dataset.ticket.take(valueBytes)) dataset.error = new IchorError('MEMORY_EXHAUSTED');
-  if (dataset.error === null) {
-    dataset.chunks.push(...value);
-    dataset.sizeBytes += valueBytes;
-    return;
-  }
-  const head = Buffer.concat(dataset.chunks, Math.min(HEAD_BYTES, dataset.sizeBytes));
-  dataset.chunks.splice(0, dataset.chunks.length, head);
-  dataset.sizeBytes = head.length;
+  const { pieces, ticket } = dataset;
+  for (const piece of value) pieces.add(piece);
+  if (pieces.length() > limitBytes) dataset.error = new IchorError('INSTANCE_TOO_LARGE', { limitBytes });
+  else if (!ticket.take(pieces.heldBytes() - ticket.heldBytes())) dataset.error = new IchorError('MEMORY_EXHAUSTED');
+  if (dataset.error === null) return;
+  dataset.pieces = makePieces([Buffer.concat(pieces.list, Math.min(HEAD_BYTES, pieces.length()))]);
+  ticket.release();
+}
+
+/** When it is stored, refused or broken off. */
+export function letGo(dataset: IncomingDataset): void {
   dataset.ticket.release();
+  dataset.pieces = makePieces();
 }

@@ -22,6 +22,7 @@ const request = (proposal: Partial<AssociateRequest>): AssociateRequest => ({
   applicationContext: APPLICATION_CONTEXT,
   contexts: [],
   roles: [],
+  maxPduLength: 16_384,
   ...proposal,
 });
 const decide = (abstractSyntaxUid: string, ...transferSyntaxUids: string[]) =>
@@ -98,8 +99,8 @@ describe('presentation contexts', () => {
 });
 
 describe('associations', () => {
-  const rules = { aeTitle: 'ICHOR', callers: [], maxAssociations: 2 };
-  const proposal = { ...request({}), remoteAddress: '10.0.0.7', openAssociations: 0 };
+  const rules = { aeTitle: 'ICHOR', callers: [], maxAssociations: 3, maxAssociationsPerAddress: 2 };
+  const proposal = { ...request({}), remoteAddress: '10.0.0.7', openAssociations: 2, openFromAddress: 1 };
   const callers = [
     { aeTitle: 'CT1', address: '10.0.0.7' },
     { aeTitle: 'CT2', address: null },
@@ -113,7 +114,9 @@ describe('associations', () => {
     ['another called AE title', { calledAeTitle: 'OTHER' }, REJECTIONS.calledAeTitle],
     ['another application context', { applicationContext: '1.2.3' }, REJECTIONS.applicationContext],
     ['a protocol version without bit 0', { protocolVersion: 2 }, REJECTIONS.protocolVersion],
-    ['one too many', { openAssociations: 2 }, REJECTIONS.localLimit],
+    ['a maximum PDU length into which nothing fits', { maxPduLength: 7 }, REJECTIONS.maxPduLength],
+    ['one too many', { openAssociations: 3 }, REJECTIONS.localLimit],
+    ['one too many from its address', { openFromAddress: 2 }, REJECTIONS.addressLimit],
   ])('%s is rejected', (_name, change, rejection) => {
     expect(rejectionOf({ ...proposal, ...change }, rules)).toEqual(rejection);
   });

@@ -2,6 +2,7 @@
 import type { Caller } from '@ichor/shared';
 import { TRANSFER_SYNTAXES } from '@ichor/shared';
 import type { AssociateRequest, ProposedContext, ProposedRole } from './associateRequest.ts';
+import { MIN_PDU_LENGTH } from './framing.ts';
 
 export const APPLICATION_CONTEXT = '1.2.840.10008.3.1.1.1';
 export const VERIFICATION = '1.2.840.10008.1.1';
@@ -80,26 +81,33 @@ export const REJECTIONS = {
   calledAeTitle: { result: 1, source: 1, reason: 7, text: 'called AE title not recognised' },
   protocolVersion: { result: 1, source: 2, reason: 2, text: 'protocol version not supported' },
   localLimit: { result: 2, source: 3, reason: 2, text: 'local limit exceeded' },
+  addressLimit: { result: 2, source: 3, reason: 2, text: 'local limit of associations from one address exceeded' },
+  congestion: { result: 2, source: 3, reason: 1, text: 'temporary congestion: too little memory' },
+  unreadable: { result: 1, source: 2, reason: 1, text: 'the A-ASSOCIATE-RQ cannot be read' },
+  maxPduLength: { result: 1, source: 1, reason: 1, text: 'its maximum PDU length holds no response' },
 } as const satisfies Record<string, Rejection>;
 
 export type Proposal = Pick<
   AssociateRequest,
-  'calledAeTitle' | 'callingAeTitle' | 'applicationContext' | 'protocolVersion'
-> & { readonly remoteAddress: string; readonly openAssociations: number };
+  'calledAeTitle' | 'callingAeTitle' | 'applicationContext' | 'protocolVersion' | 'maxPduLength'
+> & { readonly remoteAddress: string; readonly openAssociations: number; readonly openFromAddress: number };
 
 export type AssociationRules = {
   readonly aeTitle: string;
   readonly callers: readonly Caller[];
   readonly maxAssociations: number;
+  readonly maxAssociationsPerAddress: number;
 };
 
-/** Null when the association may go on. `openAssociations`: those that are open already. */
+/** Null when the association may go on. `openAssociations`, `openFromAddress`: those that are open already. */
 export function rejectionOf(proposal: Proposal, rules: AssociationRules): Rejection | null {
   if ((proposal.protocolVersion & 1) === 0) return REJECTIONS.protocolVersion;
   if (proposal.applicationContext !== APPLICATION_CONTEXT) return REJECTIONS.applicationContext;
   if (proposal.calledAeTitle !== rules.aeTitle.trim()) return REJECTIONS.calledAeTitle;
   if (!isAllowed(proposal, rules.callers)) return REJECTIONS.callingAeTitle;
-  return proposal.openAssociations >= rules.maxAssociations ? REJECTIONS.localLimit : null;
+  if (proposal.maxPduLength < MIN_PDU_LENGTH) return REJECTIONS.maxPduLength;
+  if (proposal.openAssociations >= rules.maxAssociations) return REJECTIONS.localLimit;
+  return proposal.openFromAddress >= rules.maxAssociationsPerAddress ? REJECTIONS.addressLimit : null;
 }
 
 function isAllowed({ callingAeTitle, remoteAddress }: Proposal, callers: readonly Caller[]): boolean {

@@ -10,7 +10,8 @@ import {
   openSpool,
   recordCommitment,
 } from '@ichor/shared';
-import type { AssociationContext, AssociationEvents } from './association.ts';
+import type { AssociationEvents } from './associationEvents.ts';
+import type { AssociationContext } from './associationState.ts';
 import { type StudyIndex, startStudyIndex } from './index/studyIndex.ts';
 import type { BrokenOff } from './index/transferNotes.ts';
 import { listenDicom } from './listen.ts';
@@ -61,7 +62,7 @@ export async function startReceiverRole(config: Config, log: Log): Promise<{ por
 
 const associationContext =
   (config: Config, events: AssociationEvents) =>
-  (openAssociations: () => number): AssociationContext => ({
+  (openAssociations: AssociationContext['openAssociations']): AssociationContext => ({
     config,
     events,
     openAssociations,
@@ -86,19 +87,19 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
       metrics.association('accepted');
       log.event('association.opened', association);
     },
-    rejected(callingAeTitle, { text }) {
+    rejected(callingAeTitle, { text }, { remoteAddress }) {
       metrics.association('rejected');
-      log.event('association.rejected', { callingAeTitle, reason: text });
+      log.event('association.rejected', { callingAeTitle, remoteAddress, reason: text });
       incidents.record({
         code: 'ASSOCIATION_REFUSED',
-        message: `An association of ${callingAeTitle} was rejected: ${text}.`,
+        message: `An association of ${callingAeTitle} (${remoteAddress}) was rejected: ${text}.`,
         callingAeTitle,
       });
     },
-    aborted(association, reason) {
+    aborted(association, reason, peer) {
       if (association !== null) brokenOff.set(association.id, { reason, callingAeTitle: association.callingAeTitle });
       metrics.association('aborted');
-      log.event('association.aborted', { ...association, reason });
+      log.event('association.aborted', { ...peer, ...association, reason });
     },
     closed(association) {
       if (association === null) return;

@@ -4,7 +4,7 @@
  * What is not used of it, and why (docs/adr/0002): its socket handling loses PDVs, buffers without bound and never lets go of
  * silent peers; its reading of an A-ASSOCIATE-RQ drops the application context and fails on descending context ids; its
  * reading of commands prints to the console what is odd in them; its command buffer is never emptied; its datasets are
- * rewritten. All of that is in framing.ts, associateRequest.ts, messages.ts and association.ts.
+ * rewritten. All of that is in framing.ts, associateRequest.ts, messages.ts, operations.ts and ending.ts.
  */
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
@@ -18,7 +18,7 @@ import {
 } from '@ichor/shared';
 import dimse from 'dcmjs-dimse';
 import type { AssociateRequest } from './associateRequest.ts';
-import { FramingError, MAX_PDU_LENGTH } from './framing.ts';
+import { commandPdus, FramingError, MAX_PDU_LENGTH } from './framing.ts';
 import type { DecidedContext, Rejection } from './negotiate.ts';
 
 dimse.log.setLevel('silent');
@@ -44,7 +44,7 @@ export type Wire = {
   confirmRelease(): void;
   /** A-ABORT; the source is the service provider (PS3.8 §9.3.8). */
   abort(): void;
-  /** @param comment Error Comment (0000,0902); shortened and made printable */
+  /** In PDUs that the requestor takes. @param comment Error Comment (0000,0902); shortened and made printable */
   respond(command: Command, status: number, comment?: string): void;
 };
 
@@ -55,27 +55,26 @@ class SendingScp extends dimse.Scp {
 }
 
 /** Methods and fields of the library that its types do not show. */
-type Internals = {
-  association: unknown;
-  _sendPDataTF(response: unknown, contextId: number, maxPduLength: number): void;
-};
+type Internals = { association: unknown };
+type Encodable = { getCommandDataset(): { getDenaturalizedCommandDataset(): Buffer } };
 
 export function openWire(socket: Socket): Wire {
   const scp = new SendingScp(socket as never, {});
   const internals = scp as unknown as Internals;
+  let maxPduLength = MAX_PDU_LENGTH;
   return {
     accept(request, contexts) {
+      maxPduLength = Math.min(request.maxPduLength, MAX_PDU_LENGTH);
       internals.association = associationOf(request, contexts);
       scp.sendAssociationAccept();
     },
     reject: ({ result, source, reason }) => scp.sendAssociationReject(result, source, reason),
     confirmRelease: () => scp.sendAssociationReleaseResponse(),
     abort: () => scp.sendAbort(2, 0),
-    /** The library writes a PDU in pieces; they leave together. */
     respond(command, status, comment) {
-      socket.cork();
-      internals._sendPDataTF(responseTo(command, status, comment), command.contextId, MAX_PDU_LENGTH);
-      socket.uncork();
+      const response = responseTo(command, status, comment) as unknown as Encodable;
+      const bytes = response.getCommandDataset().getDenaturalizedCommandDataset();
+      socket.write(commandPdus(command.contextId, bytes, maxPduLength));
     },
   };
 }
@@ -115,8 +114,8 @@ export function decodeCommand(contextId: number, bytes: Buffer): Command {
     kind,
     contextId,
     hasDataset: elements['CommandDataSetType'] !== NO_DATASET,
-    sopClassUid: String(elements['AffectedSOPClassUID'] ?? ''),
-    sopInstanceUid: String(elements['AffectedSOPInstanceUID'] ?? ''),
+    sopClassUid: printable(String(elements['AffectedSOPClassUID'] ?? '')),
+    sopInstanceUid: printable(String(elements['AffectedSOPInstanceUID'] ?? '')),
     request: requestOf(kind, new dimse.Dataset(shortened(elements))),
   };
 }
@@ -142,6 +141,9 @@ function readCommand(bytes: Buffer): Elements {
     throw new FramingError(`a command cannot be read (${reasonOf(thrown)})`);
   }
 }
+
+/** They go into logs and onto terminals; what is no UID is refused in any case. */
+const printable = (uid: string): string => uid.replaceAll(/[^\x20-\x7e]/g, '?');
 
 const MAX_UID_LENGTH = 64;
 

@@ -162,10 +162,18 @@ export const SETTINGS = {
     schema: integer(1_073_741_824, 1_024, 2_147_483_647),
   },
   ICHOR_MAX_MEMORY_BYTES: {
-    about: 'bytes of all instances being received at once',
+    about: 'memory of all that is being received at once',
     schema: integer(2_147_483_648, 1_048_576, Number.MAX_SAFE_INTEGER),
   },
   ICHOR_MAX_ASSOCIATIONS: { about: 'associations open at once', schema: integer(100, 1, 10_000) },
+  ICHOR_MAX_ASSOCIATIONS_PER_ADDRESS: {
+    about: 'associations open at once from one address; a gateway or NAT that brings many scanners needs as many',
+    schema: integer(50, 1, 10_000),
+  },
+  ICHOR_MAX_UNASSOCIATED_PER_ADDRESS: {
+    about: 'connections of one address without an association (yet); one more pushes out the oldest of them',
+    schema: integer(32, 1, 10_000),
+  },
   ICHOR_ARTIM_MS: {
     about: 'a peer must send its A-ASSOCIATE-RQ, and close after our last word, within this time',
     schema: integer(30_000, 100, 600_000),
@@ -173,6 +181,10 @@ export const SETTINGS = {
   ICHOR_IDLE_TIMEOUT_MS: {
     about: 'an association without traffic is aborted after this long',
     schema: integer(60_000, 100, 86_400_000),
+  },
+  ICHOR_MIN_BYTES_PER_SECOND: {
+    about: 'an instance that comes slower, over the idle timeout, is broken off; while memory is short much sooner',
+    schema: integer(1_000, 1, 1_000_000_000),
   },
   ICHOR_DICOM_TLS_KEY: { about: 'private key file (PEM): DICOM TLS on the DICOM port', schema: z.string().optional() },
   ICHOR_DICOM_TLS_CERT: { about: 'certificate file (PEM)', schema: z.string().optional() },
@@ -276,8 +288,11 @@ export type Config = {
   readonly maxInstanceBytes: number;
   readonly maxMemoryBytes: number;
   readonly maxAssociations: number;
+  readonly maxAssociationsPerAddress: number;
+  readonly maxUnassociatedPerAddress: number;
   readonly artimMs: number;
   readonly idleTimeoutMs: number;
+  readonly minBytesPerSecond: number;
   readonly tls: { readonly keyPath: string; readonly certPath: string; readonly caPath: string | null } | null;
   /** Always true from the environment; only the demo, which listens on loopback, makes it false. */
   readonly signIn: boolean;
@@ -370,8 +385,11 @@ function toConfig(raw: Raw): Config {
     maxInstanceBytes: raw.ICHOR_MAX_INSTANCE_BYTES,
     maxMemoryBytes: raw.ICHOR_MAX_MEMORY_BYTES,
     maxAssociations: raw.ICHOR_MAX_ASSOCIATIONS,
+    maxAssociationsPerAddress: raw.ICHOR_MAX_ASSOCIATIONS_PER_ADDRESS,
+    maxUnassociatedPerAddress: raw.ICHOR_MAX_UNASSOCIATED_PER_ADDRESS,
     artimMs: raw.ICHOR_ARTIM_MS,
     idleTimeoutMs: raw.ICHOR_IDLE_TIMEOUT_MS,
+    minBytesPerSecond: raw.ICHOR_MIN_BYTES_PER_SECOND,
     tls:
       raw.ICHOR_DICOM_TLS_KEY === undefined || raw.ICHOR_DICOM_TLS_CERT === undefined
         ? null

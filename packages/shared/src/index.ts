@@ -34,3 +34,4 @@ export * from './spool.ts';
 export * from './spoolIdentity.ts';
 export * from './storable.ts';
 export * from './study.ts';
+export * from './tls.ts';
