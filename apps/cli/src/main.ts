@@ -1,4 +1,5 @@
 /** The process edge of `ichor`: only this file touches `process`. */
+import { restrictTls } from '@ichor/shared';
 import { run } from './program.ts';
 import { openSecretReader } from './secret.ts';
 import { openTerminal } from './terminal.ts';
@@ -9,6 +10,8 @@ for (const stream of [process.stdout, process.stderr])
     if (error.code === 'EPIPE') process.exit(process.exitCode ?? 0);
     throw error;
   });
+
+restrictTls();
 
 process.exitCode = await run(process.argv.slice(2), {
   env: process.env,

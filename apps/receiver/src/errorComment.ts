@@ -9,6 +9,7 @@ const COMMENTS: Partial<Record<ErrorCode, (facts: Facts) => string>> = {
   SOP_CLASS_MISMATCH: () => "SOP Class is not the presentation context's",
   INSTANCE_TOO_LARGE: ({ limitBytes }) => `larger than ${limitBytes} bytes`,
   MEMORY_EXHAUSTED: () => 'too much is being received at once; send again later',
+  SPOOL_FOREIGN: () => 'the spool is not the one of the database',
   DISK_BELOW_FLOOR: ({ freeBytes }) => `disk full: ${freeBytes} bytes free`,
 };
 

@@ -5,7 +5,6 @@ import { createServer as createTlsServer, type TlsOptions } from 'node:tls';
 import type { Config } from '@ichor/shared';
 import { IchorError, listenError, reasonOf, TLS_POLICY } from '@ichor/shared';
 import { type RunningAssociation, serveAssociation } from './association.ts';
-import type { Peer } from './associationEvents.ts';
 import type { AssociationContext } from './associationState.ts';
 import { whoMustGo } from './crowding.ts';
 
@@ -44,7 +43,12 @@ export async function listenDicom(
 }
 
 /** A connection and, once TLS is agreed, its association. */
-type Connection = Peer & { readonly port: number; readonly socket: Socket; association: RunningAssociation | null };
+type Connection = {
+  readonly remoteAddress: string;
+  readonly port: number;
+  readonly socket: Socket;
+  association: RunningAssociation | null;
+};
 type Connections = ReturnType<typeof makeConnections>;
 
 /** Every connection from its first moment, the oldest first. */
@@ -61,7 +65,8 @@ function makeConnections(
     perAddress: maxUnassociatedPerAddress,
     total: Math.max(maxUnassociatedPerAddress, maxAssociations * UNASSOCIATED_PER_ASSOCIATION),
   };
-  const tellFailed = (peer: Peer, reason: string): void => context.events.aborted(null, reason, peer);
+  const tellFailed = ({ remoteAddress }: Connection, reason: string): void =>
+    context.events.aborted(null, reason, { remoteAddress, callingAeTitle: null });
 
   function makeRoom(remoteAddress: string): void {
     const unassociated = [...all].filter((one) => !isEstablished(one) && !one.socket.destroyed);
@@ -80,7 +85,7 @@ function makeConnections(
       const { remoteAddress, remotePort: port } = socket;
       if (remoteAddress === undefined || port === undefined) return socket.destroy() && null;
       makeRoom(remoteAddress);
-      const connection = { remoteAddress, port, callingAeTitle: null, socket, association: null };
+      const connection = { remoteAddress, port, socket, association: null };
       all.add(connection);
       socket.on('close', () => all.delete(connection));
       return connection;

@@ -16,7 +16,8 @@ import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { CommitmentReport, Config, Destination, Part10 } from '@ichor/shared';
-import { IchorError, readMeta, reasonOf, silenceDcmjs, toImplicitVr } from '@ichor/shared';
+
+import { IchorError, readMeta, reasonOf, silenceDcmjs, TLS_POLICY, toImplicitVr } from '@ichor/shared';
 import dimse from 'dcmjs-dimse';
 
 export type Peer = Pick<Destination, 'aeTitle' | 'host' | 'port' | 'tls'>;
@@ -400,6 +401,7 @@ function optionsFor(peer: Peer, { tls, timeoutMs = RESPONSE_TIMEOUT_MS }: Caller
   return {
     ...timeouts,
     securityOptions: {
+      ...TLS_POLICY,
       ...(key && { key: key.pem }),
       ...(cert && { cert: cert.pem }),
       ...(ca && { ca: ca.pem }),

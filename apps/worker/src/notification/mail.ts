@@ -1,6 +1,13 @@
 /** Mail for a positive study (sole importer of nodemailer): what was found and a link, nothing that names the patient. */
 import type { MailSettings, StudyView } from '@ichor/shared';
-import { describeIncompleteness, FINDING_CLASSES, FINDING_NAMES, IchorError, reasonOf } from '@ichor/shared';
+import {
+  describeIncompleteness,
+  FINDING_CLASSES,
+  FINDING_NAMES,
+  IchorError,
+  reasonOf,
+  TLS_POLICY,
+} from '@ichor/shared';
 import { createTransport } from 'nodemailer';
 import { LIMITATIONS } from '../report/measurementReport.ts';
 import { Refusal } from './refusal.ts';
@@ -52,6 +59,7 @@ export async function sendMail(
       auth: { user: decodeURIComponent(server.username), pass: decodeURIComponent(server.password) },
     }),
     ...timeouts,
+    tls: TLS_POLICY,
     disableFileAccess: true,
     disableUrlAccess: true,
   });

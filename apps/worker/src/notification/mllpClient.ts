@@ -14,7 +14,7 @@ import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import type { Hl7Destination } from '@ichor/shared';
-import { IchorError, reasonOf } from '@ichor/shared';
+import { IchorError, reasonOf, TLS_POLICY } from '@ichor/shared';
 import { Refusal } from './refusal.ts';
 
 const START = 0x0b;
@@ -78,6 +78,7 @@ export function sendHl7(
 function open({ host, port, tls, caPath }: Hl7Destination): Socket {
   if (!tls) return connectTcp({ host, port });
   return connectTls({
+    ...TLS_POLICY,
     host,
     port,
     servername: /^[\d.]+$|:/.test(host) ? '' : host,

@@ -6,7 +6,7 @@
 import { createSocket } from 'node:dgram';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { SyslogCollector } from '@ichor/shared';
+import { type SyslogCollector, TLS_POLICY } from '@ichor/shared';
 
 const TIMEOUT_MS = 10_000;
 const QUIET_MS = 1_000;
@@ -43,7 +43,7 @@ async function sendDatagrams({ host, port }: SyslogCollector, messages: readonly
 
 function sendStream({ transport, host, port }: SyslogCollector, messages: readonly Buffer[]): Promise<void> {
   return new Promise((resolve, reject) => {
-    const socket: Socket = transport === 'tls' ? connectTls({ host, port }) : connectTcp({ host, port });
+    const socket: Socket = transport === 'tls' ? connectTls({ ...TLS_POLICY, host, port }) : connectTcp({ host, port });
     socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
     socket.once('error', reject);
     socket.once('close', () => resolve());
