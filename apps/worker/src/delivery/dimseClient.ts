@@ -16,7 +16,6 @@ import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import type { CommitmentReport, Config, Destination, Part10 } from '@ichor/shared';
-
 import { IchorError, readMeta, reasonOf, silenceDcmjs, TLS_POLICY, toImplicitVr } from '@ichor/shared';
 import dimse from 'dcmjs-dimse';
 
