@@ -242,7 +242,10 @@ describe('transfers that end without a release', () => {
     });
 
   test('inside a dataset, or between command and dataset, lose that instance too', async () => {
-    const [inside, between] = [await open(), await open()];
+    const [inside, between, begun] = [await open(), await open(), await open()];
+    await storeAll(begun, '1.2.83', [1]);
+    const unknown = pData(pdv(1, 'command', true, storeCommand(uidOf('1.2.83', 2))));
+    begun.send(unknown.subarray(0, unknown.length - 20));
     await storeAll(inside, '1.2.81', [1]);
     const head = ct('1.2.81', 2).subarray(0, 200);
     inside.send(pData(pdv(1, 'command', true, storeCommand(uidOf('1.2.81', 2)))), pData(pdv(1, 'data', false, head)));
@@ -251,13 +254,17 @@ describe('transfers that end without a release', () => {
     await new Promise((resolve) => setTimeout(resolve, 100));
     inside.socket.resetAndDestroy();
     between.send(abortRequest());
+    begun.socket.resetAndDestroy();
     await until('1.2.81', { missingInstances: 1, brokenOffSeries: 1 });
     await until('1.2.82', { missingInstances: 1, brokenOffSeries: 1 });
+    await until('1.2.83', { missingInstances: 1, brokenOffSeries: 1 });
+    await eventually('the incidents', async () => (await incidents('INSTANCE_BROKEN_OFF')).length === 3);
     expect(await incidents('INSTANCE_BROKEN_OFF')).toEqual([
       { study: '1.2.81', sop: '1.2.81.1.2', caller: 'RAWPEER' },
       { study: null, sop: '1.2.82.1.2', caller: 'RAWPEER' },
+      { study: null, sop: null, caller: 'RAWPEER' },
     ]);
-    for (const study of ['1.2.81', '1.2.82']) {
+    for (const study of ['1.2.81', '1.2.82', '1.2.83']) {
       await sendReleased(study, [2]);
       await until(study, null);
     }

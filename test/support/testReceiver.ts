@@ -77,6 +77,7 @@ export async function startTestReceiver(
     },
     commitment: async (report: unknown) => void notes.commitments.push(report),
     accepted: () => undefined,
+    released: () => undefined,
     closed: () => undefined,
   };
   const memory = makeMemoryBudget(config.maxMemoryBytes);

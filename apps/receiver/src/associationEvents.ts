@@ -14,6 +14,8 @@ export type AssociationEvents = {
   rejected(callingAeTitle: string, rejection: Rejection, peer: Peer): void;
   /** The connection ended without a release: a rule was broken, silence, A-ABORT, connection lost. */
   aborted(association: AssociationInfo | null, reason: string, peer: Peer): void;
+  /** The release is answered next: everything was answered, and nothing more will come. */
+  released(association: AssociationInfo): void;
   closed(association: AssociationInfo | null): void;
   /**
    * An instance was refused, or its transfer broke off (INSTANCE_BROKEN_OFF; then before `aborted` and `closed`).

@@ -3,7 +3,7 @@ import type { State } from './associationState.ts';
 import { partsOf } from './associationState.ts';
 import { AssociateRequestError } from './framing.ts';
 import { REJECTIONS, type Rejection } from './negotiate.ts';
-import { tellBrokenOff } from './operations.ts';
+import { tellBegun, tellBrokenOff } from './operations.ts';
 
 const DRAIN_IDLE_MS = 1_000;
 
@@ -16,6 +16,7 @@ export function reject(state: State, rejection: Rejection): void {
 export function releaseWhenDone(state: State): void {
   if (!state.releaseRequested || state.pending > 0 || state.phase !== 'established') return;
   dropUnfinished(state, 'the peer released the association within it');
+  state.context.events.released(state.info!);
   state.wire.confirmRelease();
   close(state);
 }
@@ -29,7 +30,9 @@ export function abortedByPeer(state: State): void {
 
 function dropUnfinished(state: State, reason: string): void {
   const unfinished = state.reader.unfinished();
+  const begun = state.reader.begunContext() ?? state.framer.begunContext();
   if (unfinished !== null) tellBrokenOff(unfinished, reason, partsOf(state));
+  else if (begun !== null) tellBegun(begun, reason, partsOf(state));
   state.reader.close();
 }
 

@@ -30,6 +30,8 @@ export type Framer = {
   /** The next complete PDU, null when there is none yet. @throws FramingError */
   next(): Pdu | null;
   expect(what: Expecting): void;
+  /** Presentation context of a P-DATA-TF that has begun and is not taken; null when there is none, or it does not tell yet. */
+  begunContext(): number | null;
   /** Bytes that are not taken yet, and the memory that they keep. */
   length(): number;
   heldBytes(): number;
@@ -81,6 +83,11 @@ export function makeFramer(): Framer {
     expect(what) {
       expecting = what;
       if (what === 'nothing') [pieces, header] = [makePieces(), null];
+    },
+    begunContext() {
+      const start = Buffer.concat(pieces.list, Math.min(pieces.length(), HEADER_LENGTH + PDV_HEADER_LENGTH));
+      const type = header === null ? start[0] : header.type;
+      return type === PDU.data ? (start[(header === null ? HEADER_LENGTH : 0) + 4] ?? null) : null;
     },
     length: () => pieces.length(),
     heldBytes: () => pieces.heldBytes(),

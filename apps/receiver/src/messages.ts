@@ -25,6 +25,8 @@ export type MessageReader = {
   mayGoOn(): boolean;
   /** The message under way: its dataset is not complete. */
   unfinished(): { readonly command: Command; readonly dataset: IncomingDataset } | null;
+  /** Presentation context of a command under way. */
+  begunContext(): number | null;
   /** Memory beside what the ticket of the dataset counts. */
   heldBytes(): number;
   /** Lets go of a dataset that will never be complete. */
@@ -80,10 +82,11 @@ export function makeMessageReader(limits: ReaderLimits): MessageReader {
     push: (pdv) => (pdv.isCommand ? pushCommand(pdv) : pushData(pdv)),
     mayGoOn: () => awaiting?.dataset.ticket.mayGoOn() ?? true,
     unfinished: () => awaiting,
+    begunContext: () => piecesContext,
     heldBytes: () => pieces.heldBytes() + (awaiting === null || awaiting.dataset.error === null ? 0 : HEAD_BYTES),
     close() {
       if (awaiting !== null) letGo(awaiting.dataset);
-      [awaiting, pieces] = [null, makePieces()];
+      [awaiting, pieces, piecesContext] = [null, makePieces(), null];
     },
   };
 }

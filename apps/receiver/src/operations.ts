@@ -4,7 +4,7 @@ import type { AssociationEvents, AssociationInfo } from './associationEvents.ts'
 import { commitmentReportOf } from './commitmentReport.ts';
 import { errorComment } from './errorComment.ts';
 import type { IncomingDataset, Message } from './messages.ts';
-import { type DecidedContext, STORAGE_COMMITMENT_PUSH } from './negotiate.ts';
+import { type DecidedContext, isStorage, STORAGE_COMMITMENT_PUSH } from './negotiate.ts';
 import type { Command, Wire } from './scp.ts';
 import { type StoreRequest, statusOf } from './storeInstance.ts';
 
@@ -53,6 +53,16 @@ export function tellBrokenOff(
   if (command.kind !== 'C-STORE') return;
   const error = new IchorError('INSTANCE_BROKEN_OFF', { reason });
   parts.events.refused(storeRequestOf(command, dataset, parts), error, parts.association);
+}
+
+/** Something had begun, and not told yet what it is: in a presentation context for storage it may be an instance. */
+export function tellBegun(contextId: number, reason: string, { events, association, contexts }: OperationParts): void {
+  const context = contexts.get(contextId);
+  if (context === undefined || !isStorage(context.abstractSyntaxUid)) return;
+  const { abstractSyntaxUid, transferSyntaxUid } = context;
+  const unnamed = { sopClassUid: '', sopInstanceUid: '', callingAeTitle: association.callingAeTitle, chunks: [] };
+  const request = { ...unnamed, abstractSyntaxUid, transferSyntaxUid: transferSyntaxUid! };
+  events.refused(request, new IchorError('INSTANCE_BROKEN_OFF', { reason }), association);
 }
 
 function storeRequestOf(

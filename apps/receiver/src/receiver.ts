@@ -101,6 +101,7 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
       metrics.association('aborted');
       log.event('association.aborted', { ...peer, ...association, reason });
     },
+    released: (association) => index.associationReleased(association.id),
     closed(association) {
       if (association === null) return;
       metrics.openAssociations(--open);
@@ -122,7 +123,14 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
       const lost = notStored(request);
       const { studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle } = lost;
       const { code, message } = error;
-      incidents.record({ code, message, studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle });
+      incidents.record({
+        code,
+        message,
+        studyInstanceUid,
+        seriesInstanceUid,
+        sopInstanceUid: sopInstanceUid || null,
+        callingAeTitle,
+      });
       if (lost.canBeCtSlice) index.lost(lost, code, association.id);
     },
   };

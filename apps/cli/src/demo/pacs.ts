@@ -21,6 +21,7 @@ export async function startDemoPacs(folder: string, port: number): Promise<DemoP
     accepted: ignore,
     rejected: ignore,
     aborted: ignore,
+    released: ignore,
     closed: ignore,
     refused: ignore,
     commitment: async () => {},

@@ -44,6 +44,8 @@ export type StudyIndex = {
   lost(lost: NotStored, code: string, associationId: number): void;
   /** The spool for CT slices of an association. */
   spoolFor(associationId: number): Spool;
+  /** The association is about to be released. */
+  associationReleased(associationId: number): void;
   /** @param brokenOff when it ended without a release */
   associationClosed(associationId: number, brokenOff?: BrokenOff | null): void;
   close(): Promise<void>;
@@ -135,6 +137,7 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
     },
     lost: (lost, code, associationId) => transfers.lost(associationId, lost, code),
     spoolFor: transfers.spoolFor,
+    associationReleased: transfers.released,
     associationClosed(associationId, brokenOff = null) {
       associations.closed(associationId);
       transfers.closed(associationId, brokenOff);

@@ -21,6 +21,8 @@ export type TransferNotes = {
   notIndexed(instance: StoredInstance): void;
   /** The spool for CT slices of this association: its journal is written first. */
   spoolFor(associationId: number): Spool;
+  /** The release is answered next. */
+  released(associationId: number): void;
   closed(associationId: number, brokenOff: BrokenOff | null): void;
   /** Once a round, after the instances. @throws IchorError DATABASE_UNAVAILABLE; what was not written waits on */
   write(): Promise<void>;
@@ -82,6 +84,7 @@ export function startTransferNotes({ config, database, incidents, spool }: Parts
         return spool.store(instance);
       },
     }),
+    released,
     closed(associationId, brokenOff) {
       if (brokenOff === null) released(associationId);
       const transfer = transfers.transferOf(associationId);
