@@ -4,7 +4,13 @@ import { connect } from 'node:net';
 import { commandElements } from '../../support/rawPeer.ts';
 import type { Sent } from './sentStores.ts';
 
-export type Response = { readonly messageId: number; readonly status: number; readonly comment: string };
+export type Response = {
+  readonly messageId: number;
+  readonly status: number;
+  readonly comment: string;
+  /** Command Field of a C-STORE response: a changed Message ID may be that of an echo as well (PS3.7 table E.1-1). */
+  readonly isStore: boolean;
+};
 export type Answer = {
   readonly end: 'released' | 'rejected' | 'aborted' | 'closed';
   readonly responses: readonly Response[];
@@ -95,9 +101,10 @@ function responseIn(command: Buffer, improper: string[]): Response {
     const elements = commandElements(command);
     const messageId = elements.get(0x0120)?.readUInt16LE() ?? -1;
     const status = elements.get(0x0900)!.readUInt16LE();
-    return { messageId, status, comment: elements.get(0x0902)?.toString('latin1').trim() ?? '' };
+    const isStore = elements.get(0x0100)?.readUInt16LE() === 0x8001;
+    return { messageId, status, comment: elements.get(0x0902)?.toString('latin1').trim() ?? '', isStore };
   } catch (error) {
     improper.push(`a response that cannot be read: ${(error as Error).message}`);
-    return { messageId: -1, status: -1, comment: '' };
+    return { messageId: -1, status: -1, comment: '', isStore: false };
   }
 }

@@ -147,9 +147,9 @@ function faultsOf(sent: Sent, { responses, improper, late, end }: Answer): Fault
 /** Every Success must stand for bytes in the spool; echoes and reports have no bytes. */
 async function unstored(spool: string, sent: Sent, { responses }: Answer, transferSyntaxUid: string): Promise<Fault[]> {
   const faults: Fault[] = [];
-  for (const { messageId, status } of responses) {
+  for (const { messageId, status, isStore } of responses) {
     const candidates = sent.stores.filter((store) => store.messageId === messageId);
-    if (status !== 0 || candidates.length === 0) continue;
+    if (!isStore || status !== 0 || candidates.length === 0) continue;
     const found = await Promise.all(candidates.map((store) => isStored(spool, store, transferSyntaxUid)));
     if (!found.includes(true))
       faults.push({ kind: 'lost', message: `message ${messageId} was answered with Success and is not in the spool` });
