@@ -1,5 +1,5 @@
 /** From a job to its result, whatever breaks: attempts that are counted and bounded, and reports that no flag waits for. */
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IchorError, type TriageJob } from '@ichor/shared';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -75,6 +75,18 @@ describe('report and heat maps', () => {
       expect(row.deliveries).toBe((await readdir(objectsOf(one))).length);
       expect(row.deliveries).toBeGreaterThan(1);
     }
+  });
+
+  test('are for this user alone, in a folder from before too', async () => {
+    await mkdir(join(bench.dataDir, 'objects'), { recursive: true });
+    await chmod(join(bench.dataDir, 'objects'), 0o755);
+    const former = process.umask(0);
+    const job = await bench.addStudy(6);
+    await triageStudy(bench.context(), job, true).finally(() => process.umask(former));
+    const files = (await readdir(objectsOf(job))).map((name) => join(objectsOf(job), name));
+    const modeOf = async (path: string) => (await stat(path)).mode & 0o777;
+    expect(await Promise.all([join(bench.dataDir, 'objects'), objectsOf(job)].map(modeOf))).toEqual([0o700, 0o700]);
+    expect(new Set(await Promise.all(files.map(modeOf)))).toEqual(new Set([0o600]));
   });
 
   test('of a worker that died are the same when another makes them from the spool, in one copy, though a slice came since', async () => {

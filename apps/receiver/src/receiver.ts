@@ -26,7 +26,7 @@ import { CT_IMAGES, type StoreOutcome, storeInstance } from './storeInstance.ts'
 export async function startReceiverRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
   const database = await openDatabase(config, log, { mayBeAway: true });
   const queues = await openQueues(config, database, log);
-  const incidents = openIncidents(database, log);
+  const incidents = openIncidents(database, log, config);
   const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents, mayBegin: true });
   const closeGround = async (): Promise<void> => {
     for (const part of [guard, incidents, queues, database]) await part.close();
@@ -94,6 +94,7 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
         code: 'ASSOCIATION_REFUSED',
         message: `An association of ${callingAeTitle} (${remoteAddress}) was rejected: ${text}.`,
         callingAeTitle,
+        address: remoteAddress,
       });
     },
     aborted(association, reason, peer) {
@@ -130,6 +131,7 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
         seriesInstanceUid,
         sopInstanceUid: sopInstanceUid || null,
         callingAeTitle,
+        address: association.remoteAddress,
       });
       if (lost.canBeCtSlice) index.lost(lost, code, association.id);
     },

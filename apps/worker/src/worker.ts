@@ -45,7 +45,7 @@ type Close = () => Promise<void>;
 export async function startWorkerRole(config: Config, log: Log): Promise<{ close(): Promise<void> }> {
   const database = await openDatabase(config, log);
   const queues = await openQueues(config, database, log);
-  const incidents = openIncidents(database, log);
+  const incidents = openIncidents(database, log, config);
   const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents, mayBegin: false });
   const ground = { config, log, database, queues, incidents, checkSpool: guard.check };
   const closers: Close[] = [() => database.close(), () => queues.close(), () => incidents.close(), () => guard.close()];

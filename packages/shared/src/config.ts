@@ -157,6 +157,10 @@ export const SETTINGS = {
     about: 'below this much free space instances are refused with 0xA700',
     schema: integer(1_073_741_824, 0, Number.MAX_SAFE_INTEGER),
   },
+  ICHOR_INCIDENT_DAYS: {
+    about: 'incidents are removed this many days after they happened last; the newest 100,000 are kept at most',
+    schema: integer(90, 1, 3_650),
+  },
   ICHOR_MAX_INSTANCE_BYTES: {
     about: 'largest instance accepted',
     schema: integer(1_073_741_824, 1_024, 2_147_483_647),
@@ -285,6 +289,7 @@ export type Config = {
   readonly deliveryBackoffMs: number;
   readonly deliveryTimeoutMs: number;
   readonly diskFloorBytes: number;
+  readonly incidentDays: number;
   readonly maxInstanceBytes: number;
   readonly maxMemoryBytes: number;
   readonly maxAssociations: number;
@@ -382,6 +387,7 @@ function toConfig(raw: Raw): Config {
     deliveryBackoffMs: raw.ICHOR_DELIVERY_BACKOFF_MS,
     deliveryTimeoutMs: raw.ICHOR_DELIVERY_TIMEOUT_MS,
     diskFloorBytes: raw.ICHOR_DISK_FLOOR_BYTES,
+    incidentDays: raw.ICHOR_INCIDENT_DAYS,
     maxInstanceBytes: raw.ICHOR_MAX_INSTANCE_BYTES,
     maxMemoryBytes: raw.ICHOR_MAX_MEMORY_BYTES,
     maxAssociations: raw.ICHOR_MAX_ASSOCIATIONS,

@@ -21,6 +21,7 @@ export * from './fileFault.ts';
 export * from './incidents.ts';
 export * from './incompleteness.ts';
 export * from './jobs.ts';
+export * from './keepPrivate.ts';
 export * from './listenError.ts';
 export * from './log.ts';
 export * from './makeFolder.ts';

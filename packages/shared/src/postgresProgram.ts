@@ -101,7 +101,7 @@ export async function initialise(bin: string, folder: string, owner: Owner, logi
  */
 export async function launch(bin: string, folder: string, port: number, owner: Owner): Promise<void> {
   const logPath = `${folder}.log`;
-  const log = await open(logPath, 'a');
+  const log = await open(logPath, 'a', 0o600);
   const { size } = await log.stat();
   const flags = FLAGS.flatMap((flag) => ['-c', flag]);
   const child = spawn(join(bin, 'postgres'), ['-D', folder, '-p', String(port), ...flags], {

@@ -1,5 +1,5 @@
 /** The spool on a real file system, in the hands of several receivers and of an operator. */
-import { mkdir, mkdtemp, readdir, readFile, rm, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
@@ -71,6 +71,14 @@ test('an instance whose spool was replaced while it was written is not acknowled
     if (++asked === 2) throw new IchorError('SPOOL_FOREIGN', { path: dataDir, reason: 'test' });
   });
   await expect(spool.store(instance(1))).rejects.toMatchObject({ code: 'SPOOL_FOREIGN' });
+});
+
+test('folders and files are for this user alone, whatever the umask, and a folder from before is tightened', async () => {
+  await mkdir(inSpool(), { mode: 0o755 });
+  const former = process.umask(0);
+  const { path } = await (await openSpool(dataDir)).store(instance(1)).finally(() => process.umask(former));
+  const modes = ['.', '1.2.3', '1.2.3/1.2.3.1', path].map(async (name) => (await stat(inSpool(name))).mode & 0o777);
+  expect(await Promise.all(modes)).toEqual([0o700, 0o700, 0o700, 0o600]);
 });
 
 test('a scan of one study gives its instances only, and none of a study that is not there', async () => {

@@ -14,6 +14,7 @@ import { dirname, join, relative } from 'node:path';
 import { isSafeUid } from './dicom/uid.ts';
 import { IchorError, reasonOf } from './errors.ts';
 import { fileUnreadable, isFileFault } from './fileFault.ts';
+import { keepPrivate, PRIVATE_FILE, PRIVATE_FOLDER } from './keepPrivate.ts';
 import { makeFolder } from './makeFolder.ts';
 
 export type SpoolInstance = {
@@ -65,6 +66,7 @@ export async function openSpool(
     const remedy = 'Give this user write access, or set ICHOR_DATA_DIR.';
     throw new IchorError('DATA_DIR_UNUSABLE', { path: dataDir, reason: reasonOf(error), remedy }, error);
   });
+  await keepPrivate(root);
   const makeFolders = folderMaker();
   const free = freeSpace(root);
   return {
@@ -132,7 +134,7 @@ async function storeIn(
 }
 
 async function writeSynced(path: string, chunks: readonly Buffer[]): Promise<void> {
-  const file = await open(path, 'wx');
+  const file = await open(path, 'wx', PRIVATE_FILE);
   try {
     const { bytesWritten } = await file.writev(chunks as Buffer[]);
     const left = sizeOf(chunks) - bytesWritten;
@@ -201,7 +203,7 @@ function folderMaker(): (folder: string, again?: boolean) => Promise<void> {
 }
 
 async function makeOne(path: string): Promise<void> {
-  const made = await mkdir(path, { mode: 0o700 }).then(
+  const made = await mkdir(path, { mode: PRIVATE_FOLDER }).then(
     () => true,
     (error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;

@@ -29,6 +29,8 @@ function asText({ terminal }: Cli, incident: IncidentView): string {
     incident.seriesInstanceUid && `series ${incident.seriesInstanceUid}`,
     incident.sopInstanceUid && `instance ${incident.sopInstanceUid}`,
     incident.callingAeTitle && `from ${incident.callingAeTitle}`,
+    incident.address && `at ${incident.address}`,
+    incident.count > 1 && `${incident.count} times until ${incident.lastAt}`,
   ].filter(Boolean);
   const head = `${incident.at}  ${paint(terminal, 'yellow', incident.code)}  ${incident.message}`;
   return where.length === 0 ? head : `${head}\n    ${paint(terminal, 'dim', where.join(', '))}`;

@@ -1,7 +1,7 @@
 /** Everything that Ichor stands on, checked one after the other; no check can stop the next. */
 import { randomUUID } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
-import { access, readFile, rm, writeFile } from 'node:fs/promises';
+import { access, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config, Database, Destination } from '@ichor/shared';
 import { createLog, guardSpool, IchorError, type Log, openDatabase, openQueues, reasonOf } from '@ichor/shared';
@@ -123,6 +123,9 @@ async function* checkStores(config: Config): AsyncGenerator<Finding> {
 async function checkSpool({ dataDir }: Config, database: Database, log: Log): Promise<Finding> {
   const guard = await guardSpool({ dataDir, database, log, incidents: null, mayBegin: false });
   await guard.check().finally(() => guard.close());
+  const folder = await stat(join(dataDir, 'spool')).catch(() => null);
+  if (folder !== null && (folder.mode & 0o077) !== 0)
+    return warn('spool', `other users of this machine can read ${dataDir}/spool. Run \`chmod 700\` on it.`);
   const { rows } = await database.pool.query('SELECT identity FROM spool');
   return ok(
     'spool',

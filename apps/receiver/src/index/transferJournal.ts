@@ -43,7 +43,7 @@ export function openTransferJournal(folder: string): TransferJournal {
       const known = own.get(transferId) ?? new Map<string, Promise<void>>();
       own.set(transferId, known);
       const line = `${known.size === 0 ? `${Math.round(epochOf(openedAtMs))}\n` : ''}${study} ${series}\n`;
-      const last = [...known.values()].at(-1) ?? mkdir(folder, { recursive: true });
+      const last = [...known.values()].at(-1) ?? mkdir(folder, { recursive: true, mode: 0o700 });
       const noted =
         known.get(series) ?? last.then(() => append(folder, path(transferId, 'open'), line)).catch(() => {});
       known.set(series, noted);

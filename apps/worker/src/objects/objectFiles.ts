@@ -2,7 +2,7 @@
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Config, Destination } from '@ichor/shared';
-import { IchorError, reasonOf } from '@ichor/shared';
+import { IchorError, keepPrivate, PRIVATE_FILE, PRIVATE_FOLDER, reasonOf } from '@ichor/shared';
 import { type DerivedObject, wants } from '../report/writeObjects.ts';
 import type { StoredObject } from './rows.ts';
 
@@ -34,7 +34,8 @@ async function onDisk(dataDir: string, studyInstanceUid: string, work: (folder: 
   const root = join(dataDir, 'objects');
   try {
     const folder = join(root, studyInstanceUid);
-    await mkdir(folder, { recursive: true });
+    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
+    await keepPrivate(root);
     await work(folder);
   } catch (error) {
     throw new IchorError('OBJECTS_UNWRITABLE', { studyInstanceUid, path: root, reason: reasonOf(error) }, error);
@@ -61,7 +62,7 @@ function storedObject(
 async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
   const temporary = `${path}.part-${process.pid}`;
   try {
-    const file = await open(temporary, 'w');
+    const file = await open(temporary, 'w', PRIVATE_FILE);
     try {
       await file.writeFile(bytes);
       await file.datasync();
