@@ -274,6 +274,64 @@ describe('a series that is no stack', () => {
   });
 });
 
+describe('other things in the series', () => {
+  /** Slices of a phantom that claim to belong to another study's series. */
+  async function joining({ study }: Made, seed: number, count: number, change: Change): Promise<PhantomStudy> {
+    const { studyInstanceUid: StudyInstanceUID, seriesInstanceUid: SeriesInstanceUID } = study;
+    const own = { StudyInstanceUID, SeriesInstanceUID, PatientID: 'PHANTOM-33', FrameOfReferenceUID: '1.2.3.6' };
+    return writePhantomStudy({
+      out: join(root.path, `joining-${++made}`),
+      seed,
+      matrix: 64,
+      slices: count,
+      bleeds: [],
+      confounders: [],
+      decorate(dataset, index) {
+        Object.assign(dataset, own);
+        change(dataset, index);
+        for (const [keyword, value] of Object.entries(dataset)) if (value === undefined) delete dataset[keyword];
+      },
+    });
+  }
+  const head = () => makeStudy(set({ FrameOfReferenceUID: '1.2.3.6' }));
+
+  test.each<[string, DatasetOf, string]>([
+    ['a scout that is not called one', { ImageOrientationPatient: [1, 0, 0, 0, 0, -1] }, 'not axial'],
+    ['a screen capture', { ImageType: ['DERIVED', 'SECONDARY'] }, 'derived or secondary (reformat, screen capture)'],
+    ['a Secondary Capture', { SOPClassUID: '1.2.840.10008.5.1.4.1.1.7' }, 'no CT image'],
+  ])('%s is left out and told, and the slices are analysed', async (_name, attributes, why) => {
+    const slices = await head();
+    const expected = (await analyse(slices)).result.sliceScores;
+    const own = { ImagePositionPatient: undefined, SOPInstanceUID: '1.2.3.77', ...attributes };
+    const place = 'ImageOrientationPatient' in attributes ? { ImagePositionPatient: [0, 0, 900] } : {};
+    const other = await joining(slices, 33, 2, set({ ...own, ...place }));
+    await copyFile(other.files[0]!, join(slices.folder, 'other.dcm'));
+    const { result } = await analyse(slices);
+    expect(result.sliceScores).toEqual(expected);
+    expect(result.series).toMatchObject([{ instances: SLICES + 1, reason: null, leftOut: [{ instances: 1, why }] }]);
+  });
+  test.each<[string, DatasetOf]>([
+    ['by its header', { AcquisitionNumber: 2 }],
+    ['by its pixels alone', { InstanceNumber: undefined, SliceLocation: undefined }],
+  ])('another head half a slice higher is mixed-acquisitions, %s', async (_name, attributes) => {
+    const slices = await head();
+    const { sliceSpacingMm, slices: places } = slices.study.phantom;
+    const other = await joining(slices, 34, SLICES, (dataset, index) => {
+      const z = places[index]!.positionMm + sliceSpacingMm / 2;
+      const [x, y] = dataset['ImagePositionPatient'] as number[];
+      Object.assign(dataset, { SliceLocation: z, ...attributes, ImagePositionPatient: [x, y, z] });
+    });
+    const files = [...slices.study.files, ...other.files];
+    const { result } = await analyseStudy('any', files, { inference, features: noFeatureCache });
+    expect(result.reason?.code).toBe('mixed-acquisitions');
+  });
+  test('slices that cannot be read beside a localizer are unreadable-instance, not localizer', async () => {
+    const slices = await makeStudy(at(0, set({ ImageType: ['ORIGINAL', 'PRIMARY', 'LOCALIZER'] }) as never), 14);
+    for (const file of slices.study.files.slice(1)) await writeFile(file, (await readFile(file)).subarray(0, 500));
+    expect((await analyse(slices)).result.reason?.code).toBe('unreadable-instance');
+  });
+});
+
 describe('a study that is not what the model knows', () => {
   test('values that are not Hounsfield units are unsupported-pixel-format', async () => {
     expect(await reasonFor(set({ RescaleType: 'Z_EFF' }))).toBe('unsupported-pixel-format');
@@ -402,6 +460,22 @@ describe('odd but analysable input', () => {
       Array.from({ length: SLICES }, (_, index) => index + 1),
     );
   });
+  test('a legacy converted enhanced series is analysed, and its kernel counts where the converter put it', async () => {
+    const converted = (kernel: string): DatasetOf => ({
+      SOPClassUID: '1.2.840.10008.5.1.4.1.1.2.2',
+      BodyPartExamined: undefined,
+      own: { UnassignedSharedConvertedAttributesSequence: [{ BodyPartExamined: 'HEAD', ConvolutionKernel: kernel }] },
+    });
+    const { study } = await makeStudy();
+    for (const [kernel, code] of [
+      ['H31s', undefined],
+      ['H60s', 'bone-kernel'],
+    ] as const) {
+      const folder = join(root.path, `legacy-${kernel}`);
+      await writeEnhanced(folder, study, converted(kernel));
+      expect((await analyse({ folder, study })).result.reason?.code).toBe(code);
+    }
+  });
   test.each([
     '1.2.840.10008.1.2.2',
     '1.2.840.10008.1.2.1.99',
@@ -430,6 +504,7 @@ describe('odd but analysable input', () => {
 async function writeEnhanced(
   folder: string,
   { phantom, studyInstanceUid, seriesInstanceUid }: PhantomStudy,
+  { own, ...changes }: DatasetOf = {},
 ): Promise<void> {
   const { mkdir } = await import('node:fs/promises');
   await mkdir(folder, { recursive: true });
@@ -463,6 +538,7 @@ async function writeEnhanced(
           { PixelSpacing: [phantom.pixelSpacingMm, phantom.pixelSpacingMm], SliceThickness: phantom.sliceSpacingMm },
         ],
         PixelValueTransformationSequence: [{ RescaleIntercept: 0, RescaleSlope: 1, RescaleType: 'HU' }],
+        ...(own as DatasetOf | undefined),
       },
     ],
     PerFrameFunctionalGroupsSequence: phantom.slices.map((slice) => ({
@@ -470,5 +546,7 @@ async function writeEnhanced(
       CTImageFrameTypeSequence: [{ FrameType: ['ORIGINAL', 'PRIMARY', 'AXIAL', 'NONE'] }],
     })),
   };
+  Object.assign(dataset, changes);
+  for (const [keyword, value] of Object.entries(dataset)) if (value === undefined) delete dataset[keyword];
   await writeFile(join(folder, 'enhanced.dcm'), await encodePart10(dataset, hu));
 }

@@ -169,7 +169,7 @@ test('a header of 65535 × 65535 with little behind it is refused before anythin
     const path = join(folder.path, 'forged.dcm');
     await writeFile(path, bytes);
     await expect(decode({ path, frameNumber: 1 })).rejects.toMatchObject({
-      reason: { code: 'undecodable-pixel-data', detail: expect.stringContaining('65535 × 65535') },
+      reason: { code: 'truncated-pixel-data', detail: expect.stringContaining('65535 × 65535') },
     });
   }
 });

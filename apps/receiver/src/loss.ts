@@ -1,6 +1,6 @@
 /** An instance that was refused or broke off → what its study misses (docs/adr/0015). Pure. */
-import { type Dataset, isSafeUid, parseReadable, type Tag } from '@ichor/shared';
-import { CT_IMAGES, printable, type StoreRequest } from './storeInstance.ts';
+import { CT_IMAGES, type Dataset, isSafeUid, parseReadable, type Tag } from '@ichor/shared';
+import { printable, type StoreRequest } from './storeInstance.ts';
 
 /** What is known of an instance that was not stored. */
 export type NotStored = {

@@ -1,6 +1,7 @@
 /** ★ The receiver role: association → instance → spool → index → study complete → job. */
 import type { Config, Incidents, Log, Spool } from '@ichor/shared';
 import {
+  CT_IMAGES,
   guardSpool,
   IchorError,
   metrics,
@@ -17,7 +18,7 @@ import type { BrokenOff } from './index/transferNotes.ts';
 import { listenDicom } from './listen.ts';
 import { notStored } from './loss.ts';
 import { makeMemoryBudget } from './memory.ts';
-import { CT_IMAGES, type StoreOutcome, storeInstance } from './storeInstance.ts';
+import { type StoreOutcome, storeInstance } from './storeInstance.ts';
 
 /**
  * Opens the spool and listens; what is unfinished in it is taken up meanwhile.

@@ -1,6 +1,6 @@
 /** One C-STORE request with its bytes → a durable instance and a DIMSE status (PS3.4 §B.2.3). */
 import type { Config, Dataset, Spool } from '@ichor/shared';
-import { IchorError, isOwnObject, isSafeUid, part10Header, readDataset } from '@ichor/shared';
+import { CT_IMAGES, IchorError, isOwnObject, isSafeUid, part10Header, readDataset } from '@ichor/shared';
 import { isStorage } from './negotiate.ts';
 import type { IndexedHeader, StoredInstance } from './types.ts';
 
@@ -20,13 +20,6 @@ export type StoreRequest = {
 export type StoreOutcome =
   | { readonly kind: 'new' | 'identical' | 'conflict'; readonly instance: StoredInstance }
   | { readonly kind: 'own' | 'ignored' };
-
-/** CT, Enhanced CT and Legacy Converted Enhanced CT Image Storage (PS3.4 table B.5-1): what can be a CT slice. */
-export const CT_IMAGES: ReadonlySet<string> = new Set([
-  '1.2.840.10008.5.1.4.1.1.2',
-  '1.2.840.10008.5.1.4.1.1.2.1',
-  '1.2.840.10008.5.1.4.1.1.2.2',
-]);
 
 /** Returns when the bytes are durable. @throws IchorError; {@link statusOf} gives its status */
 export async function storeInstance(

@@ -53,7 +53,7 @@ export async function analyseStudy(
   const choice = chooseStack(headers, tools.accepted);
   const why =
     choice.stack === null
-      ? choice.reason
+      ? (whyUnread(unreadable, choice.reason) ?? choice.reason)
       : (whyIncomplete(unreadable) ?? whyConflicting(choice.stack, conflicting) ?? whyMixed(choice.stack, headers));
   const study = { studyInstanceUid, headers, choice, paths, tools };
   if (why !== null || choice.stack === null) return notAnalysed(study, why ?? reason('no-head-ct'));
@@ -80,24 +80,19 @@ type Study = {
 
 /** The best series that makes a stack; a series that does not is set aside with its reason and the next best is tried. */
 function chooseStack(headers: readonly InstanceHeader[], accepted?: ReadonlySet<ReasonCode>): Choice {
-  const setAside = new Map<string, Reason>();
+  const setAside = new Map<string, SeriesSelection>();
   for (;;) {
     const candidates = headers.filter((header) => !setAside.has(header.seriesInstanceUid));
     const { selected, selections, reason: none } = selectSeries(candidates, accepted);
-    const series = [...selections, ...selectionsOf(headers, setAside)];
-    if (selected === null) return { stack: null, reason: [...setAside.values()][0] ?? none, series };
+    const series = [...selections, ...setAside.values()];
+    if (selected === null) return { stack: null, reason: [...setAside.values()][0]?.reason ?? none, series };
     const built = buildStack(selected);
     const why = 'stack' in built ? unevenness(built.stack) : built.reason;
     if ('stack' in built && why === null) return { stack: built.stack, reason: null, series };
-    setAside.set(selected[0]!.seriesInstanceUid, why!);
+    const { seriesInstanceUid } = selected[0]!;
+    const own = selections.find((one) => one.seriesInstanceUid === seriesInstanceUid)!;
+    setAside.set(seriesInstanceUid, { ...own, reason: why });
   }
-}
-
-function selectionsOf(headers: readonly InstanceHeader[], setAside: ReadonlyMap<string, Reason>): SeriesSelection[] {
-  return [...setAside].map(([seriesInstanceUid, why]) => {
-    const own = headers.filter((header) => header.seriesInstanceUid === seriesInstanceUid);
-    return { seriesInstanceUid, description: own[0]?.seriesDescription ?? null, instances: own.length, reason: why };
-  });
 }
 
 /** An instance that cannot be read may be the slice with the bleed: such a study is never `clear`. */
@@ -106,6 +101,19 @@ function whyIncomplete(unreadable: readonly HeaderProblem[]): Reason | null {
     ? null
     : reason('unreadable-instance', `${unreadable.length} of the study, the first: ${unreadable[0]!.error.message}`);
 }
+
+/** Reasons that what could not be read may be the cause of. */
+const FOR_WANT_OF_SLICES: ReadonlySet<ReasonCode> = new Set([
+  'no-head-ct',
+  'not-ct',
+  'localizer',
+  'too-few-slices',
+  'incomplete-coverage',
+]);
+
+/** Where nothing was left to analyse, the true reason may be that the slices could not be read. */
+const whyUnread = (unreadable: readonly HeaderProblem[], found: Reason | null): Reason | null =>
+  found === null || FOR_WANT_OF_SLICES.has(found.code) ? whyIncomplete(unreadable) : null;
 
 function whyConflicting(stack: SliceStack, conflicting: ReadonlySet<string>): Reason | null {
   const slice = stack.slices.find(({ sopInstanceUid }) => conflicting.has(sopInstanceUid));

@@ -29,6 +29,7 @@ export type Study = {
     description: string | null;
     instances: number;
     reason: { sentence: string; detail?: string | null } | null;
+    leftOut?: { instances: number; why: string }[];
   }[];
   readonly model: { readonly name: string; readonly version: string; readonly sha256: string } | null;
   readonly times: Readonly<

@@ -122,7 +122,7 @@ const NOTHING_YET = {
   written: 'Nothing has to be delivered.',
 } as const;
 const Series = ({ study }: { study: Study }) =>
-  html`<ul>${study.series.map((one) => html`<li><strong>${one.description ?? one.seriesInstanceUid}</strong> (${one.instances}): ${one.reason === null ? 'analysed' : [one.reason.sentence, one.reason.detail].filter(Boolean).join(' ')}</li>`)}</ul>`;
+  html`<ul>${study.series.map((one) => html`<li><strong>${one.description ?? one.seriesInstanceUid}</strong> (${one.instances}): ${one.reason === null ? 'analysed' : [one.reason.sentence, one.reason.detail].filter(Boolean).join(' ')}${(one.leftOut ?? []).map(({ instances, why }) => `; left out: ${instances}, ${why}`)}</li>`)}</ul>`;
 function History({ study, detail }: { study: Study; detail: Detail }) {
   const times = [
     ['First instance', 'firstInstance'],

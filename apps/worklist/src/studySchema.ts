@@ -46,6 +46,10 @@ export const StudyViewSchema = z.strictObject({
       description: z.string().nullable(),
       instances: z.int(),
       reason: reason.nullable(),
+      leftOut: z
+        .array(z.strictObject({ instances: z.int().positive(), why: z.string() }))
+        .exactOptional()
+        .meta({ description: 'instances of the series that are no slices of it, and were left out' }),
     }),
   ),
   model: z.strictObject({ name: z.string(), version: z.string(), sha256: z.string() }).nullable(),

@@ -5,6 +5,7 @@ export * from './commitment.ts';
 export * from './config.ts';
 export * from './database.ts';
 export * from './dicom/codes.ts';
+export * from './dicom/ctImages.ts';
 export * from './dicom/dataset.ts';
 export * from './dicom/implicitVr.ts';
 export * from './dicom/inflate.ts';

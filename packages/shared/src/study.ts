@@ -44,12 +44,17 @@ export type KeySlice = {
 
 export type ModelIdentity = { readonly name: string; readonly version: string; readonly sha256: string };
 
+/** Instances that lie in a series and are no slices of it (a scout, a screen capture …), and why they were left out of the analysis. */
+export type LeftOut = { readonly instances: number; readonly why: string };
+
 /** What the selection said of one series. `reason` is null for the series that was analysed. */
 export type SeriesSelection = {
   readonly seriesInstanceUid: string;
   readonly description: string | null;
   readonly instances: number;
   readonly reason: Reason | null;
+  /** Absent when every instance counted. */
+  readonly leftOut?: readonly LeftOut[];
 };
 
 /** Probabilities of one analysed slice, in spatial order from skull base to vertex. */

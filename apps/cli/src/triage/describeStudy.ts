@@ -57,11 +57,14 @@ const findingsOf = (keySlices: readonly KeySlice[]): string =>
     .join(', ');
 
 const seriesRows = ({ series }: StudyView): string[][] =>
-  series.map(({ seriesInstanceUid, description, instances, reason }) => [
+  series.map(({ seriesInstanceUid, description, instances, reason, leftOut = [] }) => [
     'series',
     description ?? '(no description)',
     `${instances} images`,
-    reason === null ? 'analysed' : reason.sentence,
+    [
+      reason === null ? 'analysed' : reason.sentence,
+      ...leftOut.map((left) => `(left out: ${left.instances}, ${left.why})`),
+    ].join(' '),
     seriesInstanceUid,
   ]);
 

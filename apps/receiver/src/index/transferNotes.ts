@@ -1,7 +1,6 @@
 /** Transfers and losses as the index keeps them: written with each round, told as incidents. */
-import { type Config, type Database, IchorError, type Incidents, type Spool } from '@ichor/shared';
+import { type Config, CT_IMAGES, type Database, IchorError, type Incidents, type Spool } from '@ichor/shared';
 import type { NotStored } from '../loss.ts';
-import { CT_IMAGES } from '../storeInstance.ts';
 import type { StoredInstance } from '../types.ts';
 import { type ClockOffset, endDeadTransfers, takeUpLeftOver, writeArrivals } from './lossRows.ts';
 import { type LeftOver, openTransferJournal } from './transferJournal.ts';

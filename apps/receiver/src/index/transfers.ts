@@ -5,8 +5,8 @@
  * not be read counts against every study of its association, those included that come later in it.
  */
 import { randomUUID } from 'node:crypto';
+import { CT_IMAGES } from '@ichor/shared';
 import type { NotStored } from '../loss.ts';
-import { CT_IMAGES } from '../storeInstance.ts';
 import type { StoredInstance } from '../types.ts';
 
 /** A lost instance and a study that misses it. Times are those of `performance.now()`. */

@@ -1,5 +1,5 @@
 /** ★ Everything that goes back to the PACS for one result: reports, and heat maps of what was found. */
-import type { Config, FindingClass } from '@ichor/shared';
+import { type Config, CT_IMAGES, type FindingClass } from '@ichor/shared';
 import type { AnalysedStudy } from '../analyseStudy.ts';
 import type { ImageReference } from './contentItems.ts';
 import { SECONDARY_CAPTURE, writeHeatmap } from './secondaryCapture.ts';
@@ -23,7 +23,6 @@ export type FormerReport = {
 
 /** Images named in a report of a study that was not analysed; its evidence, not its analysis. */
 const MOST_IMAGES_UNANALYSED = 200;
-const CT_IMAGES = new Set(['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1']);
 
 /** Nothing when no header of the study could be read: then there is no patient to write a report about. */
 export async function writeObjects(

@@ -21,6 +21,7 @@ const header = (name: string, wanted: Wanted = {}): InstanceHeader =>
     frameOfReferenceUid: wanted.frameOfReferenceUid ?? '1.4',
     rows: wanted.rows ?? 512,
     columns: 512,
+    marks: { instanceNumber: null, acquiredAt: null, shared: {} },
     sliceLocationMm: wanted.sliceLocationMm ?? null,
     frames: [
       {

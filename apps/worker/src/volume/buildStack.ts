@@ -7,6 +7,7 @@
  */
 import { type Reason, reason } from '@ichor/shared';
 import type { Slice, SliceStack } from '../types.ts';
+import { interleavedBy } from './acquisitions.ts';
 import {
   columnDirection,
   dot,
@@ -17,13 +18,10 @@ import {
   type Vector,
 } from './geometry.ts';
 import type { InstanceHeader } from './readHeaders.ts';
+import { GAP_FACTOR, ORIENTATION_TOLERANCE, SPACING_TOLERANCE_MM } from './separateSeries.ts';
 
-/** Direction cosines may differ by rounding. */
-const ORIENTATION_TOLERANCE = 1e-3;
-const SPACING_TOLERANCE_MM = 1e-3;
 /** Slices nearer than this lie at the same position. */
 const SAME_POSITION_MM = 0.1;
-const GAP_FACTOR = 1.6;
 /** Slices of one stack lie above each other: their origins may move this far within the plane. */
 const IN_PLANE_SHIFT_MM = 60;
 /** Less of a head says nothing about the rest of it. */
@@ -41,7 +39,8 @@ export function buildStack(
   const placed = slices
     .map((slice) => ({ slice, atMm: dot(slice.positionMm, normal) }))
     .sort((one, other) => one.atMm - other.atMm);
-  const misplaced = misplacement(placed, normal) ?? contradiction(placed, instances);
+  const misplaced =
+    twoAcquisitions(instances, normal) ?? misplacement(placed, normal) ?? contradiction(placed, instances);
   if (misplaced !== null) return { reason: misplaced };
   const { studyInstanceUid, seriesInstanceUid, frameOfReferenceUid } = instances[0]!;
   return {
@@ -87,6 +86,14 @@ function mixed(instances: readonly InstanceHeader[], slices: readonly Slice[]): 
       slice.pixelSpacingMm.some((mm, index) => Math.abs(mm - first.pixelSpacingMm[index]!) > SPACING_TOLERANCE_MM),
   );
   return other ? reason('mixed-matrices') : null;
+}
+
+function twoAcquisitions(instances: readonly InstanceHeader[], normal: Vector): Reason | null {
+  const marked = instances.flatMap(({ frames, marks }) =>
+    frames.map(({ positionMm, acquisitionNumber }) => ({ atMm: dot(positionMm!, normal), acquisitionNumber, marks })),
+  );
+  const name = interleavedBy(marked);
+  return name === null ? null : reason('mixed-acquisitions', `by ${name}`);
 }
 
 type Placed = { readonly slice: Slice; readonly atMm: number };

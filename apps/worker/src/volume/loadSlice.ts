@@ -18,7 +18,7 @@ type StoredSlice = Pick<Slice, 'path' | 'rows' | 'columns' | 'frameNumber' | 'fr
 export async function loadSlice(slice: StoredSlice): Promise<LoadedSlice> {
   const { rows, columns, frameNumber, frames } = slice;
   if (rows * columns > MOST_PIXELS)
-    throw new NotAnalysable('undecodable-pixel-data', `${rows} × ${columns} pixels are more than any CT has`);
+    throw new NotAnalysable('truncated-pixel-data', `${rows} × ${columns} pixels are more than any CT has`);
   const file = await readingFile(slice.path, () => fileOf(slice)).catch((thrown: unknown) => {
     const error = asIchorError(thrown);
     throw error.code === 'FILE_UNREADABLE' ? error : new NotAnalysable('unreadable-instance', error.message);

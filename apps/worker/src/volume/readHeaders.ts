@@ -1,5 +1,7 @@
 /** The heads of a study's files: what selection and geometry need, without holding pixels in memory. */
 import { asIchorError, type Dataset, IchorError, type Part10, readPart10Head, type Tag } from '@ichor/shared';
+import { bodyPartOf, contrastAgentOf, kernelsOf, rescalesOf, rescaleTypesOf } from './functionalGroups.ts';
+import { type ScanMarks, scanMarksOf } from './scanMarks.ts';
 
 /** One frame's place in space; null when missing or invalid. */
 export type FrameGeometry = {
@@ -9,6 +11,8 @@ export type FrameGeometry = {
   readonly sliceThicknessMm: number | null;
   /** Image Type of the frame, enhanced multi-frame only. */
   readonly frameType: readonly string[];
+  /** Acquisition Number (0020,0012), in multi-frame images Frame Acquisition Number (0020,9156). */
+  readonly acquisitionNumber: number | null;
 };
 
 /** An instance without its pixels. */
@@ -40,6 +44,7 @@ export type InstanceHeader = {
   readonly hasPixelData: boolean;
   readonly frameOfReferenceUid: string | null;
   readonly patientPosition: string | null;
+  readonly marks: ScanMarks;
   /** Slice Location (0020,1041), mm. */
   readonly sliceLocationMm: number | null;
   /** Number of Frames (0028,0008); multi-frame only. */
@@ -99,7 +104,7 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     seriesDescription: dataset.text('x0008103e'),
     studyDescription: dataset.text('x00081030'),
     protocolName: dataset.text('x00181030'),
-    bodyPartExamined: dataset.text('x00180015') ?? anatomicRegionOf(dataset),
+    bodyPartExamined: bodyPartOf(dataset),
     imageType: dataset.texts('x00080008'),
     convolutionKernels: kernelsOf(dataset),
     manufacturer: dataset.text('x00080070'),
@@ -113,6 +118,7 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     hasPixelData: dataset.has('x7fe00010'),
     frameOfReferenceUid: dataset.text('x00200052'),
     patientPosition: dataset.text('x00185100'),
+    marks: scanMarksOf(dataset, kernelsOf(dataset)),
     sliceLocationMm: dataset.number('x00201041'),
     numberOfFrames: dataset.number('x00280008'),
     frames: framesOf(dataset),
@@ -120,48 +126,10 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
   };
 }
 
-/** Contrast/Bolus Agent, its ingredient, or its sequence, the only one that enhanced CT has (PS3.3 C.7.6.4, C.7.6.4b). */
-function contrastAgentOf(dataset: Dataset): string | null {
-  const item = dataset.items('x00180012')[0];
-  const code = item && (item.text('x00080104') ?? 'Contrast/Bolus Agent Sequence');
-  return dataset.text('x00180010') ?? dataset.text('x00181048') ?? code ?? null;
-}
-
-/** Convolution Kernel, also where enhanced CT keeps it: CT Reconstruction Sequence (0018,9314) of the functional groups. */
-function kernelsOf(dataset: Dataset): string[] {
-  const enhanced = groupsOf(dataset).flatMap((group) =>
-    group.items('x00189314').flatMap((item) => item.texts('x00181210')),
-  );
-  return [...dataset.texts('x00181210'), ...enhanced].filter(Boolean);
-}
-
-/** Rescale Type; enhanced CT has it in its Pixel Value Transformation Sequence (0028,9145). */
-function rescaleTypesOf(dataset: Dataset): string[] {
-  const sources = [dataset, ...groupsOf(dataset).flatMap((group) => group.items('x00289145'))];
-  return [...new Set(sources.flatMap((source) => source.text('x00281054') ?? []))];
-}
-
-/** Functional groups go before the dataset itself, as in loadSlice. */
-function rescalesOf(dataset: Dataset): string[] {
-  const grouped = groupsOf(dataset).flatMap((group) => group.items('x00289145'));
-  const sources = grouped.length > 0 ? grouped : [dataset];
-  const pairs = sources.map((source) => `${source.number('x00281053') ?? 1} and ${source.number('x00281052')}`);
-  return [...new Set(pairs)];
-}
-
-/** Anatomic Region Sequence (0008,2218), in enhanced CT within Frame Anatomy (0020,9071): its Code Meaning. */
-function anatomicRegionOf(dataset: Dataset): string | null {
-  const sources = [dataset, ...groupsOf(dataset).flatMap((group) => group.items('x00209071'))];
-  return sources.flatMap((source) => source.items('x00082218')[0]?.text('x00080104') ?? [])[0] ?? null;
-}
-
-/** Functional groups, shared ones first. */
-const groupsOf = (dataset: Dataset): Dataset[] => [...dataset.items('x52009229'), ...dataset.items('x52009230')];
-
 /** Enhanced multi-frame: per-frame functional groups before shared ones (PS3.3 C.7.6.16). */
 function framesOf(dataset: Dataset): FrameGeometry[] {
   const perFrame = dataset.items('x52009230');
-  if (perFrame.length === 0) return [geometryOf(dataset, dataset, dataset, [])];
+  if (perFrame.length === 0) return [geometryOf(dataset, dataset, dataset, [], dataset.number('x00200012'))];
   const shared = dataset.items('x52009229')[0];
   const macro = (frame: Dataset, tag: Tag): Dataset => frame.items(tag)[0] ?? shared?.items(tag)[0] ?? EMPTY;
   return perFrame.map((frame) =>
@@ -170,6 +138,7 @@ function framesOf(dataset: Dataset): FrameGeometry[] {
       macro(frame, 'x00209116'),
       macro(frame, 'x00289110'),
       macro(frame, 'x00189329').texts('x00089007'),
+      macro(frame, 'x00209111').number('x00209156', 'US'),
     ),
   );
 }
@@ -179,6 +148,7 @@ function geometryOf(
   orientation: Dataset,
   measures: Dataset,
   frameType: readonly string[],
+  acquisitionNumber: number | null,
 ): FrameGeometry {
   return {
     positionMm: exactly(3, position.numbers('x00200032')) as FrameGeometry['positionMm'],
@@ -186,6 +156,7 @@ function geometryOf(
     pixelSpacingMm: exactly(2, measures.numbers('x00280030')) as FrameGeometry['pixelSpacingMm'],
     sliceThicknessMm: measures.number('x00180050'),
     frameType,
+    acquisitionNumber,
   };
 }
 

@@ -9,6 +9,7 @@ const FRAME: FrameGeometry = {
   pixelSpacingMm: [0.5, 0.5],
   sliceThicknessMm: 5,
   frameType: [],
+  acquisitionNumber: 1,
 };
 const CT: Partial<InstanceHeader> = {
   sopClassUid: '1.2.840.10008.5.1.4.1.1.2',

@@ -6,12 +6,11 @@
  * is set aside. An unknown kernel is accepted, but a known soft one is preferred.
  */
 import type { Reason, ReasonCode, SeriesSelection } from '@ichor/shared';
-import { reason, transferSyntax } from '@ichor/shared';
+import { CT_IMAGES, reason, transferSyntax } from '@ichor/shared';
 import { tiltDegreesOf } from './geometry.ts';
 import {
   ANGIOGRAPHY_OR_PERFUSION,
   CONTRAST,
-  DERIVED_TYPE,
   HEAD,
   HOUNSFIELD,
   kernelKind,
@@ -23,13 +22,11 @@ import {
   WITHOUT_CONTRAST,
 } from './headerTerms.ts';
 import type { InstanceHeader } from './readHeaders.ts';
+import { MOST_TILT_DEGREES, separateSeries } from './separateSeries.ts';
+import { hasType, isDerived, ownText, seriesText, upper } from './seriesText.ts';
 
 export const LEAST_SLICES = 12;
 export const MOST_SLICES = 1_200;
-/** Head CT is tilted up to about 25° against the patient's axis; more is another plane. */
-const MOST_TILT_DEGREES = 35;
-const CT_CLASSES = new Set(['1.2.840.10008.5.1.4.1.1.2', '1.2.840.10008.5.1.4.1.1.2.1']);
-
 export type Selection = {
   /** Instances of the chosen series, or null. */
   readonly selected: readonly InstanceHeader[] | null;
@@ -43,17 +40,20 @@ export function selectSeries(
   headers: readonly InstanceHeader[],
   accepted: ReadonlySet<ReasonCode> = new Set(),
 ): Selection {
-  const series = groupBySeries(headers).map((instances) => ({ instances: analysable(instances), all: instances }));
-  const judged = series.map(({ instances, all }) => ({ instances, all, verdict: judge(instances, accepted) }));
+  const judged = groupBySeries(headers).map((all) => {
+    const { slices: instances, leftOut } = separateSeries(all);
+    return { instances, all, leftOut, verdict: judge(instances, accepted) };
+  });
   const eligible = judged
     .filter(({ verdict }) => verdict === null)
     .sort((one, other) => preference(one.instances, other.instances));
   const selected = eligible[0]?.instances ?? null;
-  const selections = judged.map(({ instances, all, verdict }) => ({
+  const selections = judged.map(({ instances, all, leftOut, verdict }) => ({
     seriesInstanceUid: all[0]!.seriesInstanceUid,
     description: all[0]!.seriesDescription,
     instances: all.length,
     reason: verdict?.reason ?? (instances === selected ? null : reason('less-suited')),
+    ...(leftOut.length > 0 && { leftOut }),
   }));
   const closest = judged.flatMap(({ verdict }) => verdict ?? []).sort((one, other) => other.step - one.step)[0];
   return { selected, selections, reason: selected !== null ? null : (closest?.reason ?? reason('no-head-ct')) };
@@ -66,20 +66,14 @@ function groupBySeries(headers: readonly InstanceHeader[]): InstanceHeader[][] {
   return [...groups].sort(([one], [other]) => (one < other ? -1 : 1)).map(([, instances]) => instances);
 }
 
-/** A scout that lies in the same series as the slices is left out. */
-function analysable(instances: readonly InstanceHeader[]): readonly InstanceHeader[] {
-  const slices = instances.filter((instance) => !hasType(instance, 'LOCALIZER'));
-  return slices.length > 0 ? slices : instances;
-}
-
 type Verdict = { readonly reason: Reason; readonly step: number } | null;
 /** @returns a reason, with a detail where it helps, or null when the series passes this step */
 type Step = (instances: readonly InstanceHeader[]) => ReasonCode | Reason | null;
 
 /** In this order: the further a series comes, the closer it was to being analysed. */
 const STEPS: readonly Step[] = [
-  (all) => (all.every((one) => one.modality === 'CT' && CT_CLASSES.has(one.sopClassUid)) ? null : 'not-ct'),
-  (all) => (all.some((one) => hasType(one, 'LOCALIZER') || LOCALIZER.test(seriesText(one))) ? 'localizer' : null),
+  (all) => (all.every((one) => one.modality === 'CT' && CT_IMAGES.has(one.sopClassUid)) ? null : 'not-ct'),
+  (all) => (all.some(isLocalizer) ? 'localizer' : null),
   bodyPart,
   (all) =>
     all.some(
@@ -110,6 +104,10 @@ function judge(instances: readonly InstanceHeader[], accepted: ReadonlySet<Reaso
   return null;
 }
 
+/** A protocol is often that of the whole examination, scout included: it is asked only where there is no description. */
+const isLocalizer = (one: InstanceHeader): boolean =>
+  hasType(one, 'LOCALIZER') || LOCALIZER.test(upper(one.seriesDescription ?? one.protocolName ?? ''));
+
 function bodyPart(instances: readonly InstanceHeader[]): Reason | null {
   for (const one of instances) {
     const part = upper(one.bodyPartExamined ?? '');
@@ -133,17 +131,6 @@ function hasContrast(one: InstanceHeader): boolean {
   const [description, protocol] = [upper(one.seriesDescription ?? ''), upper(one.protocolName ?? '')];
   if (namesContrast(description) || WITHOUT_CONTRAST.test(description)) return namesContrast(description);
   return CONTRAST.test(protocol) && !WITHOUT_CONTRAST.test(protocol);
-}
-
-function isDerived(one: InstanceHeader): boolean {
-  const [first, second] = one.imageType.map(upper);
-  const framesDerived = one.frames.some(({ frameType }) => upper(frameType[0] ?? '') === 'DERIVED');
-  return (
-    first === 'DERIVED' ||
-    second === 'SECONDARY' ||
-    framesDerived ||
-    one.imageType.some((type) => DERIVED_TYPE.has(upper(type)))
-  );
 }
 
 function plane(instances: readonly InstanceHeader[]): ReasonCode | Reason | null {
@@ -225,15 +212,3 @@ const thicknessPenaltyMm = (mm: number | null): number =>
   mm === null ? 10 : mm < 2.5 ? 2.5 - mm : Math.max(0, mm - 5);
 const countSlices = (instances: readonly InstanceHeader[]): number =>
   instances.reduce((count, { frames }) => count + frames.length, 0);
-const hasType = (one: InstanceHeader, type: string): boolean => one.imageType.some((value) => upper(value) === type);
-const upper = (text: string): string => text.toUpperCase().replaceAll('_', ' ');
-/**
- * A protocol is often that of the whole examination ("stroke: native, CTA, perfusion"), and stands in every series of it: where
- * a description says that its series is without contrast, the protocol is not asked.
- */
-const ownText = (one: InstanceHeader): string => {
-  const description = upper(one.seriesDescription ?? '');
-  return WITHOUT_CONTRAST.test(description) ? description : seriesText(one);
-};
-const seriesText = (one: InstanceHeader): string =>
-  `${upper(one.seriesDescription ?? '')} ${upper(one.protocolName ?? '')}`;
