@@ -41,14 +41,16 @@ function explain({ terminal }: Cli, error: unknown): ExitCode {
   return error instanceof IchorError && BAD_INPUT.has(error.code) ? EXIT.badInput : EXIT.failed;
 }
 
+const linesOf = (text: string): string[] => text.trimEnd().split('\n');
+
 function buildProgram(cli: Cli, outcome: Outcome): Command {
   const program = new Command('ichor')
     .description('Triage of head CT for intracranial hemorrhage. Not for diagnostic use.')
     .addHelpText('after', `\n${exitCodeHelp()}\n\nSettings are environment variables; \`ichor doctor\` lists them.`)
     .exitOverride()
     .configureOutput({
-      writeOut: (text) => cli.terminal.print(text.trimEnd()),
-      writeErr: (text) => cli.terminal.note(text.trimEnd()),
+      writeOut: (text) => linesOf(text).forEach(cli.terminal.print),
+      writeErr: (text) => linesOf(text).forEach(cli.terminal.note),
     })
     .showHelpAfterError('(see `ichor --help`)');
   addServers(program, cli, outcome);

@@ -1,12 +1,18 @@
-/** What a command prints to. Colours and moving bars only on a terminal; plain lines when piped. Sole importer of cli-progress. */
+/**
+ * What a command prints to. Colours and moving bars only on a terminal; plain lines when piped. Sole importer of cli-progress.
+ *
+ * A line may quote a scanner, a PACS or a file, and those may have sent what moves a cursor, hides a text or begins a line of its own.
+ * Therefore every control character is printed as its number, and only {@link paint} can make colours.
+ */
+import { randomBytes } from 'node:crypto';
 import { styleText } from 'node:util';
 import cliProgress from 'cli-progress';
 
 /** Where a command writes and what it may know of its surroundings. */
 export type Terminal = {
-  /** A line for the result: stdout. */
+  /** One line for the result: stdout. */
   print(line?: string): void;
-  /** A line about the way there: stderr. */
+  /** One line about the way there: stderr. */
   note(line: string): void;
   /** A text that the next {@link Terminal.print} replaces; nothing where output is piped. */
   whisper(text: string): void;
@@ -30,11 +36,11 @@ export function openTerminal(
     return code;
   };
   return {
-    print: (line = '') => void stdout.write(`${clear()}${line}\n`),
-    note: (line) => void stderr.write(`${clear()}${line}\n`),
+    print: (line = '') => void stdout.write(`${clear()}${painted(line)}\n`),
+    note: (line) => void stderr.write(`${clear()}${painted(line)}\n`),
     whisper(text) {
       if (!stdout.isTTY) return;
-      stdout.write(clear() + text);
+      stdout.write(clear() + painted(text));
       whispered = true;
     },
     colours: Boolean(stdout.isTTY) && !env.NO_COLOR,
@@ -42,9 +48,22 @@ export function openTerminal(
   };
 }
 
+/** Stands for the escape character of our own colours until a line is printed; nobody outside this process knows it. */
+const ESCAPE = `\ufdd0${randomBytes(8).toString('hex')}\ufdd1`;
+const painted = (line: string): string => visible(line).replaceAll(ESCAPE, '\u001b');
+
+/**
+ * A text with its control characters, line ends and marks of writing direction as JSON writes them (\u001b): a terminal obeys
+ * none of them, and a line of JSON stays the same value.
+ */
+export const visible = (text: string): string => text.replaceAll(UNSEEN, escaped);
+const UNSEEN = /[\p{Cc}\p{Zl}\p{Zp}\p{Cs}\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]/gu;
+const escaped = (one: string): string => `\\u${one.charCodeAt(0).toString(16).padStart(4, '0')}`;
+
 /** The text in a style where the terminal shows it, else as it is. */
 export function paint(terminal: Terminal, style: Style | readonly Style[], text: string): string {
-  return terminal.colours ? styleText(style as Style, text, { validateStream: false }) : text;
+  if (!terminal.colours) return text;
+  return styleText(style as Style, visible(text), { validateStream: false }).replaceAll('\u001b', ESCAPE);
 }
 
 export type Progress = { step(label: string): void; done(): void };
@@ -64,7 +83,7 @@ function movingBar(title: string, total: number): Progress {
     stream: process.stderr,
   });
   bar.start(total, 0, { label: '' });
-  return { step: (label) => bar.increment(1, { label }), done: () => bar.stop() };
+  return { step: (label) => bar.increment(1, { label: visible(label) }), done: () => bar.stop() };
 }
 
 function plainLines(terminal: Terminal, title: string, total: number): Progress {
@@ -92,7 +111,6 @@ export function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-const width = (text: string): number => stripColours(text).length;
+const width = (text: string): number => visible(stripColours(text)).length;
 const stripColours = (text: string): string => text.replaceAll(COLOUR, '');
-// biome-ignore lint/complexity/useRegexLiterals: the escape character is clearer as a string
-const COLOUR = new RegExp('\u001b\\[[0-9;]*m', 'g');
+const COLOUR = new RegExp(`${ESCAPE}\\[[0-9;]*m`, 'g');

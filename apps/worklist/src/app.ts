@@ -2,6 +2,7 @@
 import type { Config, Database, Log, StudyView } from '@ichor/shared';
 import { asIchorError, type ErrorCode, IchorError, reasonOf, renderMetrics } from '@ichor/shared';
 import fastify, { type FastifyInstance } from 'fastify';
+import { z } from 'zod';
 import { addSignIn, audit, maySeePatients, type SignInConfig, withPatients } from './auth/signIn.ts';
 import type { EventStream } from './eventStream.ts';
 import { listIncidents } from './incidents.ts';
@@ -108,6 +109,13 @@ function addApi(app: FastifyInstance, { database, events }: AppParts): void {
   });
 }
 
+/** A sentence for each of the first problems. */
+const problemsOf = ({ issues }: z.ZodError): string =>
+  issues
+    .slice(0, 3)
+    .map(({ path, message }) => [...path.slice(0, 1), message].join(': '))
+    .join('; ');
+
 function answerErrors(app: FastifyInstance, log: Log): void {
   app.setNotFoundHandler((request) => {
     throw new IchorError('ROUTE_UNKNOWN', { method: request.method, path: request.url.split('?')[0]! });
@@ -120,8 +128,9 @@ function answerErrors(app: FastifyInstance, log: Log): void {
   });
 }
 
-/** Fastify's own 4xx (a malformed URL) and PostgreSQL's class 22 (a NUL in a UID) are the client's fault. */
+/** Fastify's own 4xx (a malformed URL), a body that is not what a route takes, and PostgreSQL's class 22 (a number out of range) are the client's fault. */
 function asHttpError(thrown: unknown): IchorError {
+  if (thrown instanceof z.ZodError) return new IchorError('REQUEST_INVALID', { reason: problemsOf(thrown) });
   const { statusCode, code } = thrown as { statusCode?: number; code?: string };
   const clientsFault = (statusCode ?? 500) < 500 || /^22/.test(code ?? '');
   return clientsFault ? new IchorError('REQUEST_INVALID', { reason: reasonOf(thrown) }) : asIchorError(thrown);

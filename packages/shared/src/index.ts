@@ -3,6 +3,7 @@ export * from './aeTitles.ts';
 export * from './clock.ts';
 export * from './commitment.ts';
 export * from './config.ts';
+export * from './consoleToLog.ts';
 export * from './database.ts';
 export * from './dicom/codes.ts';
 export * from './dicom/ctImages.ts';

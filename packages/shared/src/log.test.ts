@@ -30,3 +30,12 @@ test('patient data that is passed by mistake does not reach the log', () => {
   expect(lines).toHaveLength(2);
   expect(lines.join('')).not.toMatch(/Doe|MRN-77|19700101/);
 });
+
+test('no line holds what a terminal obeys, and each stays the same JSON', () => {
+  const lines: string[] = [];
+  const callingAeTitle = '\u001b[31m\u009b2J\u007f';
+  logInto(lines).event('association.rejected', { callingAeTitle });
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what a terminal obeys
+  expect(lines[0]!.trimEnd()).not.toMatch(/[\u0000-\u001f\u007f-\u009f]/);
+  expect(JSON.parse(lines[0]!)).toMatchObject({ callingAeTitle });
+});

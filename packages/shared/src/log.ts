@@ -49,6 +49,7 @@ export const EVENTS = {
   'sign-in.provider-away': 'warn',
   'audit.collector-away': 'warn',
   'audit.collector-back': 'info',
+  'library.printed': 'warn',
   fault: 'error',
 } as const satisfies Record<string, Level>;
 export type EventName = keyof typeof EVENTS;
@@ -78,6 +79,7 @@ export function createLog(config: Pick<Config, 'logLevel'>, role: string, stream
   const logger = pino(
     {
       level: config.logLevel,
+      hooks: { streamWrite: unobeyed },
       base: { role },
       redact: { paths: REDACTED.flatMap((name) => [name, `*.${name}`]), censor: '[redacted]' },
     },
@@ -85,6 +87,10 @@ export function createLog(config: Pick<Config, 'logLevel'>, role: string, stream
   );
   return { event: (name, fields = {}) => logger[EVENTS[name]]({ event: name, ...fields }) };
 }
+
+/** JSON escapes control characters below 32; terminals obey those from 127 to 159 too. */
+const unobeyed = (line: string): string =>
+  line.replaceAll(/[\u007f-\u009f]/g, (one) => `\\u00${one.charCodeAt(0).toString(16)}`);
 
 function standardOutput(): DestinationStream {
   if (!process.stdout.isTTY) return pino.destination({ dest: 1, sync: true });

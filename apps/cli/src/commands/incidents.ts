@@ -15,7 +15,8 @@ export async function incidents(
   try {
     const query = { limit: options.limit, studyInstanceUid: options.study ?? null, code: null, before: null };
     const found = await listIncidents(database, query);
-    for (const incident of found) cli.terminal.print(options.json ? JSON.stringify(incident) : asText(cli, incident));
+    for (const incident of found)
+      for (const line of options.json ? [JSON.stringify(incident)] : asText(cli, incident)) cli.terminal.print(line);
     if (found.length === 0) cli.terminal.note('No incidents.');
     return EXIT.done;
   } finally {
@@ -23,7 +24,7 @@ export async function incidents(
   }
 }
 
-function asText({ terminal }: Cli, incident: IncidentView): string {
+function asText({ terminal }: Cli, incident: IncidentView): string[] {
   const where = [
     incident.studyInstanceUid && `study ${incident.studyInstanceUid}`,
     incident.seriesInstanceUid && `series ${incident.seriesInstanceUid}`,
@@ -33,5 +34,5 @@ function asText({ terminal }: Cli, incident: IncidentView): string {
     incident.count > 1 && `${incident.count} times until ${incident.lastAt}`,
   ].filter(Boolean);
   const head = `${incident.at}  ${paint(terminal, 'yellow', incident.code)}  ${incident.message}`;
-  return where.length === 0 ? head : `${head}\n    ${paint(terminal, 'dim', where.join(', '))}`;
+  return where.length === 0 ? [head] : [head, `    ${paint(terminal, 'dim', where.join(', '))}`];
 }

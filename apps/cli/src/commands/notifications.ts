@@ -34,7 +34,8 @@ export async function notifications(cli: Cli, options: NotificationsOptions): Pr
         ...(options.study && { studyInstanceUid: options.study }),
       };
       const found = await listNotifications(database, query);
-      for (const one of found) cli.terminal.print(options.json ? JSON.stringify(one) : asText(cli, one));
+      for (const one of found)
+        for (const line of options.json ? [JSON.stringify(one)] : asText(cli, one)) cli.terminal.print(line);
       if (found.length === 0) cli.terminal.note('No notifications.');
       return EXIT.done;
     }
@@ -67,8 +68,8 @@ function idOf(text: string): number {
 
 const STYLES: Readonly<Record<NotificationState, Style>> = { pending: 'yellow', delivered: 'green', dead: 'red' };
 
-function asText({ terminal }: Cli, one: NotificationView): string {
+function asText({ terminal }: Cli, one: NotificationView): string[] {
   const state = paint(terminal, STYLES[one.state], one.state);
   const head = `${one.id}  ${one.createdAt}  ${state}  ${one.kind} ${one.destination}  ${one.studyInstanceUid} revision ${one.revision}, ${one.attempts} attempts`;
-  return one.error === null ? head : `${head}\n    ${paint(terminal, 'dim', one.error)}`;
+  return one.error === null ? [head] : [head, `    ${paint(terminal, 'dim', one.error)}`];
 }

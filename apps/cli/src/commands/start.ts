@@ -1,7 +1,7 @@
 /** `ichor start [roles…]`: the roles of DESIGN §2 in this process, until told to stop. */
 import { once } from 'node:events';
 import type { Config, Log } from '@ichor/shared';
-import { createLog, IchorError, readConfig } from '@ichor/shared';
+import { consoleToLog, createLog, IchorError, readConfig } from '@ichor/shared';
 import { type Cli, configOf, untilSignal } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 
@@ -22,6 +22,7 @@ export async function start(cli: Cli, named: readonly string[]): Promise<ExitCod
   const roles = checkedRoles(named);
   const config = configOf(cli);
   for (const warning of readConfig(cli.env).warnings) cli.terminal.note(`warning: ${warning}`);
+  consoleToLog(createLog(config, roles.length === 1 ? roles[0]! : 'ichor'));
   const giveUp = new AbortController();
   const stopping = untilSignal(cli.signals, () => cli.exitNow(EXIT.failed)).then(() => {
     cli.terminal.note('Stopping: finishing what is under way … (once more: at once)');
@@ -31,7 +32,7 @@ export async function start(cli: Cli, named: readonly string[]): Promise<ExitCod
     if (giveUp.signal.aborted) cli.exitNow(EXIT.failed);
     throw error;
   });
-  cli.terminal.note(greeting(config, running));
+  for (const line of greeting(config, running)) cli.terminal.note(line);
   await stopping;
   await running.close();
   return EXIT.done;
@@ -91,9 +92,9 @@ function checkedRoles(named: readonly string[]): readonly RoleName[] {
   return named.length === 0 ? ROLES : (named as RoleName[]);
 }
 
-function greeting(config: Config, { dicomPort, httpPort }: RunningRoles): string {
+function greeting(config: Config, { dicomPort, httpPort }: RunningRoles): string[] {
   const lines = ['Ichor runs. Not a medical device; not for diagnostic use. Stop it with Ctrl-C.'];
   if (dicomPort !== null) lines.push(`  DICOM     ${config.aeTitle}@${config.bind}:${dicomPort}`);
   if (httpPort !== null) lines.push(`  worklist  http://${config.bind}:${httpPort}/`);
-  return lines.join('\n');
+  return lines;
 }

@@ -2,6 +2,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import { IchorError } from '@ichor/shared';
+import { lastWords } from '../childOutput.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { LoadedSlice } from '../volume/loadSlice.ts';
 import { MEMORY_LIMIT } from './limits.ts';
@@ -36,12 +37,13 @@ const STALLED_MS = 120_000;
 export async function startDecodeChild(): Promise<DecodeChild> {
   const child = fork(ENTRY, [], {
     serialization: 'advanced',
-    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
     execArgv: [...process.execArgv, MEMORY_LIMIT],
   });
   child.on('error', () => {});
+  const said = lastWords(child);
   await answerOf(child, null, START_TIMEOUT_MS).catch((error: unknown) => {
-    throw error instanceof ChildEnded ? unavailable(`it ended at its start: ${error.by}`) : error;
+    throw error instanceof ChildEnded ? unavailable(`it ended at its start: ${error.by} ${said()}`) : error;
   });
   return {
     async decode(request) {

@@ -8,6 +8,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { Config, Log, ModelIdentity } from '@ichor/shared';
 import { IchorError, reasonOf } from '@ichor/shared';
+import { linesToLog } from '../childOutput.ts';
 import { MEMORY_LIMIT, OUT_OF_TIME, WHY_OUT_OF_TIME } from '../decoding/limits.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
 import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
@@ -51,9 +52,10 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
     if (child !== null && isAlive(child)) return { child, model: null };
     const made = fork(ENTRY, [], {
       serialization: 'advanced',
-      stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+      stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       execArgv: [...process.execArgv, MEMORY_LIMIT],
     });
+    linesToLog(made, 'inference', log);
     // One that comes between two conversations: the next finds the process gone.
     made.on('error', () => {});
     const ready = await converse(made, { kind: 'start', settings }, 'ready', START_TIMEOUT_MS, { log });

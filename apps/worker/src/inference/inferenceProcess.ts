@@ -2,7 +2,7 @@
  * The inference process: one bundle, one stack at a time; whatever happens here happens to nobody else. A slice whose decoder does not
  * come to an end costs this process, which then ends itself.
  */
-import { asIchorError } from '@ichor/shared';
+import { asIchorError, consoleToLog } from '@ichor/shared';
 import { type ShapedFrame, timeoutFor } from '../decoding/limits.ts';
 import { startWatchdog } from '../decoding/watchdog.ts';
 import { NotAnalysable } from '../notAnalysable.ts';
@@ -15,6 +15,8 @@ import type { FromProcess, StartSettings, ToProcess } from './protocol.ts';
 import { selfTest } from './selfTest.ts';
 
 process.title = 'ichor-inference';
+/** Decoders complain on the console; here every fault is an answer. */
+consoleToLog({ event: () => {} });
 process.on('disconnect', () => process.exit(0));
 /** Ctrl-C in a terminal reaches every process of its group: the worker lets the analysis under way finish, and disconnects. */
 process.on('SIGINT', () => {});
