@@ -3,7 +3,7 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { loadConfig, SETTINGS, TRANSFER_SYNTAXES } from '@ichor/shared';
 import { describe, expect, test } from '@jest/globals';
-import { MAX_PDU_LENGTH } from '../../apps/receiver/src/framing.ts';
+import { MAX_ASSOCIATE_REQUEST_LENGTH, MAX_PDU_LENGTH } from '../../apps/receiver/src/framing.ts';
 import { ROOT } from '../support/ichor.ts';
 
 const FOLDERS = ['apps', 'bench', 'docs', 'migrations', 'models', 'packages', 'test', 'training', 'deploy'];
@@ -48,7 +48,11 @@ test('the conformance statement lists the transfer syntaxes that are accepted, a
   expect([...section.matchAll(/\| (1\.2\.840\.[\d.]+) \|/g)].map(([, uid]) => uid)).toEqual(
     TRANSFER_SYNTAXES.map(({ uid }) => uid),
   );
-  const { maxAssociations, artimMs, idleTimeoutMs, deliveryTimeoutMs } = loadConfig({});
+  const { maxAssociations, artimMs, idleTimeoutMs, deliveryTimeoutMs, ...limits } = loadConfig({});
+  expect(text).toContain(`\`ICHOR_MAX_ASSOCIATIONS_PER_ADDRESS\` (${limits.maxAssociationsPerAddress})`);
+  expect(text).toContain(`\`ICHOR_MAX_UNASSOCIATED_PER_ADDRESS\` (${limits.maxUnassociatedPerAddress})`);
+  expect(text).toContain(`\`ICHOR_MIN_BYTES_PER_SECOND\` (${limits.minBytesPerSecond})`);
+  expect(text).toContain(`up to ${MAX_ASSOCIATE_REQUEST_LENGTH.toLocaleString('en')} bytes`);
   expect(text).toContain(`${MAX_PDU_LENGTH.toLocaleString('en')} bytes`);
   expect(text).toContain(`\`ICHOR_MAX_ASSOCIATIONS\` (${maxAssociations})`);
   expect(text).toContain(`\`ICHOR_ARTIM_MS\` (${artimMs / 1000} s)`);

@@ -213,6 +213,21 @@ describe('what is stored', () => {
     expect(await spooled()).toHaveLength(2);
   });
 
+  test('the same bytes again are the same instance, however they are cut; one other byte at the end makes another', async () => {
+    const peer = await associated();
+    const dataset = plainCt(identity(1), 300_000);
+    const other = Buffer.from(dataset);
+    other[other.length - 1]! ^= 1;
+    for (const [bytes, pdvBytes] of [
+      [dataset, 16_000],
+      [dataset, 60_002],
+      [dataset, 1_000],
+      [other, 16_000],
+    ] as const)
+      expect(await statusOf(peer, identity(1).instance, bytes, { pdvBytes })).toBe(0);
+    expect(receiver.stored.map(({ outcome }) => outcome)).toEqual(['new', 'identical', 'identical', 'conflict']);
+  });
+
   test('an object with private elements only, beside its identity, and one without Pixel Data', async () => {
     const peer = await associated();
     const extra: Extra = [

@@ -9,7 +9,7 @@
  * for an hour is what an interrupted write left.
  */
 import { createHash, randomBytes } from 'node:crypto';
-import { link, mkdir, open, readdir, readFile, rm, stat, statfs, unlink } from 'node:fs/promises';
+import { type FileHandle, link, mkdir, open, readdir, rm, stat, statfs, unlink } from 'node:fs/promises';
 import { dirname, join, relative } from 'node:path';
 import { isSafeUid } from './dicom/uid.ts';
 import { IchorError, reasonOf } from './errors.ts';
@@ -137,12 +137,21 @@ async function writeSynced(path: string, chunks: readonly Buffer[]): Promise<voi
   const file = await open(path, 'wx', PRIVATE_FILE);
   try {
     const { bytesWritten } = await file.writev(chunks as Buffer[]);
-    const left = sizeOf(chunks) - bytesWritten;
-    if (left > 0) await file.writeFile(Buffer.concat(chunks as Buffer[]).subarray(bytesWritten));
+    for (const rest of after(chunks, bytesWritten)) await file.writeFile(rest);
     await file.datasync();
   } finally {
     await file.close();
   }
+}
+
+/** What comes after so many bytes. */
+function after(chunks: readonly Buffer[], bytes: number): Buffer[] {
+  let skip = bytes;
+  return chunks.flatMap((chunk) => {
+    const rest = chunk.subarray(skip);
+    skip -= Math.min(skip, chunk.length);
+    return rest.length > 0 ? [rest] : [];
+  });
 }
 
 /** Links without ever replacing. @returns whether the name was free */
@@ -156,19 +165,33 @@ async function linked(from: string, to: string): Promise<boolean> {
   }
 }
 
-/** Whether a stored file has these bytes; the head (group 0002) may differ in who sent it. */
+/** Whether a stored file has these bytes, compared piece by piece; the head (group 0002) may differ in who sent it. */
 async function holds(path: string, chunks: readonly Buffer[]): Promise<boolean> {
-  const stored = await readFile(path);
-  const dataset = Buffer.concat(chunks.slice(1) as Buffer[]);
-  return (
-    stored.length >= dataset.length &&
-    stored.subarray(stored.length - dataset.length).equals(dataset) &&
-    headLength(stored) === stored.length - dataset.length
-  );
+  const [, ...dataset] = chunks;
+  const file = await open(path);
+  try {
+    let position = (await file.stat()).size - sizeOf(dataset);
+    if (position !== (await headLength(file))) return false;
+    for (const chunk of dataset) {
+      if (!(await bytesAt(file, position, chunk.length)).equals(chunk)) return false;
+      position += chunk.length;
+    }
+    return true;
+  } finally {
+    await file.close();
+  }
 }
 
-/** Length of preamble, prefix and group 0002 of a file that {@link part10Header} began. */
-const headLength = (file: Buffer): number => 144 + file.readUInt32LE(140);
+/** Length of preamble, prefix and group 0002 of a file that {@link part10Header} began; of a shorter file a length that it has not. */
+async function headLength(file: FileHandle): Promise<number> {
+  const groupLength = await bytesAt(file, 140, 4);
+  return groupLength.length < 4 ? -1 : 144 + groupLength.readUInt32LE();
+}
+
+async function bytesAt(file: FileHandle, position: number, length: number): Promise<Buffer> {
+  const { buffer, bytesRead } = await file.read(Buffer.allocUnsafe(length), 0, length, position);
+  return buffer.subarray(0, bytesRead);
+}
 
 const digestOf = (chunks: readonly Buffer[]): string => {
   const hash = createHash('sha256');
