@@ -1,6 +1,8 @@
 /** The database of Ichor: embedded or not, absent or back, in the hands of several processes. */
 import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, mkdir, readFile, rm, symlink } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { type Database, openDatabase, openIncidents } from '@ichor/shared';
 import { afterEach, describe, expect, test } from '@jest/globals';
@@ -180,6 +182,20 @@ describe('a database elsewhere', () => {
     );
     await database.close();
     await postgres.stop();
+  });
+
+  test('that takes the connection and says nothing is DATABASE_UNAVAILABLE, as one that is away', async () => {
+    const silent = createServer(() => {}).listen(0, '127.0.0.1');
+    await once(silent, 'listening');
+    const { port } = silent.address() as AddressInfo;
+    const config = { databaseUrl: `postgres://ichor@127.0.0.1:${port}/x`, dataDir: '.' };
+    const database = await openDatabase(config, silentLog, { mayBeAway: true });
+    try {
+      await expect(database.pool.query('SELECT 1')).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
+    } finally {
+      await database.close();
+      silent.close();
+    }
   });
 
   test('that is away at the start is waited for, or not, as the caller wishes', async () => {

@@ -28,14 +28,15 @@ export async function startRecordingProxy(targetPort: number): Promise<Recording
   };
 }
 
-/** PS3.8 §9.3.5, written without the receiver's code. */
-function datasetsIn(stream: Buffer): { sopInstanceUid: string; bytes: Buffer }[] {
+/** Whole datasets of what a client sent, which may be cut anywhere. PS3.8 §9.3.5, written without the receiver's code. */
+export function datasetsIn(stream: Buffer): { sopInstanceUid: string; bytes: Buffer }[] {
   const found: { sopInstanceUid: string; bytes: Buffer }[] = [];
   let [command, data]: Buffer[][] = [[], []];
   let sopInstanceUid = '';
-  for (let at = 0; at < stream.length; at += 6 + stream.readUInt32BE(at + 2)) {
-    if (stream[at] !== 4) continue;
+  for (let at = 0; at + 6 <= stream.length; at += 6 + stream.readUInt32BE(at + 2)) {
     const end = at + 6 + stream.readUInt32BE(at + 2);
+    if (end > stream.length) break;
+    if (stream[at] !== 4) continue;
     for (let pdv = at + 6; pdv < end; pdv += 4 + stream.readUInt32BE(pdv)) {
       const value = stream.subarray(pdv + 6, pdv + 4 + stream.readUInt32BE(pdv));
       const [isCommand, isLast] = [(stream[pdv + 5]! & 1) === 1, (stream[pdv + 5]! & 2) === 2];

@@ -175,7 +175,9 @@ function isConnectionFault(error: unknown): boolean {
   const { code = '', message = '' } = error as { code?: string; message?: string };
   return (
     /^(E[A-Z]+|08...|25006|53...|57P0[1-5]|58...)$/.test(code) ||
-    /Connection terminated|timeout exceeded|Query read timeout|has encountered a connection error/i.test(message) ||
+    /Connection terminated|timeout (exceeded|expired)|Query read timeout|has encountered a connection error/i.test(
+      message,
+    ) ||
     error instanceof AggregateError
   );
 }
