@@ -148,6 +148,9 @@ describe('encapsulated', () => {
       'unsupported-transfer-syntax',
     );
   });
+  test('fragments under a transfer syntax that has none are undecodable-pixel-data', async () => {
+    expect(await reasonOf(decodePixels(encapsulated([rle(one!)]), EXPLICIT, SHAPE))).toBe('undecodable-pixel-data');
+  });
   test.each(ENCAPSULATED)('random bytes in 1.2.840.10008.1.2.%s give a reason, never another error', async (end) => {
     const start = fc.constantFrom([], [0xff, 0xd8, 0xff], [0xff, 0x4f, 0xff, 0x51], [2, 0, 0, 0, 64, 0, 0, 0]);
     await fc.assert(

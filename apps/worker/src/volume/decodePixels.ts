@@ -1,6 +1,6 @@
 /** Pixel Data of one frame → stored values' bytes, little endian, whatever the transfer syntax (PS3.5 §8, Annex A). */
 import type { PixelData } from '@ichor/shared';
-import { reasonOf } from '@ichor/shared';
+import { reasonOf, transferSyntax } from '@ichor/shared';
 import { codestreamSize, upToEndMarker, withoutFillBeforeEnd } from '../codecs/codestream.ts';
 import { decodeHtJpeg2000 } from '../codecs/htJpeg2000.ts';
 import { decodeJpeg2000 } from '../codecs/jpeg2000.ts';
@@ -45,6 +45,8 @@ export async function decodePixels(
 ): Promise<Uint8Array> {
   if (pixelData === null) throw new NotAnalysable('missing-pixel-data');
   if (pixelData.kind === 'native') return nativeFrame(pixelData, transferSyntaxUid, shape);
+  if (transferSyntax(transferSyntaxUid)?.encapsulated === false)
+    throw new NotAnalysable('undecodable-pixel-data', `${transferSyntaxUid} holds no fragments`);
   const decode = DECODERS[transferSyntaxUid];
   if (decode === undefined) throw new NotAnalysable('unsupported-transfer-syntax', transferSyntaxUid);
   const frame = encapsulatedFrame(pixelData, shape.frameNumber, shape.frames);

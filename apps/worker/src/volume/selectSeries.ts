@@ -7,7 +7,6 @@
  */
 import type { Reason, ReasonCode, SeriesSelection } from '@ichor/shared';
 import { CT_IMAGES, reason, transferSyntax } from '@ichor/shared';
-import { tiltDegreesOf } from './geometry.ts';
 import {
   ANGIOGRAPHY_OR_PERFUSION,
   CONTRAST,
@@ -18,11 +17,11 @@ import {
   NO_AGENT,
   namesContrast,
   OTHER_BODY_PART,
-  REFORMAT,
   WITHOUT_CONTRAST,
 } from './headerTerms.ts';
+import { plane } from './plane.ts';
 import type { InstanceHeader } from './readHeaders.ts';
-import { MOST_TILT_DEGREES, separateSeries } from './separateSeries.ts';
+import { separateSeries } from './separateSeries.ts';
 import { hasType, isDerived, ownText, seriesText, upper } from './seriesText.ts';
 
 export const LEAST_SLICES = 12;
@@ -72,7 +71,7 @@ type Step = (instances: readonly InstanceHeader[]) => ReasonCode | Reason | null
 
 /** In this order: the further a series comes, the closer it was to being analysed. */
 const STEPS: readonly Step[] = [
-  (all) => (all.every((one) => one.modality === 'CT' && CT_IMAGES.has(one.sopClassUid)) ? null : 'not-ct'),
+  notCt,
   (all) => (all.some(isLocalizer) ? 'localizer' : null),
   bodyPart,
   (all) =>
@@ -104,6 +103,12 @@ function judge(instances: readonly InstanceHeader[], accepted: ReadonlySet<Reaso
   return null;
 }
 
+function notCt(instances: readonly InstanceHeader[]): Reason | null {
+  const other = instances.find((one) => one.modality !== 'CT' || !CT_IMAGES.has(one.sopClassUid));
+  if (other === undefined) return null;
+  return reason('not-ct', `Modality ${other.modality ?? 'absent'}, SOP Class ${other.sopClassUid}`);
+}
+
 /** A protocol is often that of the whole examination, scout included: it is asked only where there is no description. */
 const isLocalizer = (one: InstanceHeader): boolean =>
   hasType(one, 'LOCALIZER') || LOCALIZER.test(upper(one.seriesDescription ?? one.protocolName ?? ''));
@@ -131,40 +136,6 @@ function hasContrast(one: InstanceHeader): boolean {
   const [description, protocol] = [upper(one.seriesDescription ?? ''), upper(one.protocolName ?? '')];
   if (namesContrast(description) || WITHOUT_CONTRAST.test(description)) return namesContrast(description);
   return CONTRAST.test(protocol) && !WITHOUT_CONTRAST.test(protocol);
-}
-
-function plane(instances: readonly InstanceHeader[]): ReasonCode | Reason | null {
-  for (const one of instances) {
-    if ((one.numberOfFrames ?? one.frames.length) !== one.frames.length)
-      return reason('missing-geometry', `${one.numberOfFrames} frames, places of ${one.frames.length}`);
-    for (const { positionMm, orientation, pixelSpacingMm } of one.frames) {
-      if (positionMm === null || orientation === null || pixelSpacingMm === null) return 'missing-geometry';
-      const odd = oddSpacing(pixelSpacingMm, one);
-      if (odd !== null) return reason('missing-geometry', odd);
-      const tilt = tiltDegreesOf(orientation);
-      if (tilt === null) return 'missing-geometry';
-      if (tilt > MOST_TILT_DEGREES) return reason('not-axial', `${Math.round(tilt)}° against the axial plane`);
-    }
-    if (REFORMAT.test(upper(one.seriesDescription ?? one.protocolName ?? ''))) return 'not-axial';
-  }
-  return null;
-}
-
-/** What no head was ever scanned with, mm. */
-const MOST_SPACING_MM = 5;
-const LEAST_FIELD_MM = 120;
-const MOST_ANISOTROPY = 2;
-
-/** @param spacingMm Pixel Spacing. @returns what is wrong with it; null when it may be that of a head */
-function oddSpacing(spacingMm: readonly [number, number], { rows, columns }: InstanceHeader): string | null {
-  const told = `Pixel Spacing is ${spacingMm.join(' × ')} mm`;
-  const [least, most] = [Math.min(...spacingMm), Math.max(...spacingMm)];
-  if (least <= 0 || most > MOST_SPACING_MM || most > MOST_ANISOTROPY * least) return told;
-  if (!rows || !columns) return null;
-  const fieldMm = [rows * spacingMm[0], columns * spacingMm[1]];
-  return fieldMm.some((mm) => mm < LEAST_FIELD_MM)
-    ? `${told}, which makes a field of view of ${fieldMm.map(Math.round).join(' × ')} mm`
-    : null;
 }
 
 function pixels(instances: readonly InstanceHeader[]): ReasonCode | Reason | null {
