@@ -22,6 +22,7 @@ export function disturbancesOf(site: Site, down: Set<Role>): Disturbance[] {
   const { database, redis, pacs } = site.network;
   return [
     ...killed,
+    ...killed,
     ...killed.filter(({ name }) => name !== 'worklist killed'),
     ...killed.filter(({ name }) => name === 'receiver killed'),
     ...ROLES.filter((role) => role !== 'worklist').map((role) => pausedRole(site, role)),

@@ -35,7 +35,7 @@ export type ChaosReport = {
 };
 
 const SCANNERS = 2;
-const PAUSE_MS = [300, 2_000] as const;
+const PAUSE_MS = [200, 1_200] as const;
 const PROGRESS_EVERY_MS = 15_000;
 /** Studies that nothing happened to for so long will not be through any more. */
 const SETTLES_WITHIN_MS = 180_000;
@@ -91,7 +91,7 @@ async function keepScanning(
   while (!round.over) {
     const before = own.length;
     await scan(scanner, own).finally(() => sent.push(...own.slice(before)));
-    await pause(scanner.dice.between(0, 1_500));
+    await pause(scanner.dice.between(1_000, 6_000));
   }
 }
 

@@ -1,6 +1,6 @@
 /** The HTTP API on a real PostgreSQL: order, schema, paging, errors, events, readiness. */
 import { once } from 'node:events';
-import { createServer as createHttpServer } from 'node:http';
+import { createServer as createHttpServer, type Server } from 'node:http';
 import { connect } from 'node:net';
 import type { Database, StudyView } from '@ichor/shared';
 import { createLog, IchorError, loadConfig, openDatabase } from '@ichor/shared';
@@ -14,6 +14,8 @@ import {
 } from '@ichor/worklist';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { type Changes, watchChanges } from '../../apps/worklist/src/changes.ts';
+import { startCuttingProxy } from '../chaos/cuttingProxy.ts';
 import { eventually } from '../support/ichor.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
@@ -386,3 +388,35 @@ async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenerator<{ e
     }
   }
 }
+
+test('changes are heard again after the way to the database fell silent', async () => {
+  const way = await startCuttingProxy(Number(new URL(postgres.url).port));
+  const url = new URL(postgres.url);
+  url.port = String(way.port);
+  const through = await openDatabase({ ...configWith({}), databaseUrl: url.href }, log);
+  const [events, heard]: [string[], Changes[]] = [[], []];
+  const changes = watchChanges(through, { event: (name) => events.push(name) }, (change) => heard.push(change), 100);
+  try {
+    await changes.started;
+    way.silence();
+    await eventually('the loss', async () => events.includes('worklist.changes-lost'));
+    way.heal();
+    await eventually('all of it again', async () => heard.some(({ resync }) => resync));
+  } finally {
+    await changes.close();
+    await through.close();
+    way.close();
+  }
+});
+
+test('a request must arrive within a time', async () => {
+  const parts = { config: configWith({}), database, log, checks: allWork, events: openEventStream() };
+  const app = buildApp(parts);
+  await app.ready();
+  const { requestTimeout, headersTimeout } = app.server as Server;
+  for (const timeoutMs of [requestTimeout, headersTimeout]) {
+    expect(timeoutMs).toBeGreaterThan(0);
+    expect(timeoutMs).toBeLessThanOrEqual(60_000);
+  }
+  await app.close();
+});

@@ -1,6 +1,8 @@
 /** The audit trail, and its DICOM audit messages on their way to a syslog collector. */
 import { spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { ACTS, type Act, writeAudit } from '@ichor/worklist';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
@@ -303,4 +305,19 @@ describe('the syslog collector', () => {
     expect(codesOf(collector.received).filter((code) => code === '110114')).toHaveLength(250);
     await collector.stop();
   });
+});
+
+test('a collector that takes nothing and talks on is given up', async () => {
+  const server = createServer((socket) => {
+    socket.pause();
+    const drip = setInterval(() => socket.write('.'), 20);
+    socket.on('error', () => {}).on('close', () => clearInterval(drip));
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  const more = Buffer.alloc(32 * 1024 * 1024, 'x');
+  const sending = sendSyslog({ transport: 'tcp', host: '127.0.0.1', port }, [more], 300);
+  await expect(sending)
+    .rejects.toThrow('not taken within 300 ms')
+    .finally(() => server.close());
 });

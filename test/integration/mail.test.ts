@@ -1,9 +1,11 @@
 /** Mail for positive studies, taken by a real SMTP server. */
 import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import type { Database } from '@ichor/shared';
 import { listNotifications } from '@ichor/worker';
 import { expect, test } from '@jest/globals';
 import { SMTPServer } from 'smtp-server';
+import { sendMail } from '../../apps/worker/src/notification/mail.ts';
 import { eventually } from '../support/ichor.ts';
 import { addNotifiedResult, startNotifier, stateCounts } from '../support/notifications.ts';
 import { withDatabase } from '../support/postgres.ts';
@@ -81,3 +83,22 @@ test(
     }),
   120_000,
 );
+
+test('a mail server whose greeting never ends is given up, and the message counts as unanswered', async () => {
+  const drips = new Set<NodeJS.Timeout>();
+  const server = createServer((socket) => {
+    drips.add(setInterval(() => socket.write('220-wait\r\n'), 20));
+    socket.on('error', () => {});
+  }).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const url = `smtp://127.0.0.1:${(server.address() as AddressInfo).port}`;
+  try {
+    const letter = { subject: 'x', text: 'x' };
+    await expect(
+      sendMail({ url, from: 'ichor@hospital.example', to: [] }, 'reader@hospital.example', letter, '1', 100),
+    ).rejects.toMatchObject({ code: expect.stringMatching(/^NOTIFICATION_UN/), retryable: true });
+  } finally {
+    for (const drip of drips) clearInterval(drip);
+    server.close();
+  }
+});

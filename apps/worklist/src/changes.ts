@@ -2,7 +2,7 @@
  * Changes of the database as they happen: one LISTEN connection per process, however many pages are open.
  *
  * listening ──notice──► pending ──GATHER_MS──► one callback for all that changed meanwhile
- *     │ connection lost
+ *     │ connection lost, or silent for two beats
  *     ▼
  * waiting (1 s, doubling to 30 s) ──► listening again, with `resync` set: what changed in between is unknown
  */
@@ -20,18 +20,24 @@ const CHANNEL = 'ichor_changes';
 /** A study of 300 instances changes often while it arrives; pages need it a few times a second at most. */
 const GATHER_MS = 250;
 const LONGEST_PAUSE_MS = 30_000;
+/** A connection on which nothing is asked never learns that the way to the server is gone. */
+const BEAT_MS = 20_000;
+/** The server's farewell is not waited for longer. */
+const END_MS = 2_000;
 
 /** Calls `onChanges` after changes, until closed. Survives the loss of the database. `started`: the first attempt to listen is over. */
 export function watchChanges(
   database: Database,
   log: Log,
   onChanges: (changes: Changes) => void,
+  beatMs = BEAT_MS,
 ): { readonly started: Promise<void>; close(): Promise<void> } {
   let client: Awaited<ReturnType<Database['connect']>> | null = null;
   let closed = false;
   let pauseMs = 1_000;
   let retryTimer: NodeJS.Timeout | undefined;
   let gatherTimer: NodeJS.Timeout | undefined;
+  let beatTimer: NodeJS.Timeout | undefined;
   let pending = { studyInstanceUids: new Set<string>(), incident: false, resync: false };
 
   const flush = (): void => {
@@ -50,12 +56,28 @@ export function watchChanges(
     gather();
   };
   const lost = (reason: string): void => {
+    clearInterval(beatTimer);
     client?.end().catch(() => {});
     client = null;
     if (closed || retryTimer !== undefined) return;
     log.event('worklist.changes-lost', { reason, retryInMs: pauseMs });
     retryTimer = setTimeout(() => void listen(true), pauseMs);
     pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+  };
+  const beat = (own: NonNullable<typeof client>): void => {
+    let asked = false;
+    beatTimer = setInterval(() => {
+      if (own !== client) return;
+      if (asked) return lost(`no answer within ${beatMs} ms`);
+      asked = true;
+      own.query('SELECT 1').then(
+        () => {
+          asked = false;
+        },
+        () => {},
+      );
+    }, beatMs);
+    beatTimer.unref();
   };
   const listen = async (again: boolean): Promise<void> => {
     retryTimer = undefined;
@@ -66,6 +88,7 @@ export function watchChanges(
       fresh.on('notification', (message) => notice(message.payload ?? ''));
       fresh.on('error', (error) => lost(reasonOf(error)));
       await fresh.query(`LISTEN ${CHANNEL}`);
+      beat(fresh);
       pauseMs = 1_000;
       if (again) pending.resync = true;
       if (again) gather();
@@ -81,9 +104,11 @@ export function watchChanges(
       closed = true;
       clearTimeout(retryTimer);
       clearTimeout(gatherTimer);
+      clearInterval(beatTimer);
       await listening;
-      await client?.end().catch(() => {});
+      const ended = client?.end().catch(() => {});
       client = null;
+      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, END_MS).unref())]);
     },
   };
 }

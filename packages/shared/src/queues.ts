@@ -34,6 +34,8 @@ export type Queues = {
 const LOCK_MS = 15_000;
 const SILENCE_MS = 5_000;
 const RETRY_MS = 1_000;
+/** A connection whose requests nobody answers for so long is given up; the longest that Redis keeps one waiting is 10 s. */
+const LOST_MS = 30_000;
 const FINISHED = { removeOnComplete: true, removeOnFail: true } as const;
 
 /** Returns at once, whether the backend answers or not. */
@@ -208,8 +210,9 @@ const FINISHED_WORKER = { removeOnComplete: { count: 0 }, removeOnFail: { count:
 /** Producers fail at once while Redis is away; workers wait for it. */
 function openRedis(url: string): Backend {
   const retryStrategy = (attempt: number): number => Math.min(attempt * 200, 2_000);
-  const producing = new Redis(url, { maxRetriesPerRequest: 0, retryStrategy, connectTimeout: SILENCE_MS });
-  const consuming = new Redis(url, { maxRetriesPerRequest: null, retryStrategy });
+  const common = { retryStrategy, connectTimeout: SILENCE_MS, socketTimeout: LOST_MS };
+  const producing = new Redis(url, { ...common, maxRetriesPerRequest: 0 });
+  const consuming = new Redis(url, { ...common, maxRetriesPerRequest: null });
   for (const connection of [producing, consuming]) connection.on('error', () => {});
   return {
     makeQueue: (name) => new Queue(name, { connection: producing as never }),
@@ -224,7 +227,13 @@ function openRedis(url: string): Backend {
 
 function openPostgres(connectionString: string): Backend {
   const { Queue: PostgresQueue, Worker: PostgresWorker } = withBackend(createPostgresBackend);
-  const connection = { connectionString, migrate: true, connectionTimeoutMillis: SILENCE_MS };
+  const connection = {
+    connectionString,
+    migrate: true,
+    connectionTimeoutMillis: SILENCE_MS,
+    query_timeout: LOST_MS,
+    keepAlive: true,
+  };
   return {
     makeQueue: (name) => new PostgresQueue(name, { connection: { ...connection, max: 2 } }) as unknown as Queue,
     makeWorker: (name, process, concurrency) =>

@@ -64,12 +64,25 @@ export async function sendMail(
     disableUrlAccess: true,
   });
   try {
-    await transport.sendMail({ from, to, subject, text, messageId: `<${controlId}@ichor>`, priority: 'high' });
+    const letter = { from, to, subject, text, messageId: `<${controlId}@ichor>`, priority: 'high' } as const;
+    await within(transport.sendMail(letter), to, EXCHANGES * timeoutMs);
   } catch (error) {
-    throw errorOf(to, error as SmtpError);
+    throw error instanceof IchorError ? error : errorOf(to, error as SmtpError);
   } finally {
     transport.close();
   }
+}
+
+/** A conversation has about so many answers, each within the time; one that drips has no end of its own. */
+const EXCHANGES = 4;
+
+async function within(sending: Promise<unknown>, destination: string, timeoutMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const silence = new Promise<never>((_, reject) => {
+    const reason = `the conversation did not end within ${timeoutMs} ms`;
+    timer = setTimeout(() => reject(new IchorError('NOTIFICATION_UNANSWERED', { destination, reason })), timeoutMs);
+  });
+  await Promise.race([sending, silence]).finally(() => clearTimeout(timer));
 }
 
 type SmtpError = Error & { readonly code?: string; readonly responseCode?: number };

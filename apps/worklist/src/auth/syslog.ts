@@ -19,8 +19,14 @@ export function syslogMessage(xml: string, at: string, hostName: string, process
 }
 
 /** Hands over every message, in order. @throws Error when the collector is away or the connection breaks */
-export function sendSyslog(collector: SyslogCollector, messages: readonly Buffer[]): Promise<void> {
-  return collector.transport === 'udp' ? sendDatagrams(collector, messages) : sendStream(collector, messages);
+export function sendSyslog(
+  collector: SyslogCollector,
+  messages: readonly Buffer[],
+  timeoutMs = TIMEOUT_MS,
+): Promise<void> {
+  return collector.transport === 'udp'
+    ? sendDatagrams(collector, messages)
+    : sendStream(collector, messages, timeoutMs);
 }
 
 /** Connected, so that a port where nobody listens is noticed on the way (ICMP). */
@@ -41,12 +47,20 @@ async function sendDatagrams({ host, port }: SyslogCollector, messages: readonly
   }
 }
 
-function sendStream({ transport, host, port }: SyslogCollector, messages: readonly Buffer[]): Promise<void> {
+function sendStream(
+  { transport, host, port }: SyslogCollector,
+  messages: readonly Buffer[],
+  timeoutMs: number,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const socket: Socket = transport === 'tls' ? connectTls({ ...TLS_POLICY, host, port }) : connectTcp({ host, port });
-    socket.setTimeout(TIMEOUT_MS, () => socket.destroy(new Error(`no answer within ${TIMEOUT_MS} ms`)));
+    /** Of the whole batch: what the collector sends meanwhile is no progress. */
+    const timer = setTimeout(() => socket.destroy(new Error(`not taken within ${timeoutMs} ms`)), timeoutMs);
     socket.once('error', reject);
-    socket.once('close', () => resolve());
+    socket.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
     socket.once(transport === 'tls' ? 'secureConnect' : 'connect', () => {
       for (const message of messages) socket.write(Buffer.concat([Buffer.from(`${message.length} `), message]));
       socket.end(() => setTimeout(() => socket.destroy(), QUIET_MS).unref());
