@@ -38,7 +38,7 @@ export async function runFuzz(target: Target, { seed, until, print = () => {} }:
       const index = next++;
       const input = attack.make(diceOf(seed, index), index);
       const { cells, faults } = await judged(attack, input, index);
-      coverage.add(cells);
+      coverage.add(cells, index);
       await findings.add(faults, index, input);
       if (++done % target.checkEvery === 0) await findings.add(await attack.check(), index, input);
     }

@@ -19,7 +19,7 @@ const DEADLINE_MS = 4 * INFERENCE_TIMEOUT_MS;
 /** Above what parent and child hold after the first analysis. */
 const MOST_GROWTH_BYTES = 600_000_000;
 /** A whole analysis costs ten times a decoding. */
-const WHOLE_EVERY = 3;
+const WHOLE_EVERY = 4;
 
 type Part10Input = Input & { readonly row: string; readonly whole: boolean };
 type Lane = { readonly folder: string; readonly file: string };
