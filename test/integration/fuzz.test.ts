@@ -5,13 +5,10 @@ import { TARGETS } from '../fuzz/targets.ts';
 
 const SEED = 15;
 /** As many as take a few seconds, and enough to reach every cell of the report. */
-const INPUTS: Readonly<Record<string, number>> = { dimse: 600, part10: 800, http: 250, hl7: 200, pacs: 80 };
+const INPUTS: Readonly<Record<string, number>> = { dimse: 450, part10: 600, http: 220, hl7: 150, pacs: 60 };
 
-/** Faults that were found and are not mended yet. */
-const KNOWN = [
-  /Unexpected fault: (the frame has no fragment|missing-pixel-data|the codestream|The dataset cannot be read)/,
-  /^50[03] /,
-];
+/** Found, and not mended yet: JSON that is no object where a form is due. */
+const KNOWN = [/Unexpected fault: \[/];
 
 describe('a node under attack', () => {
   test.each(Object.keys(TARGETS))(

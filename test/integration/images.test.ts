@@ -9,7 +9,6 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import sharp from 'sharp';
 import { ENDLESS_TRANSFER_SYNTAX, useEndlessCodec } from '../support/endlessCodec.ts';
 import { fetchApi } from '../support/ichor.ts';
-import { silentLog } from '../support/postgres.ts';
 import { openTriagedStudy, type TriagedStudy } from '../support/triagedStudy.ts';
 
 /** Three times as large when drawn. */
@@ -159,6 +158,7 @@ describe('a slice that came with several contents', () => {
   let analysed: Pixels;
   let copies: { readonly other: string; readonly endless: string };
   let decodeAsUsual: () => void;
+  const logged: string[] = [];
   beforeAll(async () => {
     analysed = await pixelsOf('slices/1.png');
     copies = { other: await contentOf('1.2.840.10008.1.2.1'), endless: await contentOf(ENDLESS_TRANSFER_SYNTAX) };
@@ -198,10 +198,11 @@ describe('a slice that came with several contents', () => {
         signIn: false,
       },
       database: opened.database,
-      log: silentLog,
+      log: { event: (name) => void logged.push(name) },
       checks: {} as never,
       events: openEventStream(),
     });
+    logged.length = 0;
     try {
       await work(`${await app.listen({ host: '127.0.0.1', port: 0 })}/api/studies/${opened.study.studyInstanceUid}`);
     } finally {
@@ -230,6 +231,39 @@ describe('a slice that came with several contents', () => {
         { code: 'ANALYSED_PIXELS_GONE', message: expect.stringContaining(firstUid()) },
       ]);
     });
+  });
+
+  test('is no fault of the worklist where only a file is left that is cut in its header, or no DICOM', async () => {
+    const whole = await readFile(join(opened.dataDir, 'spool', copies.other));
+    const broken = [whole.subarray(0, 700), Buffer.from('nothing')].map((bytes, index) => ({
+      bytes,
+      path: `broken-${index}`,
+    }));
+    for (const { bytes, path } of broken) {
+      await writeFile(join(opened.dataDir, 'spool', path), bytes);
+      await withContents([path], true, async (base) => {
+        const answer = await ask(`${base}/slices/1.png`);
+        expect([answer.status, await answer.json()]).toEqual([
+          422,
+          { code: 'PIXEL_DATA_UNDECODABLE', message: expect.stringContaining(firstUid()) },
+        ]);
+      });
+    }
+    expect(logged).not.toContain('http.failed');
+  });
+
+  test('that nobody waits for any more is no failure', async () => {
+    await withContents([copies.endless], true, async (base) => {
+      const gone = new AbortController();
+      const asked = fetch(`${base}/slices/1.png`, {
+        headers: { 'sec-fetch-site': 'same-origin' },
+        signal: gone.signal,
+      });
+      setTimeout(() => gone.abort(), 20);
+      await expect(asked).rejects.toThrow('abort');
+      await ask(`${base}/slices/2.png`);
+    });
+    expect(logged).not.toContain('http.failed');
   });
 
   test('and never ends is told, is not tried again, and keeps no other request waiting', async () => {

@@ -1,7 +1,7 @@
 /** The HTTP routes. Building the app is separate from listening, so that tests call it without a socket. */
 import type { Config, Database, Log, StudyView } from '@ichor/shared';
 import { asIchorError, type ErrorCode, IchorError, reasonOf, renderMetrics } from '@ichor/shared';
-import fastify, { type FastifyInstance } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { addSignIn, audit, maySeePatients, type SignInConfig, withPatients } from './auth/signIn.ts';
 import type { EventStream } from './eventStream.ts';
@@ -123,10 +123,15 @@ function answerErrors(app: FastifyInstance, log: Log): void {
   app.setErrorHandler((thrown, _request, reply) => {
     const error = asHttpError(thrown);
     const status = STATUS[error.code] ?? (error.retryable ? 503 : 500);
-    if (status >= 500) log.event('http.failed', { code: error.code, reason: error.message });
+    if (status >= 500 && !isCalledOff(thrown, reply))
+      log.event('http.failed', { code: error.code, reason: error.message });
     return reply.code(status).send({ code: error.code, message: error.message });
   });
 }
+
+/** A picture whose client has gone away: nothing failed, and nobody waits for the answer. */
+const isCalledOff = (thrown: unknown, { raw }: FastifyReply): boolean =>
+  raw.destroyed && (thrown as { name?: string }).name === 'AbortError';
 
 /** Fastify's own 4xx (a malformed URL), a body that is not what a route takes, and PostgreSQL's class 22 (a number out of range) are the client's fault. */
 function asHttpError(thrown: unknown): IchorError {

@@ -70,10 +70,15 @@ async function decodeOnce(source: SliceSource, slice: SliceScore, path: string, 
   try {
     return await source.decode({ path: join(source.dataDir, 'spool', path), frameNumber }, signal);
   } catch (error) {
-    if (!(error instanceof NotAnalysable)) throw error;
+    if (!isContentsFault(error)) throw error;
     const shown = new IchorError('PIXEL_DATA_UNDECODABLE', { sopInstanceUid, reason: error.message }, error);
     if (source.undecodable.size >= MOST_REMEMBERED) source.undecodable.clear();
-    if (error.reason.code === 'undecodable-pixel-data') source.undecodable.set(key, shown);
+    if (error instanceof NotAnalysable && error.reason.code === 'undecodable-pixel-data')
+      source.undecodable.set(key, shown);
     throw shown;
   }
 }
+
+/** No frame, or no DICOM: whoever reads the file again finds the same. */
+const isContentsFault = (error: unknown): error is NotAnalysable | IchorError =>
+  error instanceof NotAnalysable || (error instanceof IchorError && !error.retryable);

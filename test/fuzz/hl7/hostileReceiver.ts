@@ -5,13 +5,14 @@ import type { Reply } from './acknowledgements.ts';
 
 export type HostileReceiver = {
   readonly port: number;
-  prepare(reply: Reply): void;
+  /** @param controlId of the message that is kept; others are not */
+  prepare(reply: Reply, controlId: string): void;
   received(): string;
   close(): Promise<void>;
 };
 
 export async function startHostileReceiver(): Promise<HostileReceiver> {
-  let [reply, text]: [Reply | null, string] = [null, ''];
+  let [reply, wanted, text]: [Reply | null, string, string] = [null, '', ''];
   const server = createServer((socket) => {
     const pieces: Buffer[] = [];
     const answer = reply;
@@ -20,7 +21,7 @@ export async function startHostileReceiver(): Promise<HostileReceiver> {
       pieces.push(data);
       const bytes = Buffer.concat(pieces);
       if (!bytes.includes('\x1c\r') || answer === null) return;
-      text = bytes.toString('utf8', 1, bytes.length - 2);
+      if (bytes.includes(`|${wanted}|`)) text = bytes.toString('utf8', 1, bytes.length - 2);
       for (let at = 0; at < answer.bytes.length && !socket.destroyed; at += answer.pieceBytes) {
         socket.write(answer.bytes.subarray(at, at + answer.pieceBytes));
         if (answer.pieceBytes < answer.bytes.length) await new Promise(setImmediate);
@@ -33,8 +34,8 @@ export async function startHostileReceiver(): Promise<HostileReceiver> {
   await once(server, 'listening');
   return {
     port: (server.address() as { port: number }).port,
-    prepare(next) {
-      [reply, text] = [next, ''];
+    prepare(next, controlId) {
+      [reply, wanted, text] = [next, controlId, ''];
     },
     received: () => text,
     async close() {

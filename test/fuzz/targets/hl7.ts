@@ -16,10 +16,16 @@ const SENDERS = 3;
 const DEADLINE_MS = 10_000;
 /** What Node keeps of what it freed: an answer may be 1 MB, and comes in pieces that are joined. */
 const MOST_GROWTH_BYTES = 300_000_000;
-const CONTROL_ID = 'FUZZ0123456789';
+/** MSH-10; another one for each input, so that a message that comes late is not taken for the next. */
+const controlIdOf = (index: number): string => `FUZZ${String(index).padStart(10, '0')}`;
 const OUTCOMES = ['delivered', 'NOTIFICATION_DEFERRED', 'NOTIFICATION_REFUSED', 'NOTIFICATION_UNANSWERED'];
 
-type Hl7Input = Input & { readonly reply: Reply; readonly content: Content; readonly sound: boolean };
+type Hl7Input = Input & {
+  readonly controlId: string;
+  readonly reply: Reply;
+  readonly content: Content;
+  readonly sound: boolean;
+};
 /** A sender and the receiver that it knows. */
 type Pair = { readonly receiver: HostileReceiver; readonly sender: Victim<ToSender, FromSender> };
 
@@ -40,9 +46,9 @@ async function openPair(): Promise<Pair> {
   };
 }
 
-async function give({ receiver, sender }: Pair, { reply, content, bytes }: Hl7Input) {
-  receiver.prepare(reply);
-  return sender.ask({ port: receiver.port, controlId: CONTROL_ID, content, ack: bytes.toString('latin1') });
+async function give({ receiver, sender }: Pair, { reply, content, bytes, controlId }: Hl7Input) {
+  receiver.prepare(reply, controlId);
+  return sender.ask({ port: receiver.port, controlId, content, ack: bytes.toString('latin1') });
 }
 
 function attackOf(pairs: readonly Pair[]): Attack<Hl7Input> {
@@ -100,26 +106,29 @@ const ALWAYS_FIRST: Dice = {
 };
 
 function soundInput(nth: number, content: Content): Hl7Input {
-  const reply = soundReply(nth, CONTROL_ID);
-  return { bytes: reply.bytes, about: 'a sound answer', reply, content, sound: true };
+  const controlId = controlIdOf(nth);
+  const reply = soundReply(nth, controlId);
+  return { bytes: reply.bytes, about: 'a sound answer', controlId, reply, content, sound: true };
 }
 
 function inputOf(dice: Dice, index: number): Hl7Input {
   if (index < SOUND_REPLIES) return soundInput(index, contentOf(dice, false));
-  const [reply, content] = [hostileReply(dice, CONTROL_ID), contentOf(dice, true)];
+  const controlId = controlIdOf(index);
+  const [reply, content] = [hostileReply(dice, controlId), contentOf(dice, true)];
   return {
     bytes: reply.bytes,
     about: `${reply.bytes.length} bytes in pieces of ${reply.pieceBytes}, then ${reply.end}`,
+    controlId,
     reply,
     content,
     sound: false,
   };
 }
 
-function verdictOf({ reply, content, sound }: Hl7Input, answer: FromSender, message: string): Verdict {
+function verdictOf({ controlId, reply, content, sound }: Hl7Input, answer: FromSender, message: string): Verdict {
   if (answer.kind !== 'sent') return { cells: [], faults: [] };
   const problems = message === '' ? [] : judgeMessage(message, content);
-  const unproven = answer.outcome === 'delivered' && !acknowledges(reply.bytes);
+  const unproven = answer.outcome === 'delivered' && !acknowledges(reply.bytes, controlId);
   const improper = !answer.outcome.startsWith('NOTIFICATION_') && answer.outcome !== 'delivered';
   return {
     cells: [
@@ -137,5 +146,5 @@ function verdictOf({ reply, content, sound }: Hl7Input, answer: FromSender, mess
 }
 
 /** Whether the bytes hold an acceptance of our message, whatever stands around it. */
-const acknowledges = (bytes: Buffer): boolean =>
-  new RegExp(`MSA[^]{1,2}(AA|CA)[^]{1,2}\\s*${CONTROL_ID}`).test(bytes.toString('latin1'));
+const acknowledges = (bytes: Buffer, controlId: string): boolean =>
+  new RegExp(`MSA[^]{1,2}(AA|CA)[^]{1,2}\\s*${controlId}`).test(bytes.toString('latin1'));

@@ -44,6 +44,7 @@ export const http: Target = {
       ICHOR_DATABASE_URL: postgres.url,
       ICHOR_HTTP_PORT: String(port),
       ICHOR_DISK_FLOOR_BYTES: '0',
+      ICHOR_SLICE_DECODE_TIMEOUT_MS: '1000',
       ICHOR_LOG_LEVEL: 'warn',
     };
     const node = await startNode('worklist', env, () => untilReady(port));
@@ -80,7 +81,7 @@ function attackOf({ node, port, routes, known, renew }: Parts, close: () => Prom
     make: (dice, index) => inputOf(routes, known, dice, index),
     async run({ bytes, route }) {
       const answer = await ask(port, bytes);
-      return { cells: [{ row: rowOf(route), outcome: outcomeOf(answer) }], faults: faultsOf(answer) };
+      return { cells: [{ row: rowOf(route), outcome: outcomeOf(answer) }], faults: faultsOf(answer, route.path) };
     },
     async check() {
       const faults: Fault[] = [...(await node.faults())];
@@ -130,11 +131,13 @@ const goodRequest = ({ host, token }: Known) => ({
   body: null,
 });
 
-/** The database is there, so nothing may say that it is not; `/readyz` alone may say 503, of what it names. */
-function faultsOf({ status, headers, body, late }: HttpAnswer): Fault[] {
+/** The database is there, so nothing may say that it is not; only whoever asks for more pictures than are decoded at once may be told to wait. */
+function faultsOf({ status, headers, body, late }: HttpAnswer, asked: string): Fault[] {
   if (late) return [{ kind: 'hang', message: 'neither an answer nor an end' }];
   const text = body.toString().slice(0, 300);
-  if (status >= 500 && !isStatusOfProtocol(status)) return [{ kind: 'improper-answer', message: `${status} ${text}` }];
+  const busy = status === 503 && (body.length === 0 || codeIn(body) === 'DECODER_BUSY') && /\bslices\b/.test(asked);
+  if (status >= 500 && !busy && !isStatusOfProtocol(status))
+    return [{ kind: 'improper-answer', message: `${status} ${text}` }];
   if (status < 400 || !/content-type: application\/json/i.test(headers) || body.length === 0) return [];
   const code = codeIn(body);
   if (code === null || code === 'INTERNAL' || /Unexpected fault/.test(text))

@@ -30,7 +30,11 @@ export const part10: Target = {
   async open() {
     const folder = await openWorkFolder('fuzz-part10');
     const corpus = await makeCorpus(join(folder.path, 'study'));
-    const env = { ICHOR_INFERENCE_TIMEOUT_MS: String(INFERENCE_TIMEOUT_MS), ICHOR_INFERENCE_THREADS: '1' };
+    const env = {
+      ICHOR_INFERENCE_TIMEOUT_MS: String(INFERENCE_TIMEOUT_MS),
+      ICHOR_INFERENCE_THREADS: '1',
+      ICHOR_SLICE_DECODE_TIMEOUT_MS: '1000',
+    };
     const victim = await startVictim<ToVictim, FromVictim>(join(import.meta.dirname, 'part10Victim.ts'), {
       env,
       deadlineMs: DEADLINE_MS,
