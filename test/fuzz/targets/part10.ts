@@ -13,9 +13,10 @@ import type { Attack, Fault, Input, Target, Verdict } from '../target.ts';
 import { startVictim, type Victim } from '../victim.ts';
 import type { FromVictim, ToVictim } from './part10Victim.ts';
 
-/** Of one analysis or decoding in the child; the fuzzer waits a little longer for both. */
-const INFERENCE_TIMEOUT_MS = 5_000;
-const DEADLINE_MS = 4 * INFERENCE_TIMEOUT_MS;
+/** Computing time for one slice. A slice that takes it is undecodable; an analysis never takes as long as its own deadline. */
+const SLICE_TIMEOUT_MS = 1_000;
+const INFERENCE_TIMEOUT_MS = 20_000;
+const DEADLINE_MS = 3 * INFERENCE_TIMEOUT_MS;
 /** Above what parent and child hold after the first analysis. */
 const MOST_GROWTH_BYTES = 600_000_000;
 /** A whole analysis costs ten times a decoding. */
@@ -33,7 +34,7 @@ export const part10: Target = {
     const env = {
       ICHOR_INFERENCE_TIMEOUT_MS: String(INFERENCE_TIMEOUT_MS),
       ICHOR_INFERENCE_THREADS: '1',
-      ICHOR_SLICE_DECODE_TIMEOUT_MS: '1000',
+      ICHOR_SLICE_DECODE_TIMEOUT_MS: String(SLICE_TIMEOUT_MS),
     };
     const victim = await startVictim<ToVictim, FromVictim>(join(import.meta.dirname, 'part10Victim.ts'), {
       env,
@@ -137,7 +138,7 @@ const wantedOf = (row: string): WantedCell[] => [
 ];
 
 /** Codes of errors that say that something went wrong inside, not what is wrong with the input. */
-const IMPROPER = new Set(['INTERNAL', 'report-unusable', 'INFERENCE_FAILED', 'INFERENCE_CRASHED']);
+const IMPROPER = new Set(['INTERNAL', 'INFERENCE_TIMEOUT', 'report-unusable', 'INFERENCE_FAILED', 'INFERENCE_CRASHED']);
 
 function verdictOf({ row }: Part10Input, answer: FromVictim): Verdict {
   if (answer.kind !== 'done') return { cells: [], faults: [] };
