@@ -13,8 +13,9 @@ export type HttpAnswer = {
 const DEADLINE_MS = 10_000;
 /** A request that is not whole gets no answer: after this long our side is closed. */
 const NO_ANSWER_MS = 700;
-/** Checking a password takes its time. */
-const NO_ANSWER_TO_PASSWORD_MS = 3_000;
+/** Checking a password takes its time, and so does a picture. */
+const SLOW_NO_ANSWER_MS = 4_000;
+const SLOW = /password=|current=|\/slices\//;
 /** After the last bytes of an answer on a connection that is kept open. */
 const QUIET_MS = 60;
 
@@ -24,8 +25,8 @@ export async function ask(port: number, request: Buffer): Promise<HttpAnswer> {
   const pieces: Buffer[] = [];
   let late = false;
   const closed = new Promise((resolve) => socket.on('close', resolve));
-  const hasPassword = /password=|current=/.test(request.toString('latin1'));
-  let quiet = setTimeout(() => socket.end(), hasPassword ? NO_ANSWER_TO_PASSWORD_MS : NO_ANSWER_MS);
+  const isSlow = SLOW.test(request.toString('latin1'));
+  let quiet = setTimeout(() => socket.end(), isSlow ? SLOW_NO_ANSWER_MS : NO_ANSWER_MS);
   socket.on('data', (data) => {
     pieces.push(data);
     clearTimeout(quiet);
