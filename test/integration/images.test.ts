@@ -1,5 +1,5 @@
 /** Pictures and details of a study that went the whole way: what they show, who may see them, and what a browser need not fetch twice. */
-import { readFile, writeFile } from 'node:fs/promises';
+import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
 import { writePhantomStudy } from '@ichor/phantom';
 import { loadConfig, readPart10 } from '@ichor/shared';
@@ -292,5 +292,18 @@ test('a result of before Ichor kept the maps has its secondary captures, and no 
     expect((await get(`heatmaps/${key}.png`)).status).toBe(200);
   } finally {
     await opened.database.pool.query('UPDATE result SET heatmaps = $1', [JSON.stringify(rows[0].heatmaps)]);
+  }
+});
+
+test('files that are away are told as such, for slices and heat maps, and shown again when they are back', async () => {
+  for (const [folder, name] of [
+    ['spool', `slices/${key}.png?window=soft-tissue`],
+    ['objects', `heatmaps/${key}.png`],
+  ] as const) {
+    await rename(join(opened.dataDir, folder), join(opened.dataDir, `${folder}.away`));
+    const answer = await get(name);
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([503, 'FILE_UNREADABLE']);
+    await rename(join(opened.dataDir, `${folder}.away`), join(opened.dataDir, folder));
+    expect((await get(name)).status).toBe(200);
   }
 });

@@ -2,7 +2,15 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Database, IchorError, readPart10, type SliceHeatmap, type SliceScore } from '@ichor/shared';
+import {
+  asIchorError,
+  type Database,
+  IchorError,
+  readingFile,
+  readPart10,
+  type SliceHeatmap,
+  type SliceScore,
+} from '@ichor/shared';
 import { layerPng, mapOf, rgbPng } from '@ichor/worker';
 
 /** The analysed slices of the study's current result, from skull base to vertex. */
@@ -34,27 +42,35 @@ export type Source = { readonly database: Database; readonly dataDir: string };
 export const missing = (what: string, number: number) =>
   new IchorError('REQUEST_INVALID', { reason: `there is no ${what} ${number} of this study` });
 
-/** `<SOP Instance UID> <frame>` of a slice → the picture with its heat map: files of the folder of derived objects. */
-export async function heatmapsOf(
+type HeatmapFile = readonly [slice: string, path: string];
+
+/** `<SOP Instance UID> <frame>` of a slice → the picture with its heat map: files of the folder of derived objects that can be read. */
+export async function heatmapsOf(source: Source, studyInstanceUid: string): Promise<Map<string, string>> {
+  const files = await heatmapFiles(source, studyInstanceUid);
+  return new Map(files.filter(isFile));
+}
+
+async function heatmapFiles(
   { database, dataDir }: Source,
   studyInstanceUid: string,
-): Promise<Map<string, string>> {
+): Promise<(HeatmapFile | IchorError)[]> {
   const { rows } = await database.pool.query(
     `SELECT o.object_path FROM study s JOIN derived_object o USING (result_id)
       WHERE s.study_instance_uid = $1 AND o.kind = 'SC'`,
     [studyInstanceUid],
   );
-  const found = await Promise.all(rows.map((row) => sourceOf(join(dataDir, 'objects', row.object_path))));
-  return new Map(found.filter((one) => one !== null));
+  const paths = rows.map((row) => join(dataDir, 'objects', row.object_path));
+  return Promise.all(paths.map((path) => sourceOf(path).catch(asIchorError)));
 }
 
+const isFile = (file: HeatmapFile | IchorError): file is HeatmapFile => !(file instanceof IchorError);
+
 /** A file is read once: an object never changes. */
-const sources = new Map<string, readonly [slice: string, path: string]>();
-async function sourceOf(path: string): Promise<readonly [string, string] | null> {
+const sources = new Map<string, HeatmapFile>();
+async function sourceOf(path: string): Promise<HeatmapFile> {
   const known = sources.get(path);
   if (known !== undefined) return known;
-  const bytes = await readFile(path).catch(() => null);
-  if (bytes === null) return null;
+  const bytes = await readingFile(path, () => readFile(path));
   const [source] = readPart10(bytes, path).dataset.items('x00082112');
   const found = [sliceKey(source?.text('x00081155') ?? '', source?.number('x00081160') ?? 1), path] as const;
   if (sources.size > 10_000) sources.clear();
@@ -63,12 +79,17 @@ async function sourceOf(path: string): Promise<readonly [string, string] | null>
 }
 export const sliceKey = (sopInstanceUid: string, frameNumber = 1): string => `${sopInstanceUid} ${frameNumber}`;
 
-/** The n-th analysed slice with its heat map, as the PACS gets it. @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
+/**
+ * The n-th analysed slice with its heat map, as the PACS gets it.
+ * @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID; FILE_UNREADABLE when it may be one that cannot be read
+ */
 export async function heatmapImage(source: Source, studyInstanceUid: string, number: number): Promise<Picture> {
   const slice = (await slicesOf(source.database, studyInstanceUid))[number - 1];
-  const heatmaps = await heatmapsOf(source, studyInstanceUid);
-  const path = slice === undefined ? undefined : heatmaps.get(sliceKey(slice.sopInstanceUid, slice.frameNumber));
-  if (path === undefined) throw missing('heat map of slice', number);
+  const files = slice === undefined ? [] : await heatmapFiles(source, studyInstanceUid);
+  const key = sliceKey(slice?.sopInstanceUid ?? '', slice?.frameNumber);
+  const path = new Map(files.filter(isFile)).get(key);
+  const fault = files.find((file) => file instanceof IchorError);
+  if (path === undefined) throw fault ?? missing('heat map of slice', number);
   return picture([path], () => secondaryCapture(path));
 }
 
@@ -97,7 +118,7 @@ export async function layerImage({ database }: Source, studyInstanceUid: string,
 }
 
 async function secondaryCapture(path: string, sidePixels?: number): Promise<Buffer> {
-  const { dataset } = readPart10(await readFile(path), path);
+  const { dataset } = readPart10(await readingFile(path, () => readFile(path)), path);
   const pixels = dataset.pixelData();
   const [rows, columns] = [dataset.number('x00280010') ?? 0, dataset.number('x00280011') ?? 0];
   if (pixels?.kind !== 'native') throw new IchorError('REQUEST_INVALID', { reason: 'the heat map is not readable' });
