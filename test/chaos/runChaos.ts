@@ -34,6 +34,8 @@ export type ChaosReport = {
   readonly seconds: number;
 };
 
+/** Nobody's processes and no file system are left behind. */
+const SIGNALS = ['SIGINT', 'SIGTERM'] as const;
 const SCANNERS = 2;
 const PAUSE_MS = [200, 1_200] as const;
 const PROGRESS_EVERY_MS = 15_000;
@@ -47,6 +49,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
   const findings: string[] = [];
   const round = { over: false };
   const dice = seededRandom(options.seed);
+  const interrupted = (): void => void Promise.all([site.stop(), folder.remove()]).finally(() => process.exit(130));
+  for (const signal of SIGNALS) process.once(signal, interrupted);
   try {
     const scanners = Array.from({ length: SCANNERS }, (_, index) => {
       const scanner = {
@@ -77,6 +81,7 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosReport> {
       seconds: Math.round((performance.now() - started) / 1000),
     };
   } finally {
+    for (const signal of SIGNALS) process.off(signal, interrupted);
     await site.stop();
     await folder.remove();
   }
