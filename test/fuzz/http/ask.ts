@@ -11,22 +11,27 @@ export type HttpAnswer = {
 };
 
 const DEADLINE_MS = 10_000;
-/** A request that is not whole gets no answer: after this long our side is closed. */
+/** A request that is not whole gets no answer: after this long our side is closed. One that is whole is waited for. */
 const NO_ANSWER_MS = 700;
 /** Checking a password takes its time, and so does a picture. */
 const SLOW_NO_ANSWER_MS = 4_000;
 const SLOW = /password=|current=|\/slices\//;
+const SOUND_NO_ANSWER_MS = 8_000;
 /** After the last bytes of an answer on a connection that is kept open. */
 const QUIET_MS = 60;
 
-/** Closes its side once the answer is there, or none comes; an event stream is left after its head. */
-export async function ask(port: number, request: Buffer): Promise<HttpAnswer> {
+/**
+ * Closes its side once the answer is there, or none comes; an event stream is left after its head.
+ * @param sound whether the request is as it should be
+ */
+export async function ask(port: number, request: Buffer, sound: boolean): Promise<HttpAnswer> {
   const socket = connect({ port, host: '127.0.0.1', noDelay: true });
   const pieces: Buffer[] = [];
   let late = false;
   const closed = new Promise((resolve) => socket.on('close', resolve));
   const isSlow = SLOW.test(request.toString('latin1'));
-  let quiet = setTimeout(() => socket.end(), isSlow ? SLOW_NO_ANSWER_MS : NO_ANSWER_MS);
+  const patienceMs = sound ? SOUND_NO_ANSWER_MS : isSlow ? SLOW_NO_ANSWER_MS : NO_ANSWER_MS;
+  let quiet = setTimeout(() => socket.end(), patienceMs);
   socket.on('data', (data) => {
     pieces.push(data);
     clearTimeout(quiet);
@@ -50,5 +55,7 @@ function answerIn(bytes: Buffer): Omit<HttpAnswer, 'late'> {
   const headers = bytes.toString('latin1', 0, Math.max(end, 0));
   const status = Number(/^HTTP\/1\.1 (\d{3})/.exec(headers)?.[1] ?? 0);
   const body = bytes.subarray(end + 4);
-  return status === 100 ? answerIn(body) : { status, headers, body };
+  if (status === 100) return answerIn(body);
+  // What follows the answer to HEAD is one to what follows its request.
+  return { status, headers, body: body.toString('latin1', 0, 5) === 'HTTP/' ? Buffer.alloc(0) : body };
 }

@@ -20,7 +20,7 @@ const MOST_GROWTH_BYTES = 300_000_000;
 /** Guessed passwords, and pictures that the worklist here does not have. */
 const NEVER_GRANTED = /^\/(sign-in|account\/password)$|heatmaps/;
 
-type HttpInput = Input & { readonly route: Route };
+type HttpInput = Input & { readonly route: Route; readonly sound: boolean };
 type Parts = {
   readonly node: IchorNode;
   readonly port: number;
@@ -79,13 +79,13 @@ function attackOf({ node, port, routes, known, renew }: Parts, close: () => Prom
       outcome: NEVER_GRANTED.test(route.path) ? /^[234]/ : /^[23]/,
     })),
     make: (dice, index) => inputOf(routes, known, dice, index),
-    async run({ bytes, route }) {
-      const answer = await ask(port, bytes);
+    async run({ bytes, route, sound }) {
+      const answer = await ask(port, bytes, sound);
       return { cells: [{ row: rowOf(route), outcome: outcomeOf(answer) }], faults: faultsOf(answer, route.path) };
     },
     async check() {
       const faults: Fault[] = [...(await node.faults())];
-      const answer = await ask(port, written(goodRequest(known)));
+      const answer = await ask(port, written(goodRequest(known)), true);
       const view = answer.body.toString();
       good ??= view;
       if (answer.status !== 200 || view !== good)
@@ -111,10 +111,11 @@ function inputOf(routes: readonly Route[], known: Known, dice: Dice, index: numb
       bytes: written(soundRequest(route, { ...known, studies: [GOOD_STUDY] }, dice)),
       about: `${rowOf(route)}, as it is`,
       route,
+      sound: true,
     };
   }
   const route = dice.pick(routes.filter(({ path }) => !path.startsWith('/assets/') || dice.chance(0.05)));
-  return { bytes: hostileRequest(route, known, dice), about: rowOf(route), route };
+  return { bytes: hostileRequest(route, known, dice), about: rowOf(route), route, sound: false };
 }
 
 /** The files of the page are one row. */
