@@ -18,7 +18,8 @@ root, data, out, bundle = map(Path, sys.argv[1:])
 sys.path.insert(0, str(root / "training"))
 import numpy as np, onnxruntime
 from sklearn.metrics import roc_auc_score
-from ichor_training import CLASSES, ct_ich
+from ichor_training import CLASSES
+from ichor_training.data import ct_ich
 from ichor_training.data.fold_dicom import write_fold
 from ichor_training.data.studies import Studies
 
