@@ -192,7 +192,7 @@ def add_domain(add) -> None:
 def add_aberrant(add) -> None:
     one = add(
         "aberrant",
-        help="what one aberrant slice does to a study without hemorrhage: figure, and a section of the bundle's model card",
+        help="what one aberrant slice does to a study without hemorrhage: figure, and a section of the model card",
     )
     add_folds_of_bundle(one)
     one.add_argument(

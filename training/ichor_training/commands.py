@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
+from dataclasses import fields
 from pathlib import Path
 
 import numpy as np
 
+from .bundle import finished as finished_bundle
 from .bundle.experiment_export import export_experiment
 from .bundle.export import ExportRefused
+from .bundle.finished import FinishedBundle
 from .bundle.precision import Precision
 from .data import ct_ich, dicom_folders, rsna
 from .data.fold_dicom import write_fold
@@ -22,10 +25,6 @@ from .stages.fold_networks import experiment_of_networks, load_networks, predict
 from .stages.table2 import export_row, read_rows, rsna_studies, run_row, smoke_phantoms, table
 
 __all__ = ["ExportRefused"]
-
-PHANTOMS_FOR_DOMAIN = 120
-"""More would only cost memory."""
-PHANTOMS_FOR_ABERRANT = 60
 
 
 def import_ct_ich(arguments: Namespace) -> None:
@@ -43,7 +42,8 @@ def import_rsna(arguments: Namespace) -> None:
 def told(studies: Studies, out: Path) -> Studies:
     patients, positive = len(np.unique(studies.patient)), int(studies.labels[:, -1].sum())
     print(
-        f"{out}: {patients} patients, {len(studies.ranges())} studies, {len(studies.labels)} slices, {positive} with hemorrhage"
+        f"{out}: {patients} patients, {len(studies.ranges())} studies, {len(studies.labels)} slices, "
+        f"{positive} with hemorrhage"
     )
     return studies
 
@@ -154,7 +154,8 @@ def table2(arguments: Namespace) -> None:
     ours = f"{figures[0]['patients']} held-out patients of {studies.source}, {figures[0]['slices']} slices"
     minutes = (time.monotonic() - began) / 60
     print(
-        f"\n{table(rows, figures)}\n\nOurs: {ours}; the paper's: the challenge's private test set. {minutes:.1f} minutes."
+        f"\n{table(rows, figures)}\n\nOurs: {ours}; the paper's: the challenge's private test set. "
+        f"{minutes:.1f} minutes."
     )
 
 
@@ -184,80 +185,31 @@ def build_bundle(arguments: Namespace) -> None:
 def complete(arguments: Namespace, plan: dict, never_seen: Path) -> None:
     """Detector and aberrant slices, from the networks of the folds that the build has left."""
     runs = arguments.runs
-    of_fold = lambda what: str(runs / "fold-{}" / f"{what}.pt")
-    common = Namespace(
+    finished = FinishedBundle(
         bundle=arguments.out,
         backbone=plan["backbone"],
         cnn=runs / "final" / "cnn.pt",
-        fold_cnn=of_fold("cnn"),
-        fold_sequence=of_fold("sequence"),
+        fold_cnn=str(runs / "fold-{}" / "cnn.pt"),
+        fold_sequence=str(runs / "fold-{}" / "sequence.pt"),
         folds=len(plan["folds"]),
         seed=plan["seed"],
         data=runs / "ct-ich.npz",
         phantoms=runs / "phantoms.npz",
-        run=None,
     )
-    unseen = [f"real head, another scanner (dcm_qa_ct, GE)={arguments.negative}", f"phantoms, other seeds={never_seen}"]
-    add_domain(Namespace(**vars(common), unseen=unseen))
-    aberrant(Namespace(**vars(common), unseen_phantoms=never_seen, figure=arguments.figure))
+    unseen = {"real head, another scanner (dcm_qa_ct, GE)": arguments.negative, "phantoms, other seeds": never_seen}
+    print(finished_bundle.add_domain(finished, unseen))
+    print(finished_bundle.add_aberrant(finished, never_seen, arguments.figure), f"\n{arguments.figure}")
+
+
+def finished_of(arguments: Namespace) -> FinishedBundle:
+    return FinishedBundle(**{one.name: getattr(arguments, one.name) for one in fields(FinishedBundle)})
 
 
 def add_domain(arguments: Namespace) -> None:
-    from .bundle import domain_bundle
-    from .measure import domain_check
-
-    real, phantoms = Studies.load(arguments.data), Studies.load(arguments.phantoms).first(PHANTOMS_FOR_DOMAIN)
-    network = lambda path: load_networks(arguments.backbone, Path(path), None)[0]
-    folder = arguments.run or arguments.cnn.parent / "domain"
-    measured = [
-        domain_check.kept_fold(
-            folder / f"fold-{fold}.json",
-            lambda: domain_check.measure_fold(
-                network(arguments.fold_cnn.format(fold)), real, phantoms, arguments.folds, fold, arguments.seed
-            ),
-        )
-        for fold in range(arguments.folds)
-    ]
-    cnn = network(arguments.cnn)
-    domain = domain_check.fit(cnn, real, phantoms, arguments.seed)
-    unseen = {name: Path(folder) for name, _, folder in (one.partition("=") for one in arguments.unseen)}
-    print(
-        domain_bundle.section(
-            domain_bundle.add_domain(arguments.bundle, domain, domain_check.judged(measured), cnn, unseen)
-        )
-    )
-
-
-def negative(studies: Studies) -> Studies:
-    return studies.where(np.isin(studies.study, np.unique(studies.study[studies.labels[:, -1] > 0]), invert=True))
+    named = (one.partition("=") for one in arguments.unseen)
+    print(finished_bundle.add_domain(finished_of(arguments), {name: Path(folder) for name, _, folder in named}))
 
 
 def aberrant(arguments: Namespace) -> None:
-    from .bundle.bundle_sections import read_manifest, set_section, write_manifest
-    from .measure import aberrant_figure
-    from .measure.aberrant import judged, kept_fold, measure_fold
-
-    real, phantoms = Studies.load(arguments.data), negative(dicom_folders.import_phantoms(arguments.unseen_phantoms))
-
-    def measure(fold: int) -> dict[str, list]:
-        networks = load_networks(
-            arguments.backbone, Path(arguments.fold_cnn.format(fold)), Path(arguments.fold_sequence.format(fold))
-        )
-        every = np.unique(phantoms.study)[:PHANTOMS_FOR_ABERRANT]
-        return measure_fold(
-            *networks,
-            real.where(held_out(real, arguments.folds, fold, arguments.seed)),
-            phantoms.where(np.isin(phantoms.study, every[fold :: arguments.folds])),
-        )
-
-    folder = arguments.run or arguments.cnn.parent / "aberrant"
-    measured = [kept_fold(folder / f"fold-{fold}.json", lambda: measure(fold)) for fold in range(arguments.folds)]
-    manifest = read_manifest(arguments.bundle)
-    threshold = manifest["thresholds"]["sets"]["balanced"]["any"]
-    manifest["metrics"]["aberrantSlice"] = judged(measured, manifest["calibration"]["temperature"][-1], threshold)
-    set_section(arguments.bundle, aberrant_figure.TITLE, aberrant_figure.section(manifest["metrics"]["aberrantSlice"]))
-    write_manifest(arguments.bundle, manifest)
-    arguments.figure.write_text(
-        aberrant_figure.svg(manifest["metrics"]["aberrantSlice"], f"{manifest['name']} {manifest['version']}")
-    )
-    print(aberrant_figure.section(manifest["metrics"]["aberrantSlice"]), f"\n{arguments.figure}")
+    section = finished_bundle.add_aberrant(finished_of(arguments), arguments.unseen_phantoms, arguments.figure)
+    print(section, f"\n{arguments.figure}")

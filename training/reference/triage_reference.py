@@ -2,13 +2,17 @@
 
     triage_reference.py BUNDLE_DIR DICOM_DIR [--targets SOP_INSTANCE_UID:CLASS,…]
 
-DICOM_DIR holds one series of single-frame instances. Nothing is shared with the worker but the weights: pixels are decoded by pydicom, Hounsfield
+DICOM_DIR holds one series of single-frame instances. Nothing is shared with the worker but the weights: pixels are
+decoded by pydicom, Hounsfield
 units computed by numpy, windows and resize follow the manifest, the CNN's graph is walked with torch operations, the
 sequence model is torch's own LSTM, and gradients come from autograd.
 
-Prints JSON: {"slices": [{"sopInstanceUid", "huSha256", "cnnProbabilities", "probabilities"}, …] from skull base to vertex,
-"maps": [{"sopInstanceUid", "class", "rows", "columns", "values"}, …]}. A map is the joint Grad-CAM of the sequence logit in the
-stored orientation: ReLU(Σ_k dy/dA_k ⊙ A_k) of the inner activations where the bundle explains them, moved as the manifest says; else (Selvaraju et al. 2017,
+Prints JSON: {"slices": [{"sopInstanceUid", "huSha256", "cnnProbabilities", "probabilities"}, …] from skull base to
+vertex,
+"maps": [{"sopInstanceUid", "class", "rows", "columns", "values"}, …]}. A map is the joint Grad-CAM of the sequence
+logit in the
+stored orientation: ReLU(Σ_k dy/dA_k ⊙ A_k) of the inner activations where the bundle explains them, moved as the
+manifest says; else (Selvaraju et al. 2017,
 eq. 1 and 2), times h·w, ReLU(Σ_k Σ_place dy/dA_k(place) · A_k) of the last activations.
 """
 
@@ -215,20 +219,28 @@ def joint_grad_cam(
     """[h, w]: gradients flow from one sequence logit back into the activations of its slice."""
     names = cnn.inner or ["activations"]
     activations = [outputs[slice_index][name].detach().clone().requires_grad_(True) for name in names]
-    own = cnn.run(dict(zip(names, activations)))
+    own = cnn.run(dict(zip(names, activations, strict=True)))
     rows = [own if index == slice_index else one for index, one in enumerate(outputs)]
     logits = sequence.run(torch.cat([one["features"] for one in rows]), torch.cat([one["logits"] for one in rows]))
     gradients = torch.autograd.grad(logits[slice_index, class_index], activations)
     if cnn.inner is None:
         gradients = [one.sum((2, 3), keepdim=True) for one in gradients]
-    parts = [(one * seen).sum(1, keepdim=True) for one, seen in zip(gradients, activations)]
-    return F.relu(sum(moved(part, by) for part, by in zip(parts, shifts or [0.0] * len(parts))))[0, 0].detach().numpy()
+    parts = [(one * seen).sum(1, keepdim=True) for one, seen in zip(gradients, activations, strict=True)]
+    return (
+        F.relu(sum(moved(part, by) for part, by in zip(parts, shifts or [0.0] * len(parts), strict=True)))[0, 0]
+        .detach()
+        .numpy()
+    )
 
 
 def moved(map_: Tensor, by: float) -> Tensor:
-    """[1, 1, h, w] with what lies `by` cells further on in both directions at every place; the border stands beyond it."""
+    """[1, 1, h, w] with what lies `by` cells further on in both directions at every place; the border stands beyond
+    it."""
     rows, columns = map_.shape[2:]
-    at = lambda cells: torch.arange(cells) + by
+
+    def at(cells):
+        return torch.arange(cells) + by
+
     across, down = torch.meshgrid((at(columns) * 2 + 1) / columns - 1, (at(rows) * 2 + 1) / rows - 1, indexing="xy")
     return F.grid_sample(
         map_, torch.stack([across, down], -1)[None], mode="bilinear", padding_mode="border", align_corners=False

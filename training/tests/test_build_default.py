@@ -42,6 +42,6 @@ def test_networks_trained_side_by_side_are_those_trained_one_after_another(tmp_p
         alone, beside = built(tmp_path / "alone", 1), built(tmp_path / "beside", 2)
     finally:
         torch.set_num_threads(threads)
-    for one, other in zip(alone[:2], beside[:2]):
+    for one, other in zip(alone[:2], beside[:2], strict=True):
         assert all(torch.equal(value, other.state_dict()[key]) for key, value in one.state_dict().items())
     assert alone[2] == beside[2]

@@ -1,4 +1,5 @@
-"""Two JPEG renderings per slice become Hounsfield units again; a missing bone image costs bone detail and nothing else."""
+"""Two JPEG renderings per slice become Hounsfield units again; a missing bone image costs bone detail and nothing
+else."""
 
 import csv
 

@@ -1,4 +1,5 @@
-"""The out-of-domain detector: it knows what it was fitted to, its graph says the same, and a bundle that has it is whole."""
+"""The out-of-domain detector: it knows what it was fitted to, its graph says the same, and a bundle that has it is
+whole."""
 
 import hashlib
 import json

@@ -53,7 +53,7 @@ def test_the_cnn_graph_gives_the_inner_activations_beside_what_it_gave(backbone,
     ours = session(tmp_path / "cnn.onnx").run(["features", "logits", "cams", "activations", "inner"], {"hu": hu})
     with torch.no_grad():
         expected = [*cnn(torch.from_numpy(hu)), WithInner(cnn)(torch.from_numpy(hu))[4]]
-    for one, other in zip(ours, expected):
+    for one, other in zip(ours, expected, strict=True):
         np.testing.assert_allclose(one, other.numpy(), atol=1e-4 * max(1.0, float(other.abs().max())))
 
 

@@ -1,4 +1,5 @@
-"""Every export of every backbone agrees with PyTorch; smaller ones within their limits; a bundle that does not is refused."""
+"""Every export of every backbone agrees with PyTorch; smaller ones within their limits; a bundle that does not is
+refused."""
 
 import base64
 import json
@@ -15,7 +16,7 @@ from small_data import small_studies
 from ichor_training.bundle.experiment_export import export_experiment
 from ichor_training.bundle.export import ExportRefused
 from ichor_training.bundle.golden import head_like, influence, joint_gradient, session
-from ichor_training.bundle.precision import Precision, store_weights_as_fp16
+from ichor_training.bundle.precision import FP32, Precision, store_weights_as_fp16
 from ichor_training.models.backbones import BACKBONES
 from ichor_training.models.explain import WithInner
 from ichor_training.models.graphs import CNN_OUTPUTS, export_cnn, export_gradient, export_sequence
@@ -61,7 +62,7 @@ def test_every_backbone_gives_8_by_8_maps_and_its_graph_agrees_with_pytorch(back
     with torch.no_grad():
         expected = [one.numpy() for one in WithInner(cnn)(torch.from_numpy(hu))]
     assert ours[2].shape == (2, 6, 8, 8) and ours[3].shape == (2, cnn.backbone.features, 8, 8)
-    for one, other in zip(ours, expected):
+    for one, other in zip(ours, expected, strict=True):
         assert np.abs(one - other).max() <= 1e-4 * max(1.0, np.abs(other).max())
 
 
@@ -105,13 +106,16 @@ def test_a_cnn_alone_is_a_bundle_whose_sequence_changes_nothing(tmp_path):
     assert json.loads((tmp_path / "manifest.json").read_text())["gradCam"] == "cnn"
 
 
+PCA_12 = {"kind": "pca", "count": 12}
+
+
 def exported(
     out: Path,
     cnn,
     sequence,
-    precision: Precision = Precision(),
+    precision: Precision = FP32,
     limit: float | None = None,
-    selector: dict | None = {"kind": "pca", "count": 12},
+    selector: dict | None = PCA_12,
 ) -> float:
     plan = {
         "backbone": "tiny_resnext",
@@ -149,16 +153,22 @@ def test_the_golden_values_hold_in_onnxruntime_within_the_bundles_own_tolerance(
     """As the worker's self-test does it, from the files alone."""
     folder = bundles[name]
     golden = json.loads((folder / "golden.json").read_text())
-    read = lambda one: np.frombuffer(
-        base64.b64decode(one.get("int16Base64") or one["float32Base64"]),
-        np.int16 if "int16Base64" in one else np.float32,
-    ).reshape(one["shape"])
+
+    def read(one):
+        return np.frombuffer(
+            base64.b64decode(one.get("int16Base64") or one["float32Base64"]),
+            np.int16 if "int16Base64" in one else np.float32,
+        ).reshape(one["shape"])
+
     inputs = {key: read(golden["sequence"][key]) for key in ("features", "logits")}
     targets = {
         "target_slice": np.array(golden["sequenceGrad"]["targetSlice"]),
         "target_class": np.array(golden["sequenceGrad"]["targetClass"]),
     }
-    run = lambda file, names, feeds: zip(names, onnxruntime.InferenceSession(str(folder / file)).run(names, feeds))
+
+    def run(file, names, feeds):
+        return zip(names, onnxruntime.InferenceSession(str(folder / file)).run(names, feeds), strict=True)
+
     pairs = [
         (one, read(golden["cnn"][key]))
         for key, one in run("cnn.onnx", ["features", "logits", "cams"], {"hu": read(golden["cnn"]["hu"])})

@@ -1,4 +1,5 @@
-"""The stages as commands on one experiment; what was stopped goes on; folds as DICOM hold the very pixels; Table 2 runs."""
+"""The stages as commands on one experiment; what was stopped goes on; folds as DICOM hold the very pixels; Table 2
+runs."""
 
 import csv
 import json
@@ -125,7 +126,7 @@ def test_a_stage_that_was_stopped_ends_as_if_it_had_not_been(sampling, tmp_path,
         trained(tmp_path / "checkpoint.pt", stop_at=6)
     resumed, steps = trained(tmp_path / "checkpoint.pt")
     assert steps == 2
-    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values()):
+    for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
 
@@ -147,8 +148,8 @@ def test_the_sequence_model_learns_from_neighbours(tmp_path):
     train_sequence(net, scans, 40, 0.02, 1, "test", batch=10, partial=False, checkpoint=tmp_path / "checkpoint.pt")
     with torch.no_grad():
         right = [
-            ((net(torch.from_numpy(f), torch.from_numpy(l)) > 0).numpy() == y).mean()
-            for f, l, y in zip(scans.features, scans.logits, labels)
+            ((net(torch.from_numpy(f), torch.from_numpy(own)) > 0).numpy() == y).mean()
+            for f, own, y in zip(scans.features, scans.logits, labels, strict=True)
         ]
     assert np.mean(right) > 0.95
 
@@ -160,7 +161,7 @@ def test_a_fold_as_dicom_holds_the_very_pixels_and_says_that_it_is_derived(data)
     held = studies.where(held_out(studies, 5, 1, 20260))
     rows = list(csv.DictReader((out / "labels.csv").open()))
     assert len(rows) == len(held.labels) == 8
-    for row, hu, labels, patient in zip(rows, held.hu, held.labels, held.patient):
+    for row, hu, labels, patient in zip(rows, held.hu, held.labels, held.patient, strict=True):
         instance = pydicom.dcmread(out / row["file"])
         assert np.array_equal(dataset_hu(instance), hu)
         assert (

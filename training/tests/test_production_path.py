@@ -1,4 +1,5 @@
-"""The production path agrees with PyTorch: `ichor evaluate` on a fold's studies wrapped as DICOM, through the exported bundle."""
+"""The production path agrees with PyTorch: `ichor evaluate` on a fold's studies wrapped as DICOM, through the exported
+bundle."""
 
 import json
 import subprocess

@@ -1,4 +1,5 @@
-"""The Kaggle layout becomes studies: series by headers, slices by place, damaged files named, and stopped imports go on."""
+"""The Kaggle layout becomes studies: series by headers, slices by place, damaged files named, and stopped imports go
+on."""
 
 import csv
 

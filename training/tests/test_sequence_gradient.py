@@ -71,7 +71,9 @@ def test_the_cnn_export_agrees_with_pytorch_for_any_matrix(nets, tmp_path):
         hu = np.random.default_rng(1).integers(-200, 300, shape).astype(np.int16)
         with torch.no_grad():
             expected = cnn(torch.from_numpy(hu))
-        for ours, theirs in zip(session.run(["features", "logits", "cams", "activations"], {"hu": hu}), expected):
+        for ours, theirs in zip(
+            session.run(["features", "logits", "cams", "activations"], {"hu": hu}), expected, strict=True
+        ):
             assert np.abs(ours - theirs.numpy()).max() <= 1e-3 * max(1, np.abs(theirs.numpy()).max())
 
 

@@ -25,7 +25,7 @@ def test_a_published_file_fills_the_backbone_layer_by_layer(backbone, tmp_path):
     theirs, ours = SliceNet(backbone).eval(), SliceNet(backbone).eval()
     torch.save(published_of(theirs), tmp_path / "published.pth")
     start(ours, backbone, str(tmp_path / "published.pth"), MOBILENET)
-    for one, other in zip(theirs.backbone.state_dict().values(), ours.backbone.state_dict().values()):
+    for one, other in zip(theirs.backbone.state_dict().values(), ours.backbone.state_dict().values(), strict=True):
         assert torch.equal(one, other)
     assert not torch.equal(theirs.head.weight, ours.head.weight)
 

@@ -1,4 +1,5 @@
-"""What is added to a finished bundle: a file, a part of the manifest, a section of the model card. Digests follow; the rest stays."""
+"""What is added to a finished bundle: a file, a part of the manifest, a section of the model card. Digests follow; the
+rest stays."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Gives a finished bundle its out-of-domain detector: the graph, its golden value, the threshold and the measured table."""
+"""Gives a finished bundle its out-of-domain detector: the graph, its golden value, the threshold and the measured
+table."""
 
 from __future__ import annotations
 
@@ -56,21 +57,29 @@ def unseen_row(name: str, folder: Path, cnn: SliceNet, domain: Domain, threshold
     studies = sorted({path.parent for path in folder.rglob("*.dcm")})
     if not studies:
         raise FileNotFoundError(f"{folder} holds no .dcm")
-    slices = lambda study: np.stack([dataset_hu(one) for one in in_spatial_order(study)])
+
+    def slices(study):
+        return np.stack([dataset_hu(one) for one in in_spatial_order(study)])
+
     return row(name, [distance(domain, run(cnn, slices(study))[0]) for study in studies], threshold)
 
 
 def section(judged: dict) -> str:
-    lines = lambda rows: "\n".join(
-        f"| {one['name']} | {one['refused']} of {one['studies']} | {one['smallest']} | {one['median']} | {one['largest']} |"
-        for one in rows
-    )
-    return f"""A study whose CNN features lie farther than **{judged["threshold"]}** from those of known heads is not analysed (`out-of-domain`).
+    def lines(rows):
+        return "\n".join(
+            f"| {one['name']} | {one['refused']} of {one['studies']} "
+            f"| {one['smallest']} | {one['median']} | {one['largest']} |"
+            for one in rows
+        )
+
+    return f"""A study whose CNN features lie farther than **{judged["threshold"]}** from those of known heads is not \
+analysed (`out-of-domain`).
 The threshold is {judged["source"]}.
 
 | studies | refused | smallest distance | median | largest |
 |---|---|---|---|---|
 {lines(judged["heads"] + judged["unseen"] + judged["outliers"])}
 
-Outliers are generated, from held-out heads or from nothing. What lies nearer than the threshold is analysed: the detector tells coarse
+Outliers are generated, from held-out heads or from nothing. What lies nearer than the threshold is analysed: the \
+detector tells coarse
 errors, not a poor scan from a good one."""

@@ -15,7 +15,8 @@ def experiment_card(report: dict, precision: Precision) -> str:
     stored = f"{precision.weights} weights{', 8-bit convolutions' if precision.quantised else ''}"
     return f"""# Model card: {plan["name"] or plan["backbone"]} {plan["version"]}
 
-**For research and demonstration. Not a medical device; not for patients.** A study without a flag is not a negative read.
+**For research and demonstration. Not a medical device; not for patients.** A study without a flag is not a negative \
+read.
 
 | | |
 |---|---|
@@ -58,7 +59,8 @@ def measured(report: dict) -> str:
         f"| {name} | {one['challengeLogLoss']} | {shown(one['anySliceAuc'])} | {shown(one['anyPatientAuc'])} |"
         for name, one in (("CNN alone", report["cnn"]), ("with the sequence model", report["sequence"]))
     )
-    return f"""{report["patients"]} held-out patients ({report["positivePatients"]} with hemorrhage), {report["slices"]} slices, of one split. Any hemorrhage:
+    return f"""{report["patients"]} held-out patients ({report["positivePatients"]} with hemorrhage), \
+{report["slices"]} slices, of one split. Any hemorrhage:
 
 | | log loss (challenge) | AUC per slice | AUC per patient |
 |---|---|---|---|

@@ -16,7 +16,7 @@ from ..stages.pipeline import figures_of
 from .experiment_card import experiment_card
 from .export import write_bundle
 from .manifest import DEFAULT_THRESHOLDS, SOURCES
-from .precision import Precision
+from .precision import FP32, Precision
 
 CALIBRATION_SLICES = 64
 
@@ -29,7 +29,7 @@ def export_experiment(
     *,
     trained_on: list[Studies],
     outcome: dict | None,
-    precision: Precision = Precision(),
+    precision: Precision = FP32,
     limit: float | None = None,
 ) -> float:
     """@param trained_on the studies, all of them: for counts, licences and calibration slices
@@ -82,7 +82,8 @@ def calibrated(outcome: dict[str, np.ndarray], experiment: Experiment) -> dict:
     return {
         "temperature": temperatures,
         "thresholds": thresholds_of(truth, scores, enough),
-        "thresholdSource": f"{len(truth)} held-out patients, fold {experiment.held_out} of {experiment.folds}, patient-wise",
+        "thresholdSource": f"{len(truth)} held-out patients, fold {experiment.held_out} of {experiment.folds}, "
+        "patient-wise",
         "patients": len(truth),
         "positivePatients": int((truth[:, -1] > 0.5).sum()),
         "slices": len(labels),
@@ -104,5 +105,8 @@ def calibration_slices(trained_on: list[Studies], seed: int) -> np.ndarray:
     """int16 HU [N, H, W], drawn from all studies; as many from each source."""
     rng = np.random.default_rng(seed)
     share = CALIBRATION_SLICES // len(trained_on)
-    draw = lambda studies: np.sort(rng.permutation(len(studies.labels))[:share])
+
+    def draw(studies):
+        return np.sort(rng.permutation(len(studies.labels))[:share])
+
     return np.concatenate([studies.hu[draw(studies)] for studies in trained_on])

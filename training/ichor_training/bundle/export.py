@@ -22,7 +22,7 @@ from .golden import (
 )
 from .manifest import manifest
 from .model_card import model_card
-from .precision import Precision, quantise, store_weights_as_fp16
+from .precision import FP32, Precision, quantise, store_weights_as_fp16
 
 __all__ = ["ExportRefused", "export_cnn", "export_sequence", "joint_gradient", "write_bundle"]
 
@@ -41,7 +41,7 @@ def write_bundle(
     sequence: SequenceNet | CnnAlone,
     report: dict,
     *,
-    precision: Precision = Precision(),
+    precision: Precision = FP32,
     calibration: np.ndarray | None = None,
     limit: float | None = None,
     card: str | None = None,
@@ -62,7 +62,7 @@ def write_bundle(
     difference = checked(out, cnn, sequence, calibration, precision.limit if limit is None else limit)
     outputs = golden_outputs(cnn, sequence)
     measured = difference_from_golden(out, outputs)
-    tolerance = TOLERANCE if precision == Precision() else max(TOLERANCE, round(1.5 * measured, 4))
+    tolerance = TOLERANCE if precision == FP32 else max(TOLERANCE, round(1.5 * measured, 4))
     if measured > tolerance:
         raise ExportRefused(f"{out}: golden values differ by {measured:.2g}, more than {tolerance:.2g}")
     (out / "golden.json").write_text(json.dumps(golden_file(outputs, tolerance)))
@@ -94,6 +94,7 @@ def checked(
     print(f"{out}: largest |Δp| {difference:.2g}, limit {limit:.2g}", flush=True)
     if not difference <= limit:
         raise ExportRefused(
-            f"{out}: a probability differs from PyTorch's by {difference:.2g}, more than {limit:.2g}; no manifest was written"
+            f"{out}: a probability differs from PyTorch's by {difference:.2g}, more than {limit:.2g}; "
+            "no manifest was written"
         )
     return difference

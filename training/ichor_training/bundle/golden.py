@@ -1,4 +1,5 @@
-"""Golden values: inputs and what PyTorch makes of them, for the self-test when a bundle is loaded, and the check at export."""
+"""Golden values: inputs and what PyTorch makes of them, for the self-test when a bundle is loaded, and the check at
+export."""
 
 from __future__ import annotations
 
@@ -19,7 +20,8 @@ EXPLAINED = 1
 
 
 def head_like() -> np.ndarray:
-    """int16 [2, 96, 80]: two synthetic slices with skull, brain, ventricle, noise; the second with a bleed. Not of a patient."""
+    """int16 [2, 96, 80]: two synthetic slices with skull, brain, ventricle, noise; the second with a bleed. Not of a
+    patient."""
     rng = np.random.default_rng(7)
     rows, columns = np.mgrid[-1:1:96j, -1:1:80j]
     radius = np.hypot(rows / 0.9, columns / 0.82)
@@ -36,8 +38,8 @@ def golden_outputs(cnn: SliceNet, sequence: SequenceNet | CnnAlone) -> dict[str,
     features, logits, cams, _ = cnn(torch.from_numpy(hu))
     scan = features.repeat(3, 1)[:5] * torch.linspace(0.6, 1.4, 5)[:, None]
     scan_logits = cnn.head(scan)
-    gradients = [joint_gradient(cnn, sequence, scan, t, c) for t, c in zip(SLICES, CLASSES_AT)]
-    influences = [influence(sequence, scan, scan_logits, t, c) for t, c in zip(SLICES, CLASSES_AT)]
+    gradients = [joint_gradient(cnn, sequence, scan, t, c) for t, c in zip(SLICES, CLASSES_AT, strict=True)]
+    influences = [influence(sequence, scan, scan_logits, t, c) for t, c in zip(SLICES, CLASSES_AT, strict=True)]
     tensors = {
         "features": features,
         "logits": logits,
@@ -77,7 +79,9 @@ def influence(
 
 
 def golden_file(outputs: dict[str, np.ndarray], tolerance: float) -> dict:
-    part = lambda **names: {name: tensor(outputs[key]) for name, key in names.items()}
+    def part(**names):
+        return {name: tensor(outputs[key]) for name, key in names.items()}
+
     return {
         "cnn": part(hu="hu", features="features", logits="logits", cams="cams"),
         "sequence": part(features="scan", logits="scanLogits", sequenceLogits="sequenceLogits"),
@@ -109,7 +113,8 @@ def session(path: Path) -> onnxruntime.InferenceSession:
 
 
 def difference_from_golden(folder: Path, outputs: dict[str, np.ndarray]) -> float:
-    """The largest difference of any output of the graphs, relative to that output's largest value where it exceeds 1: the worker's measure.
+    """The largest difference of any output of the graphs, relative to that output's largest value where it exceeds 1:
+    the worker's measure.
 
     Maps have no size of their own: they are compared relative to their largest value always.
     """
@@ -122,17 +127,19 @@ def difference_from_golden(folder: Path, outputs: dict[str, np.ndarray]) -> floa
     least = dict.fromkeys(["features", "logits", "cams", "sequenceLogits", "weights", "influence"], 1.0) | {
         "maps": 1e-9
     }
-    differ = lambda name, ours: float(
-        np.abs(ours - outputs[name]).max() / max(least[name], np.abs(outputs[name]).max())
-    )
-    return max(differ(name, ours) for name, ours in zip(least, [*cnn, *joint, *gradient, *maps]))
+
+    def differ(name, ours):
+        return float(np.abs(ours - outputs[name]).max() / max(least[name], np.abs(outputs[name]).max()))
+
+    return max(differ(name, ours) for name, ours in zip(least, [*cnn, *joint, *gradient, *maps], strict=True))
 
 
 @torch.no_grad()
 def largest_probability_difference(
     folder: Path, cnn: SliceNet, sequence: SequenceNet | CnnAlone, hu: np.ndarray
 ) -> float:
-    """Over the slices taken as one scan, through both graphs as production chains them, against PyTorch; CNN and sequence alike."""
+    """Over the slices taken as one scan, through both graphs as production chains them, against PyTorch; CNN and
+    sequence alike."""
     graph, worst = session(folder / "cnn.onnx"), 0.0
     ours, theirs = ([], []), ([], [])
     for start in range(0, len(hu), 4):

@@ -1,4 +1,5 @@
-"""The manifest of a bundle: what a program checks, and what a person wants to know before using it (schema `ichor-bundle/1`)."""
+"""The manifest of a bundle: what a program checks, and what a person wants to know before using it (schema
+`ichor-bundle/1`)."""
 
 from __future__ import annotations
 
@@ -17,13 +18,14 @@ SOURCES = {
     "CT-ICH 1.0.0": {
         "name": "CT-ICH 1.0.0",
         "licence": "CC BY 4.0",
-        "attribution": "Hssayeni M. et al., Computed Tomography Images for Intracranial Hemorrhage Detection and Segmentation, "
-        "PhysioNet 2020, doi 10.13026/w8q8-ky94; Data 2020, 5(1), 14",
+        "attribution": "Hssayeni M. et al., Computed Tomography Images for Intracranial Hemorrhage Detection and "
+        "Segmentation, PhysioNet 2020, doi 10.13026/w8q8-ky94; Data 2020, 5(1), 14",
     },
     "RSNA 2019": {
         "name": "RSNA 2019 Brain CT Hemorrhage Challenge",
         "licence": "RSNA terms: non-commercial research and education",
-        "attribution": "Flanders A. et al., Construction of a Machine Learning Dataset through Collaboration, Radiology: AI 2020, 2(3), e190211",
+        "attribution": "Flanders A. et al., Construction of a Machine Learning Dataset through Collaboration, "
+        "Radiology: AI 2020, 2(3), e190211",
     },
     "phantoms": {"name": "Ichor phantoms (synthetic)", "licence": "MIT", "attribution": "made by `ichor phantom`"},
 }
@@ -37,7 +39,8 @@ LIMITS_FEW = [
 
 
 def manifest(out: Path, version: str, report: dict) -> dict:
-    """@param report `experiment` (backbone, selector, …), `temperature`, `thresholds`, and either `counts` of real and synthetic
+    """@param report `experiment` (backbone, selector, …), `temperature`, `thresholds`, and either `counts` of real and
+    synthetic
     data as the build of the default bundle gives them, or `training`, entries of SOURCES with counts
     """
     plan = report["experiment"]
@@ -86,7 +89,8 @@ def manifest(out: Path, version: str, report: dict) -> dict:
         "outOfDomain": None,
         "training": training_data(report),
         "metrics": {key: report[key] for key in report if key not in known},
-        "intendedUse": "Research and demonstration of triage of non-contrast head CT for intracranial hemorrhage. Not a medical device.",
+        "intendedUse": "Research and demonstration of triage of non-contrast head CT for intracranial hemorrhage. "
+        "Not a medical device.",
         "limits": report.get("limits", LIMITS_FEW) + LIMITS_ALWAYS,
     }
 
@@ -112,7 +116,8 @@ def variant(plan: dict) -> str:
 def threshold_source(report: dict) -> str:
     if "thresholdSource" in report:
         return report["thresholdSource"]
-    return f"out-of-fold predictions of {report['patients']} patients of CT-ICH 1.0.0, patient-wise, folds {report['experiment']['folds']} of 5"
+    folds = report["experiment"]["folds"]
+    return f"out-of-fold predictions of {report['patients']} patients of CT-ICH 1.0.0, patient-wise, folds {folds} of 5"
 
 
 def training_data(report: dict) -> list[dict]:
@@ -134,11 +139,14 @@ TYPES = {onnx.TensorProto.FLOAT: "float32", onnx.TensorProto.INT16: "int16", onn
 
 def graph_file(path: Path) -> dict:
     graph = onnx.load(path).graph
-    describe = lambda v: {
-        "name": v.name,
-        "type": TYPES[v.type.tensor_type.elem_type],
-        "shape": [d.dim_value if d.HasField("dim_value") else d.dim_param for d in v.type.tensor_type.shape.dim],
-    }
+
+    def describe(v):
+        return {
+            "name": v.name,
+            "type": TYPES[v.type.tensor_type.elem_type],
+            "shape": [d.dim_value if d.HasField("dim_value") else d.dim_param for d in v.type.tensor_type.shape.dim],
+        }
+
     return plain_file(path) | {
         "inputs": [describe(v) for v in graph.input],
         "outputs": [describe(v) for v in graph.output],

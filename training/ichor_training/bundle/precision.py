@@ -26,6 +26,9 @@ class Precision:
         return 0.2 if self.quantised else 5e-3 if self.weights == "fp16" else 1e-4
 
 
+FP32 = Precision()
+
+
 def store_weights_as_fp16(path: Path) -> None:
     """In place: half the file, float32 arithmetic, float32 in and out."""
     model = onnx.load(path)
@@ -44,9 +47,11 @@ def store_weights_as_fp16(path: Path) -> None:
 
 
 def quantise(path: Path, calibration: np.ndarray) -> None:
-    """In place: static 8 bits (QDQ) for the backbone, per channel, activations from their range on the calibration slices.
+    """In place: static 8 bits (QDQ) for the backbone, per channel, activations from their range on the calibration
+    slices.
 
-    Preprocessing, additions, pooling and the head stay float32. Weights use 7 bits, so that processors without VNNI do not saturate.
+    Preprocessing, additions, pooling and the head stay float32. Weights use 7 bits, so that processors without VNNI do
+    not saturate.
     @param calibration int16 HU [N, H, W]
     """
     from onnxruntime.quantization import CalibrationMethod, QuantFormat, QuantType, quantize_static

@@ -1,4 +1,5 @@
 """CT-ICH 1.0.0 (Hssayeni et al., PhysioNet 2020, CC BY 4.0): two JPEG renderings per slice back to Hounsfield units."""
+
 from __future__ import annotations
 
 import csv
@@ -15,7 +16,9 @@ BRAIN_LOW_HU, BRAIN_WIDTH_HU = -20.0, 120.0
 
 
 def import_ct_ich(folder: Path) -> Studies:
-    rows = sorted(csv.DictReader((folder / "labels.csv").open()), key=lambda row: (int(row["patient"]), int(row["slice"])))
+    rows = sorted(
+        csv.DictReader((folder / "labels.csv").open()), key=lambda row: (int(row["patient"]), int(row["slice"]))
+    )
     bone_slope, bone_offset = calibrate_bone(folder, rows)
     hu = np.stack([slice_hu(folder, row["image"], bone_slope, bone_offset) for row in tqdm(rows, desc="CT-ICH")])
     patients = np.array([row["patient"] for row in rows])
@@ -42,7 +45,9 @@ def calibrate_bone(folder: Path, rows: list[dict[str, str]], samples: int = 60) 
         unclipped = (brain > 20) & (brain < 235)
         brain_hu.append(BRAIN_LOW_HU + brain[unclipped] / 255 * BRAIN_WIDTH_HU)
         bone_grey.append(bone[unclipped])
-    slope, offset = np.polyfit(np.concatenate(brain_hu).astype(np.float64), np.concatenate(bone_grey).astype(np.float64), 1)
+    slope, offset = np.polyfit(
+        np.concatenate(brain_hu).astype(np.float64), np.concatenate(bone_grey).astype(np.float64), 1
+    )
     return float(slope), float(offset)
 
 

@@ -1,4 +1,5 @@
 """Folders of DICOM with a labels.csv, as `ichor phantom` writes them."""
+
 from __future__ import annotations
 
 import csv
@@ -19,7 +20,10 @@ def import_phantoms(folder: Path) -> Studies:
     """
     tables = sorted(folder.rglob("labels.csv"))
     if not tables:
-        raise FileNotFoundError(f"{folder} holds no labels.csv; make phantoms with `ichor phantom --out {folder} --studies 40 --bleed random`")
+        raise FileNotFoundError(
+            f"{folder} holds no labels.csv; "
+            f"make phantoms with `ichor phantom --out {folder} --studies 40 --bleed random`"
+        )
     hu, labels, study, patient = [], [], [], []
     for number, table in enumerate(tqdm(tables, desc="phantoms")):
         for row in csv.DictReader(table.open()):

@@ -1,7 +1,9 @@
-"""The held-out studies of a fold as DICOM, so that the production path can be measured on the very pixels that training judged.
+"""The held-out studies of a fold as DICOM, so that the production path can be measured on the very pixels that training
+judged.
 
 The images are derived (8-bit renderings turned back into Hounsfield units) and say so. They must not be redistributed.
 """
+
 from __future__ import annotations
 
 import csv
@@ -23,7 +25,8 @@ COLUMNS = ["SOPInstanceUID", "StudyInstanceUID", "patient", "file", *CLASSES]
 
 
 def write_fold(studies: Studies, out: Path) -> Path:
-    """One folder per study and `labels.csv`. Production refuses derived series: `ichor evaluate` takes them with --accept-derived.
+    """One folder per study and `labels.csv`. Production refuses derived series: `ichor evaluate` takes them with
+    --accept-derived.
     @returns the path of labels.csv
     """
     out.mkdir(parents=True, exist_ok=True)
@@ -38,7 +41,15 @@ def write_fold(studies: Studies, out: Path) -> Path:
                 instance = instance_of(studies, rows, number)
                 instance.save_as(folder / f"{number + 1:04d}.dcm", enforce_file_format=True)
                 labels = [int(value) for value in studies.labels[row]]
-                table.writerow([instance.SOPInstanceUID, instance.StudyInstanceUID, studies.patient[row], f"{folder.name}/{number + 1:04d}.dcm", *labels])
+                table.writerow(
+                    [
+                        instance.SOPInstanceUID,
+                        instance.StudyInstanceUID,
+                        studies.patient[row],
+                        f"{folder.name}/{number + 1:04d}.dcm",
+                        *labels,
+                    ]
+                )
     return path
 
 
@@ -58,7 +69,9 @@ def instance_of(studies: Studies, rows: np.ndarray, number: int) -> FileDataset:
     hu = studies.hu[int(rows[number])]
     stored = hu.astype(np.int32) - INTERCEPT
     if stored.min() < 0 or stored.max() > 4095:
-        raise ValueError(f"{patient}, slice {number + 1}: Hounsfield units from {hu.min()} to {hu.max()} do not fit into 12 bits")
+        raise ValueError(
+            f"{patient}, slice {number + 1}: Hounsfield units from {hu.min()} to {hu.max()} do not fit into 12 bits"
+        )
     meta = FileMetaDataset()
     meta.TransferSyntaxUID, meta.MediaStorageSOPClassUID = ExplicitVRLittleEndian, CTImageStorage
     meta.MediaStorageSOPInstanceUID = uid(patient, study, number)
@@ -85,7 +98,8 @@ def attributes(source: str, patient: str, study: int, number: int, shape: tuple[
         "Manufacturer": "Ichor training",
         "StudyDescription": f"DERIVED from {source}, for evaluation only",
         "SeriesDescription": "Head soft tissue, DERIVED from 8-bit images",
-        "DerivationDescription": f"{source}: 8-bit renderings turned back into Hounsfield units, resampled to {rows} x {columns}",
+        "DerivationDescription": f"{source}: 8-bit renderings turned back into Hounsfield units, "
+        f"resampled to {rows} x {columns}",
         "PatientName": f"DERIVED^{patient}",
         "PatientID": patient.upper().replace(" ", "-"),
         "PatientBirthDate": "",

@@ -1,4 +1,5 @@
 """Phantoms that `ichor phantom` of this repository draws."""
+
 from __future__ import annotations
 
 import shutil
@@ -9,15 +10,26 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 def phantoms(out: Path, studies: int, seed: int, slices: int, matrix: int, *more: str) -> Path:
-    """Drawn unless they are there. @returns `out` @raises FileNotFoundError when the repository's packages are not installed"""
+    """Drawn unless they are there. @returns `out` @raises FileNotFoundError when the repository's packages are not
+    installed"""
     node, part = ROOT / "node_modules" / "node" / "bin" / "node", out.resolve().with_name(f"{out.name}.part")
     if out.exists():
         return out
     if not node.exists():
-        raise FileNotFoundError(f"{node} is missing: run `npm ci` in {ROOT}, or name a folder of phantoms with --phantoms")
+        raise FileNotFoundError(
+            f"{node} is missing: run `npm ci` in {ROOT}, or name a folder of phantoms with --phantoms"
+        )
     shutil.rmtree(part, ignore_errors=True)
     sizes = ["--studies", str(studies), "--slices", str(slices), "--matrix", str(matrix)]
-    command = [str(node), str(ROOT / "apps" / "cli" / "src" / "main.ts"), "phantom", "--out", str(part), "--seed", str(seed)]
+    command = [
+        str(node),
+        str(ROOT / "apps" / "cli" / "src" / "main.ts"),
+        "phantom",
+        "--out",
+        str(part),
+        "--seed",
+        str(seed),
+    ]
     subprocess.run([*command, *sizes, *more], check=True, cwd=ROOT)
     part.rename(out)
     return out

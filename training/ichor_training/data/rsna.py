@@ -1,10 +1,14 @@
-"""The RSNA 2019 challenge in its Kaggle layout: a folder of DICOM instances and `stage_2_train.csv` (Flanders et al. 2020).
+"""The RSNA 2019 challenge in its Kaggle layout: a folder of DICOM instances and `stage_2_train.csv` (Flanders et al.
+2020).
 
 750,000 slices do not fit into memory, so three passes keep to the disk, and each goes on where it was stopped:
-headers of all instances → `headers.csv`; series in spatial order → `hu.npy`, slice by slice; what came of it → `slices.npz`.
-An instance that cannot be read is left out and named with its reason in `errors.csv`; it never becomes an empty slice. Those
+headers of all instances → `headers.csv`; series in spatial order → `hu.npy`, slice by slice; what came of it →
+`slices.npz`.
+An instance that cannot be read is left out and named with its reason in `errors.csv`; it never becomes an empty slice.
+Those
 without a label, as the challenge's test set, are left out and counted.
 """
+
 from __future__ import annotations
 
 import csv
@@ -35,7 +39,11 @@ def import_rsna(folder: Path, out: Path, labels: Path | None = None) -> Studies:
     truth = read_labels(labels or find_labels(folder))
     headers = read_headers(folder, out)
     labelled = [row for row in headers if row["sop"] in truth]
-    print(f"{len(headers)} instances, {len(headers) - len(labelled)} of them without a label; {len(read_errors(out))} could not be read", flush=True)
+    print(
+        f"{len(headers)} instances, {len(headers) - len(labelled)} of them without a label; "
+        f"{len(read_errors(out))} could not be read",
+        flush=True,
+    )
     series = in_order(labelled)
     if not series:
         raise ValueError(f"no labelled instance of {folder} can be read; see {out / 'errors.csv'}")
@@ -121,9 +129,13 @@ def write_slices(folder: Path, out: Path, series: list[list[dict[str, str]]]) ->
     state_path, array_path = out / "written.json", out / "hu.npy"
     state = json.loads(state_path.read_text()) if state_path.exists() else {"series": 0, "files": []}
     begun = state["series"] > 0
-    hu = np.lib.format.open_memmap(array_path, mode="r+" if begun else "w+", dtype=np.int16, shape=None if begun else (total, SIDE, SIDE))
+    hu = np.lib.format.open_memmap(
+        array_path, mode="r+" if begun else "w+", dtype=np.int16, shape=None if begun else (total, SIDE, SIDE)
+    )
     if len(hu) != total:
-        raise ValueError(f"{array_path} was begun for {len(hu)} slices, now there are {total}; remove {out} to begin again")
+        raise ValueError(
+            f"{array_path} was begun for {len(hu)} slices, now there are {total}; remove {out} to begin again"
+        )
     left = range(state["series"], len(series))
     for number in tqdm(left, desc="RSNA slices", initial=state["series"], total=len(series), mininterval=5):
         for row in series[number]:

@@ -1,7 +1,9 @@
 """The one form of all training data: slices in Hounsfield units, grouped by study, with labels and patients.
 
-Small data live in one `.npz`. Large data are a folder: `hu.npy` stays on disk and is read where it is needed, `slices.npz` holds the rest.
+Small data live in one `.npz`. Large data are a folder: `hu.npy` stays on disk and is read where it is needed,
+`slices.npz` holds the rest.
 """
+
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ class Rows:
         """A copy in memory; rows as of an array."""
         return np.asarray(self.stored[self.rows[chosen]])
 
-    def where(self, chosen: np.ndarray) -> "Rows":
+    def where(self, chosen: np.ndarray) -> Rows:
         return Rows(self.stored, self.rows[chosen])
 
 
@@ -68,24 +70,29 @@ class Studies:
         np.savez(path / "slices.npz", **rest)
 
     @staticmethod
-    def load(path: Path) -> "Studies":
+    def load(path: Path) -> Studies:
         """@raises FileNotFoundError when there are no studies"""
         with np.load(path if path.suffix == ".npz" else path / "slices.npz") as stored:
             labels, study, patient, source = stored["labels"], stored["study"], stored["patient"], str(stored["source"])
-            hu = stored["hu"] if path.suffix == ".npz" else Rows(np.load(path / "hu.npy", mmap_mode="r"), np.arange(len(labels)))
+            hu = (
+                stored["hu"]
+                if path.suffix == ".npz"
+                else Rows(np.load(path / "hu.npy", mmap_mode="r"), np.arange(len(labels)))
+            )
         return Studies(hu, labels, study, patient, source)
 
-    def where(self, chosen: np.ndarray) -> "Studies":
+    def where(self, chosen: np.ndarray) -> Studies:
         """The slices where `chosen` (bool [slices]) holds."""
         hu = self.hu.where(chosen) if isinstance(self.hu, Rows) else self.hu[chosen]
         return Studies(hu, self.labels[chosen], self.study[chosen], self.patient[chosen], self.source)
 
-    def first(self, count: int | None) -> "Studies":
+    def first(self, count: int | None) -> Studies:
         """The first so many studies; None: all."""
         return self if count is None else self.where(np.isin(self.study, np.unique(self.study)[:count]))
 
     def ranges(self) -> list[np.ndarray]:
-        """Slice indices of each study, studies in the order of their slices: joined again, they are the rows as they stand."""
+        """Slice indices of each study, studies in the order of their slices: joined again, they are the rows as they
+        stand."""
         names, first, inverse = np.unique(self.study, return_index=True, return_inverse=True)
         rows = np.split(np.argsort(inverse, kind="stable"), np.cumsum(np.bincount(inverse, minlength=len(names)))[:-1])
         return [rows[index] for index in np.argsort(first)]

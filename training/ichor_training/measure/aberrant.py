@@ -1,7 +1,9 @@
 """One aberrant slice in a study without hemorrhage: does it flag the study? The CNN alone against the sequence model.
 
-Held-out studies without hemorrhage get adjacent slices that look positive: the CNN outputs of the most positive slice of another
-held-out patient and of its neighbours, or a bright artefact painted into a slice. Scan level is the maximum over slices.
+Held-out studies without hemorrhage get adjacent slices that look positive: the CNN outputs of the most positive slice
+of another
+held-out patient and of its neighbours, or a bright artefact painted into a slice. Scan level is the maximum over
+slices.
 """
 
 from __future__ import annotations
@@ -69,7 +71,8 @@ def painted(cnn: SliceNet, scan: Scan, place: float) -> tuple[np.ndarray, np.nda
 
 
 def measure_fold(cnn: SliceNet, sequence: SequenceNet, held: Studies, phantoms: Studies) -> dict[str, list]:
-    """Scan-level logits [CNN, sequence]: of the held-out studies with their truth, and, by kind of negative study, per variant."""
+    """Scan-level logits [CNN, sequence]: of the held-out studies with their truth, and, by kind of negative study, per
+    variant."""
     scans = scans_of(cnn, held)
     donor = max((one for one in scans if one.positive), key=lambda one: one.logits[:, ANY].max())
     kinds = {
@@ -99,7 +102,8 @@ def kept_fold(path: Path, measure) -> dict[str, list]:
 
 
 def judged(folds: list[dict[str, list]], temperature: float, threshold: float) -> dict:
-    """@param temperature, threshold of the bundle for any hemorrhage; the CNN alone gets a threshold chosen by the same rule on the same patients"""
+    """@param temperature, threshold of the bundle for any hemorrhage; the CNN alone gets a threshold chosen by the same
+    rule on the same patients"""
     truth = np.concatenate([one["truth"] for one in folds]).astype(float)
     plain = np.concatenate([one["plain"] for one in folds])
     limits = np.array([balanced_threshold(truth, sigmoid(plain[:, 0])), threshold])

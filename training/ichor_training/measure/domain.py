@@ -1,8 +1,12 @@
-"""What the network knows, as a measurable domain: how far a study's CNN features lie from those of the heads it learned from.
+"""What the network knows, as a measurable domain: how far a study's CNN features lie from those of the heads it learned
+from.
 
-A study is described by the mean and the standard deviation of its slices' features. Every kind of known data is one Gaussian of these
-descriptions, of low rank plus a diagonal (probabilistic PCA; Tipping, Bishop, J. R. Statist. Soc. B 1999, 61(3), 611); the distance is
-a Mahalanobis distance in which the subspace and what lies outside it weigh the same, to the nearest kind (Lee et al., NeurIPS 2018).
+A study is described by the mean and the standard deviation of its slices' features. Every kind of known data is one
+Gaussian of these
+descriptions, of low rank plus a diagonal (probabilistic PCA; Tipping, Bishop, J. R. Statist. Soc. B 1999, 61(3), 611);
+the distance is
+a Mahalanobis distance in which the subspace and what lies outside it weigh the same, to the nearest kind (Lee et al.,
+NeurIPS 2018).
 """
 
 from __future__ import annotations

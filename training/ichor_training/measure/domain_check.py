@@ -1,4 +1,5 @@
-"""The threshold of the out-of-domain detector and what it catches, from heads that the networks of the folds never saw, and from outliers."""
+"""The threshold of the out-of-domain detector and what it catches, from heads that the networks of the folds never saw,
+and from outliers."""
 
 from __future__ import annotations
 
@@ -28,7 +29,8 @@ MARGIN = 1.25
 
 
 def fit(cnn: SliceNet, real: Studies, phantoms: Studies, seed: int) -> Domain:
-    """The domain of a network, from what it was trained on, varied: on the plain slices a network that trained on them is too sure."""
+    """The domain of a network, from what it was trained on, varied: on the plain slices a network that trained on them
+    is too sure."""
     torch.manual_seed(seed)
     return fit_domain(
         [features_of(cnn, one, FIT_STRIDE, augmented=True) for one in (real, phantoms.first(PHANTOMS_FITTED))], seed
@@ -80,16 +82,21 @@ def kept_fold(path: Path, measure: Callable[[], Distances]) -> Distances:
 
 def judged(folds: list[Distances]) -> dict:
     """The manifest's `outOfDomain`: threshold, where it comes from, and the table of who would be refused."""
-    pooled = lambda part: {
-        name: [value for one in folds for value in getattr(one, part).get(name, [])] for name in getattr(folds[0], part)
-    }
+
+    def pooled(part):
+        return {
+            name: [value for one in folds for value in getattr(one, part).get(name, [])]
+            for name in getattr(folds[0], part)
+        }
+
     heads, outliers = pooled("heads"), pooled("outliers")
     every = [value for values in heads.values() for value in values]
     threshold = round(MARGIN * float(np.quantile(every, 1 - REFUSED_AT_MOST)), 4)
     studies = ", ".join(f"{len(values)} of {name}" for name, values in heads.items())
     return {
         "threshold": threshold,
-        "source": f"{MARGIN} times the distance that {1 - REFUSED_AT_MOST:.0%} of the held-out heads keep ({studies}; {len(folds)} folds)",
+        "source": f"{MARGIN} times the distance that {1 - REFUSED_AT_MOST:.0%} of the held-out heads keep "
+        f"({studies}; {len(folds)} folds)",
         "heads": [row(name, values, threshold) for name, values in heads.items()],
         "outliers": [row(name, values, threshold) for name, values in outliers.items()],
     }

@@ -46,7 +46,8 @@ def threshold_for_sensitivity(truth: np.ndarray, score: np.ndarray, sensitivity:
 
 
 def balanced_threshold(truth: np.ndarray, score: np.ndarray, seed: int = 0, rounds: int = 1000) -> float:
-    """Where sensitivity + specificity is largest: the median over resamples of the patients, because on a few dozen the largest sum of
+    """Where sensitivity + specificity is largest: the median over resamples of the patients, because on a few dozen the
+    largest sum of
     all lies now at one end and now at the other.
     """
     rng = np.random.default_rng(seed)
@@ -60,7 +61,8 @@ def balanced_threshold(truth: np.ndarray, score: np.ndarray, seed: int = 0, roun
 
 
 def largest_sum(truth: np.ndarray, score: np.ndarray) -> float:
-    """The threshold (score ≥ threshold is positive) with the largest sensitivity + specificity, midway to the next lower score."""
+    """The threshold (score ≥ threshold is positive) with the largest sensitivity + specificity, midway to the next
+    lower score."""
     candidates = np.unique(score)
     missed = np.searchsorted(np.sort(score[truth > 0.5]), candidates) / max(1, (truth > 0.5).sum())
     spared = np.searchsorted(np.sort(score[truth <= 0.5]), candidates) / max(1, (truth <= 0.5).sum())
@@ -80,7 +82,8 @@ def sigmoid(logit: np.ndarray) -> np.ndarray:
 
 
 def challenge_loss(truth: np.ndarray, logit: np.ndarray) -> float:
-    """The RSNA 2019 challenge's weighted multi-label log loss: mean over slices and classes, where `any`, the last, counts twice."""
+    """The RSNA 2019 challenge's weighted multi-label log loss: mean over slices and classes, where `any`, the last,
+    counts twice."""
     losses = np.logaddexp(0, logit) - truth * logit
     weights = np.ones(losses.shape[1])
     weights[-1] = 2

@@ -1,6 +1,8 @@
-"""Studies that no head CT looks like: what the out-of-domain detector is measured on. Made from heads, or from nothing; not of a patient.
+"""Studies that no head CT looks like: what the out-of-domain detector is measured on. Made from heads, or from nothing;
+not of a patient.
 
-Every kind is a function of a random generator and a head, int16 HU [S, H, W], and gives as many slices of the same size.
+Every kind is a function of a random generator and a head, int16 HU [S, H, W], and gives as many slices of the same
+size.
 """
 
 from __future__ import annotations
@@ -47,7 +49,10 @@ def drawn(head: np.ndarray, *parts: tuple[np.ndarray, float]) -> np.ndarray:
 def water(rng: np.random.Generator, head: np.ndarray) -> np.ndarray:
     """A scanner's quality phantom: water in acrylic."""
     radius = rng.uniform(0.5, 0.75)
-    around = lambda extra: ellipse(head, 0, 0, radius + extra, radius + extra)
+
+    def around(extra):
+        return ellipse(head, 0, 0, radius + extra, radius + extra)
+
     return noisy(rng, drawn(head, (around(0.03), 120.0), (around(0), 0.0)), len(head), 5)
 
 
@@ -71,14 +76,9 @@ def chest(rng: np.random.Generator, head: np.ndarray) -> np.ndarray:
 
 def legs(rng: np.random.Generator, head: np.ndarray) -> np.ndarray:
     parts, thickness = [], rng.uniform(0.36, 0.45)
+    layers = ((thickness, FAT_HU), (thickness - 0.06, 55.0), (0.13, 1200.0), (0.08, -60.0))
     for side in (-0.5, 0.5):
-        circle = lambda radius: ellipse(head, 0, side, radius, radius)
-        parts += [
-            (circle(thickness), FAT_HU),
-            (circle(thickness - 0.06), 55.0),
-            (circle(0.13), 1200.0),
-            (circle(0.08), -60.0),
-        ]
+        parts += [(ellipse(head, 0, side, radius, radius), value) for radius, value in layers]
     return noisy(rng, drawn(head, *parts), len(head), 8)
 
 

@@ -1,4 +1,5 @@
-"""What the finished bundle says of studies that it was neither trained nor tuned on: phantoms of other seeds, a real negative."""
+"""What the finished bundle says of studies that it was neither trained nor tuned on: phantoms of other seeds, a real
+negative."""
 
 from __future__ import annotations
 
@@ -23,7 +24,10 @@ def sanity(cnn: SliceNet, sequence: SequenceNet, report: dict, phantoms: Path, n
     @returns how many studies are flagged (any hemorrhage reaches its balanced threshold), by what is in them
     """
     limit = report["thresholds"]["balanced"]["any"]
-    scores = lambda slices: scan_scores(cnn, sequence, report["temperature"], slices)
+
+    def scores(slices):
+        return scan_scores(cnn, sequence, report["temperature"], slices)
+
     counts = {"bleed": [0, 0], "none": [0, 0]}
     for table in tqdm(sorted(phantoms.rglob("labels.csv")), desc="held-out phantoms"):
         rows = list(csv.DictReader(table.open()))
@@ -36,7 +40,7 @@ def sanity(cnn: SliceNet, sequence: SequenceNet, report: dict, phantoms: Path, n
         "phantomsWithoutBleed": {"flagged": counts["none"][0], "studies": counts["none"][1]},
         "realNegative": {
             "flagged": bool(real[-1] >= limit),
-            "scores": {name: round(float(s), 4) for name, s in zip(CLASSES, real)},
+            "scores": {name: round(float(s), 4) for name, s in zip(CLASSES, real, strict=True)},
         },
     }
 

@@ -1,4 +1,5 @@
-"""CNN backbones by name. Every one is [N, 3, side, side] → activations [N, features, side / 32, side / 32], so 8 × 8 at 256²."""
+"""CNN backbones by name. Every one is [N, 3, side, side] → activations [N, features, side / 32, side / 32], so 8 × 8 at
+256²."""
 
 from __future__ import annotations
 
@@ -73,8 +74,10 @@ BACKBONES: dict[str, Callable[[], nn.Module]] = {
 
 
 class Ensemble(nn.Module):
-    """Backbones beside one another, their activations joined by channel: with one linear head on all of them, the logits are the
-    sum of what each backbone says, so that features, class activation maps and gradients mean what they mean for a single one.
+    """Backbones beside one another, their activations joined by channel: with one linear head on all of them, the
+    logits are the
+    sum of what each backbone says, so that features, class activation maps and gradients mean what they mean for a
+    single one.
     """
 
     def __init__(self, members: list[nn.Module]) -> None:

@@ -1,10 +1,16 @@
-"""Where a decision comes from, at the network's last but one 16 × 16 layer: a forward and hand-derived backward ONNX graph of what follows it.
+"""Where a decision comes from, at the network's last but one 16 × 16 layer: a forward and hand-derived backward ONNX
+graph of what follows it.
 
-`maps` [T, h, w] = ReLU(Σ_c A_c ⊙ ∂/∂A_c Σ_k weights_k mean(activations_k)), A the inner activations of one slice: Grad-CAM with the
-gradient kept at its place instead of averaged (HiResCAM; Draelos, Carin, arXiv 2011.08891). On the last layer this is Grad-CAM itself.
-A strided convolution's cells do not lie where an even division of the image would put them: with the usual paddings cell i of a ResNet sees
-around pixel 16 i, not 16 i + 7.5. The maps are resampled to the even division (`aligned`); otherwise they lie half a cell away.
-The backward graph is derived from the exported forward graph, operation by operation, so that every backbone made of these can have it.
+`maps` [T, h, w] = ReLU(Σ_c A_c ⊙ ∂/∂A_c Σ_k weights_k mean(activations_k)), A the inner activations of one slice:
+Grad-CAM with the
+gradient kept at its place instead of averaged (HiResCAM; Draelos, Carin, arXiv 2011.08891). On the last layer this is
+Grad-CAM itself.
+A strided convolution's cells do not lie where an even division of the image would put them: with the usual paddings
+cell i of a ResNet sees
+around pixel 16 i, not 16 i + 7.5. The maps are resampled to the even division (`aligned`); otherwise they lie half a
+cell away.
+The backward graph is derived from the exported forward graph, operation by operation, so that every backbone made of
+these can have it.
 """
 
 from __future__ import annotations
@@ -32,7 +38,8 @@ def members(backbone: nn.Module) -> list[nn.Module]:
 
 
 def halves(backbone: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
-    """The layers up to and with the last but one at STRIDE, and those after it: the last sees less sharply, and more of them cost memory.
+    """The layers up to and with the last but one at STRIDE, and those after it: the last sees less sharply, and more of
+    them cost memory.
     @param backbone no ensemble
     """
     x, at_stride = torch.zeros(1, 3, SIDE, SIDE), []
@@ -46,12 +53,16 @@ def halves(backbone: nn.Module) -> tuple[nn.Sequential, nn.Sequential]:
 
 
 def shift(early: nn.Sequential) -> float:
-    """How far, in cells, the centre of an evenly divided cell lies behind what that cell of the layer sees. Shortcuts see the same."""
+    """How far, in cells, the centre of an evenly divided cell lies behind what that cell of the layer sees. Shortcuts
+    see the same."""
     centre, jump = 0.0, 1
     for name, module in early.named_modules():
         if "shortcut" in name:
             continue
-        first = lambda one: one[0] if isinstance(one, tuple) else one
+
+        def first(one):
+            return one[0] if isinstance(one, tuple) else one
+
         if isinstance(module, nn.ZeroPad2d):
             centre -= module.padding[0] * jump
         elif isinstance(module, (nn.Conv2d, nn.MaxPool2d)):
@@ -61,7 +72,8 @@ def shift(early: nn.Sequential) -> float:
 
 
 def aligned(cells: int, by: float) -> np.ndarray:
-    """float32 [cells, cells]: interpolates between cells, a map's rows or columns moved by so many cells; the border cell stands beyond it."""
+    """float32 [cells, cells]: interpolates between cells, a map's rows or columns moved by so many cells; the border
+    cell stands beyond it."""
     matrix = np.zeros((cells, cells), np.float32)
     for cell in range(cells):
         at = min(max(cell + by, 0), cells - 1)
@@ -86,7 +98,7 @@ class WithInner(nn.Module):
         channels = self.cnn.preprocessing(hu)
         inner = [early(channels) for early, _ in self.parts]
         activations = (
-            torch.cat([late(one) for (_, late), one in zip(self.parts, inner)], 1)
+            torch.cat([late(one) for (_, late), one in zip(self.parts, inner, strict=True)], 1)
             if len(inner) > 1
             else self.parts[0][1](inner[0])
         )
@@ -103,25 +115,30 @@ def maps_by_autograd(cnn: SliceNet, hu: Tensor, weights: Tensor) -> Tensor:
         inner = [early(channels) for early, _ in parts]
     inner = [one.requires_grad_(True) for one in inner]
     places = [torch.from_numpy(aligned(SIDE // STRIDE, shift(early))) for early, _ in parts]
-    features = torch.cat([late(one) for (_, late), one in zip(parts, inner)], 1).mean((2, 3))
+    features = torch.cat([late(one) for (_, late), one in zip(parts, inner, strict=True)], 1).mean((2, 3))
     maps = []
     for target in weights:
         gradients = torch.autograd.grad((features[0] * target).sum(), inner, retain_graph=True)
         maps.append(
-            sum(at @ (gradient * one).sum(1)[0] @ at.T for gradient, one, at in zip(gradients, inner, places)).relu()
+            sum(
+                at @ (gradient * one).sum(1)[0] @ at.T
+                for gradient, one, at in zip(gradients, inner, places, strict=True)
+            ).relu()
         )
     return torch.stack(maps).detach()
 
 
 def export_explain(cnn: SliceNet, path: Path) -> None:
-    """inner [1, C, 16, 16] and weights [T, F] → maps [T, 16, 16]. @raises ValueError for a backbone with other operations"""
+    """inner [1, C, 16, 16] and weights [T, F] → maps [T, 16, 16]. @raises ValueError for a backbone with other
+    operations"""
     side, parts = SIDE // STRIDE, [halves(member) for member in members(cnn.backbone)]
     inner = [early(torch.zeros(1, 3, SIDE, SIDE)).shape[1] for early, _ in parts]
     features = [member.features for member in members(cnn.backbone)]
     nodes, constants, products = [], [], []
-    split = lambda what, sizes, axis, names: nodes.append(
-        helper.make_node("Split", [what, f"{what}_sizes"], names, axis=axis)
-    )
+
+    def split(what, sizes, axis, names):
+        return nodes.append(helper.make_node("Split", [what, f"{what}_sizes"], names, axis=axis))
+
     for what, sizes, axis in (("inner", inner, 1), ("weights", features, 1)):
         constants.append(numpy_helper.from_array(np.array(sizes, np.int64), f"{what}_sizes"))
         split(what, sizes, axis, [f"{what}_{index}" for index in range(len(sizes))])
@@ -169,7 +186,10 @@ class Backward:
     def __init__(self, model: onnx.ModelProto, prefix: str, x: str) -> None:
         graph = model.graph
         self.prefix, self.x, self.y = prefix, x, prefix + graph.output[0].name
-        name = lambda one: x if one == graph.input[0].name else prefix + one if one else ""
+
+        def name(one):
+            return x if one == graph.input[0].name else prefix + one if one else ""
+
         self.constants = [
             numpy_helper.from_array(numpy_helper.to_array(one), name(one.name)) for one in graph.initializer
         ]
@@ -206,7 +226,8 @@ class Backward:
         return self.op(kind, what, self.constant(axes, np.int64), keepdims=keepdims)
 
     def run(self, weights: str) -> str:
-        """@param weights [T, F], what the mean of every output channel counts @returns the gradient by the input, [T, C, h, w]"""
+        """@param weights [T, F], what the mean of every output channel counts @returns the gradient by the input, [T,
+        C, h, w]"""
         height, width = self.shapes[self.y][2:]
         spread = self.op("Unsqueeze", weights, self.constant([2, 3], np.int64))
         self.gradients[self.y] = self.op(

@@ -1,4 +1,5 @@
-"""EfficientNet (Tan, Le 2019), its Lite variants, and MobileNetV2 (Sandler et al. 2018), with TensorFlow's padding, so that published weights fit."""
+"""EfficientNet (Tan, Le 2019), its Lite variants, and MobileNetV2 (Sandler et al. 2018), with TensorFlow's padding, so
+that published weights fit."""
 
 from __future__ import annotations
 

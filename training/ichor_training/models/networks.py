@@ -17,7 +17,8 @@ SIDE = 256
 
 
 class Preprocessing(nn.Module):
-    """int16 HU [N, H, W] → float32 [N, 3, 256, 256]: windows, then bilinear resize (half-pixel centres, no antialias), then normalise."""
+    """int16 HU [N, H, W] → float32 [N, 3, 256, 256]: windows, then bilinear resize (half-pixel centres, no antialias),
+    then normalise."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -62,7 +63,8 @@ class SequenceNet(nn.Module):
     """Selected features and CNN probabilities → 3-layer bidirectional LSTM → with the CNN probabilities → linear.
 
     forward: features [S, F], logits [S, 6] → logits [S, 6]; slices in spatial order.
-    With no selected feature only the probabilities go in; `predictions_at_head` says whether they join the LSTM's output.
+    With no selected feature only the probabilities go in; `predictions_at_head` says whether they join the LSTM's
+    output.
     """
 
     def __init__(
@@ -104,12 +106,14 @@ class SequenceNet(nn.Module):
 
 
 class CnnAlone(nn.Module):
-    """In the place of a sequence model where a bundle has none: every slice's own logits stand (Table 2, rows without LSTM)."""
+    """In the place of a sequence model where a bundle has none: every slice's own logits stand (Table 2, rows without
+    LSTM)."""
 
     def forward(self, features: Tensor, logits: Tensor) -> Tensor:
         return kept_as_input(features, logits)
 
 
 def kept_as_input(features: Tensor, logits: Tensor) -> Tensor:
-    """The logits as they are: an exported graph loses inputs that nothing reads, and every bundle has the same inputs."""
+    """The logits as they are: an exported graph loses inputs that nothing reads, and every bundle has the same
+    inputs."""
     return logits + 0.0 * features.sum()

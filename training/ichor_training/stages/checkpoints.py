@@ -1,4 +1,5 @@
-"""The state of a training stage on disk, random generators included, so that a stopped stage goes on as if it had not been."""
+"""The state of a training stage on disk, random generators included, so that a stopped stage goes on as if it had not
+been."""
 
 from __future__ import annotations
 
@@ -51,7 +52,7 @@ def restore_stage(
     torch.set_rng_state(state["torch"])
     if state["cuda"] and torch.cuda.is_available():
         torch.cuda.set_rng_state_all(state["cuda"])
-    for source, queue in zip(sources, state["queues"]):
+    for source, queue in zip(sources, state["queues"], strict=True):
         source.queue = queue.numpy()
     return state["step"]
 

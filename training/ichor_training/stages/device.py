@@ -1,4 +1,5 @@
-"""Where networks run: CUDA when there is one, else the CPU; channels_last on both, bf16 where the hardware computes in it."""
+"""Where networks run: CUDA when there is one, else the CPU; channels_last on both, bf16 where the hardware computes in
+it."""
 
 from __future__ import annotations
 
@@ -18,7 +19,8 @@ def to_best_device(net: nn.Module) -> torch.device:
 
 
 BF16_INSTRUCTIONS = ("amx_bf16", "avx512_bf16", "sve_bf16", "bf16")
-"""As torch names what a processor can do. Without one of them bf16 is emulated: ten times slower than float32 (measured with AVX2)."""
+"""As torch names what a processor can do. Without one of them bf16 is emulated: ten times slower than float32 (measured
+with AVX2)."""
 
 
 def computes_in_bf16(device: torch.device) -> bool:

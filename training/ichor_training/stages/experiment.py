@@ -1,4 +1,5 @@
-"""One experiment is one YAML: backbone and start weights, training stages, selector, sequence model, split. The schema is below, as dataclasses."""
+"""One experiment is one YAML: backbone and start weights, training stages, selector, sequence model, split. The schema
+is below, as dataclasses."""
 
 from __future__ import annotations
 
@@ -54,7 +55,8 @@ def read_experiment(path: Path, **changed: Any) -> Experiment:
 
 
 def experiment_of(plan: dict[str, Any], where: str) -> Experiment:
-    """`folds: [0]`, as in default.yaml, is five folds of which the first is held out here; a single stage may stand without a list."""
+    """`folds: [0]`, as in default.yaml, is five folds of which the first is held out here; a single stage may stand
+    without a list."""
     plan = dict(plan)
     if isinstance(plan.get("folds"), list):
         plan["held_out"] = plan.pop("folds")[0]

@@ -19,7 +19,8 @@ CHUNK = 512
 def scans_on_disk(
     cnn: SliceNet, studies: Studies, folder: Path, augmented: bool, seed: int, augmentation: str = "scanner"
 ) -> Scans:
-    """Computed unless `folder` holds them already. `augmented`: every slice once, varied as in training; the seed says how."""
+    """Computed unless `folder` holds them already. `augmented`: every slice once, varied as in training; the seed says
+    how."""
     if not (folder / "logits.npy").exists():
         compute(cnn, studies, folder, augmented, seed, augmentation)
     features, logits = np.load(folder / "features.npy", mmap_mode="r"), np.load(folder / "logits.npy")

@@ -36,13 +36,15 @@ def load_sequence(cnn: SliceNet, path: Path) -> SequenceNet:
 
 
 def experiment_of_networks(name: str, backbone: str, seed: int, sequence: SequenceNet | CnnAlone) -> Experiment:
-    """What a manifest needs to know of networks that were trained elsewhere; PCA is what the default bundle selects with."""
+    """What a manifest needs to know of networks that were trained elsewhere; PCA is what the default bundle selects
+    with."""
     selector = None if isinstance(sequence, CnnAlone) else {"kind": "pca", "count": sequence.selected}
     return experiment_of({"name": name, "backbone": backbone, "seed": seed, "selector": selector}, name)
 
 
 def predict(cnn: SliceNet, sequence: SequenceNet | CnnAlone, test: Studies) -> dict[str, np.ndarray]:
-    """`cnn` and `sequence` logits [N, 6], `labels` [N, 6], `patient` [N], `uid` [N]: the SOP Instance UIDs that fold-dicom gives."""
+    """`cnn` and `sequence` logits [N, 6], `labels` [N, 6], `patient` [N], `uid` [N]: the SOP Instance UIDs that
+    fold-dicom gives."""
     features, logits = run(cnn, test.hu)
     joint = np.concatenate([run_sequence(sequence, features[rows], logits[rows]) for rows in test.ranges()])
     uids = [
@@ -55,6 +57,9 @@ def predict(cnn: SliceNet, sequence: SequenceNet | CnnAlone, test: Studies) -> d
 
 def probabilities(outcome: dict[str, np.ndarray]) -> list[dict]:
     """One entry per slice."""
-    rounded = lambda logits: [round(float(value), 6) for value in sigmoid(logits)]
-    slices = zip(outcome["uid"], outcome["cnn"], outcome["sequence"])
+
+    def rounded(logits):
+        return [round(float(value), 6) for value in sigmoid(logits)]
+
+    slices = zip(outcome["uid"], outcome["cnn"], outcome["sequence"], strict=True)
     return [{"sopInstanceUid": str(one), "cnn": rounded(cnn), "sequence": rounded(joint)} for one, cnn, joint in slices]

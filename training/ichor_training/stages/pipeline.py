@@ -1,4 +1,5 @@
-"""The three stages of one experiment in a run folder. Every stage keeps its outcome there and is skipped when that is there.
+"""The three stages of one experiment in a run folder. Every stage keeps its outcome there and is skipped when that is
+there.
 
 cnn.pt → features/ → selector.npz → sequence.pt → figures.json
 """
@@ -70,7 +71,8 @@ def saved_cnn(experiment: Experiment, run: Path) -> SliceNet:
 
 
 def training_scans(experiment: Experiment, cnn: SliceNet, data: Data, run: Path) -> Scans:
-    """What the sequence model learns from: the slices as they are, or varied copies of them, on which the CNN is less sure of itself."""
+    """What the sequence model learns from: the slices as they are, or varied copies of them, on which the CNN is less
+    sure of itself."""
     seed, copies = experiment.seed + 200, experiment.sequence.augmented_copies if experiment.sequence else 0
     if copies == 0:
         return scans_on_disk(cnn, data.train, run / "features" / "train", False, seed)
@@ -171,7 +173,7 @@ def held_out_logits(
 ) -> dict[str, np.ndarray]:
     """`cnn` and `sequence` logits [N, 6], `labels` [N, 6], `patient` [N]."""
     scans = scans_on_disk(cnn, test, folder, False, seed)
-    joint = [run_sequence(sequence, f, l) for f, l in zip(scans.features, scans.logits)]
+    joint = [run_sequence(sequence, *one) for one in zip(scans.features, scans.logits, strict=True)]
     return {
         "cnn": np.concatenate(scans.logits),
         "sequence": np.concatenate(joint),
@@ -191,7 +193,10 @@ def saved_outcome(run: Path) -> dict[str, np.ndarray] | None:
 
 def figures_of(labels: np.ndarray, logits: np.ndarray, patient: np.ndarray) -> dict[str, float | None]:
     """AUC of any hemorrhage, None where there is only one kind; the loss over all classes."""
-    rounded = lambda value: None if np.isnan(value) else round(value, 4)
+
+    def rounded(value):
+        return None if np.isnan(value) else round(value, 4)
+
     truth = maximum_per_group(labels[:, -1], patient)
     return {
         "challengeLogLoss": round(challenge_loss(labels, logits), 5),

@@ -1,4 +1,5 @@
-"""Augmentation policies by name. What they do to Hounsfield units comes before windowing, what they do to channels after it."""
+"""Augmentation policies by name. What they do to Hounsfield units comes before windowing, what they do to channels
+after it."""
 
 from __future__ import annotations
 
@@ -32,14 +33,19 @@ def resize(hu: Tensor, side: int) -> Tensor:
 
 
 def flip_shift_scale_rotate(hu: Tensor, side: int) -> Tensor:
-    """The paper's geometry (section 3.2): left-right flip of half the slices; shift to 1/16, scale to 10 %, turn to 45° of half of them.
+    """The paper's geometry (section 3.2): left-right flip of half the slices; shift to 1/16, scale to 10 %, turn to 45°
+    of half of them.
 
-    The paper names the operations, not their limits; these are the defaults of the library that it used. Outside is air.
+    The paper names the operations, not their limits; these are the defaults of the library that it used. Outside is
+    air.
     """
     count = len(hu)
     flip = torch.where(torch.rand(count) < 0.5, -1.0, 1.0)
     moved = (torch.rand(count) < 0.5).float()
-    uniform = lambda limit, *shape: (torch.rand(count, *shape) * 2 - 1) * limit
+
+    def uniform(limit, *shape):
+        return (torch.rand(count, *shape) * 2 - 1) * limit
+
     turn, scale = uniform(torch.pi / 4) * moved, 1 + uniform(0.1) * moved
     matrix = torch.zeros(count, 2, 3)
     matrix[:, 0, 0], matrix[:, 0, 1] = torch.cos(turn) / scale * flip, -torch.sin(turn) / scale
@@ -53,7 +59,10 @@ def brightness_contrast(channels: Tensor) -> Tensor:
     """The paper's: half of the slices get up to 20 % more or less of both, in the windowed image."""
     count = len(channels)
     chosen = (torch.rand(count) < 0.5).float()[:, None, None, None]
-    draw = lambda: (torch.rand(count)[:, None, None, None] * 2 - 1) * 0.2 * chosen
+
+    def draw():
+        return (torch.rand(count)[:, None, None, None] * 2 - 1) * 0.2 * chosen
+
     return (channels * (1 + draw()) + draw()).clamp(0, 1)
 
 

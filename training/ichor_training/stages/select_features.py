@@ -1,4 +1,5 @@
-"""Selection of CNN features for the sequence model (paper, section 3.3): every selector is a centre and a projection."""
+"""Selection of CNN features for the sequence model (paper, section 3.3): every selector is a centre and a
+projection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,5 @@
-"""Work that can be done in any order, in processes of their own: on a CPU two networks train faster beside each other than one after the other."""
+"""Work that can be done in any order, in processes of their own: on a CPU two networks train faster beside each other
+than one after the other."""
 
 from __future__ import annotations
 
@@ -25,7 +26,8 @@ def default_processes() -> int:
 
 
 def side_by_side(work: Callable, tasks: list, processes: int) -> None:
-    """Calls `work(task)` for every task, in at most so many processes, which share the cores. The first failure is raised, once those under way have ended."""
+    """Calls `work(task)` for every task, in at most so many processes, which share the cores. The first failure is
+    raised, once those under way have ended."""
     if processes == 1:
         for task in tasks:
             work(task)
@@ -54,6 +56,7 @@ def _begin(lines: multiprocessing.Queue, lock, threads: int) -> None:
 
 
 def _end_with_parent() -> None:
-    """A parent that is killed cannot say so; left alone its networks would train on, and write the checkpoints that the next run reads."""
+    """A parent that is killed cannot say so; left alone its networks would train on, and write the checkpoints that the
+    next run reads."""
     multiprocessing.parent_process().join()
     os._exit(1)

@@ -1,4 +1,5 @@
-"""Every row of the paper's Table 2: on RSNA data as the paper has it, or all rows small on phantoms. Rows share their CNN."""
+"""Every row of the paper's Table 2: on RSNA data as the paper has it, or all rows small on phantoms. Rows share their
+CNN."""
 
 from __future__ import annotations
 
@@ -28,6 +29,11 @@ class Row:
     paper: float | None
     """The paper's log loss on the challenge's private test set."""
     experiment: Experiment
+
+    @property
+    def features(self) -> int | str:
+        """What the table shows: how many go to the sequence model; the predictions alone are six."""
+        return "" if self.experiment.selector is None else self.experiment.selector.count or 6
 
 
 def read_rows(path: Path, smoke: bool, start: str | None = None) -> list[Row]:
@@ -76,17 +82,27 @@ def export_row(row: Row, studies: Studies, run: Path, out: Path) -> None:
     export_experiment(row.experiment, cnn, sequence, out, trained_on=[data.train], outcome=saved_outcome(row_run))
 
 
+COLUMNS = [("row", 3), ("model", 46), ("features", 8), ("paper's loss", 12), ("our loss", 9), ("slice AUC", 9)]
+COLUMNS += [("patient AUC", 11)]
+
+
 def table(rows: list[Row], figures: list[dict]) -> str:
-    head = f"{'row':>3}  {'model':<40} {'features':>8}  {'paper log loss':>14}  {'our log loss':>12}  {'slice AUC':>9}  {'patient AUC':>11}"
-    return "\n".join([head, "-" * len(head), *(line(row, one["sequence"]) for row, one in zip(rows, figures))])
+    """As printed: the paper's log loss beside ours."""
+    head = padded([name for name, _ in COLUMNS])
+    return "\n".join([head, "-" * len(head), *(line(row, one) for row, one in zip(rows, figures, strict=True))])
 
 
 def line(row: Row, figures: dict) -> str:
-    count = "" if row.experiment.selector is None else row.experiment.selector.count or 6
-    number = lambda value, digits: "–" if value is None else f"{value:.{digits}f}"
-    return (
-        f"{row.number:>3}  {row.model:<40} {count:>8}  {number(row.paper, 5):>14}  {number(figures['challengeLogLoss'], 5):>12}  "
-        f"{number(figures['anySliceAuc'], 4):>9}  {number(figures['anyPatientAuc'], 4):>11}"
+    ours = figures["sequence"]
+    aucs = ["–" if ours[key] is None else f"{ours[key]:.4f}" for key in ("anySliceAuc", "anyPatientAuc")]
+    losses = ["–" if row.paper is None else f"{row.paper:.5f}", f"{ours['challengeLogLoss']:.5f}"]
+    return padded([str(row.number), row.model, str(row.features), *losses, *aucs])
+
+
+def padded(cells: list[str]) -> str:
+    return "  ".join(
+        cell.ljust(width) if name == "model" else cell.rjust(width)
+        for cell, (name, width) in zip(cells, COLUMNS, strict=True)
     )
 
 

@@ -22,7 +22,8 @@ STEPS_PER_CHECKPOINT = 200
 
 @dataclass(frozen=True)
 class Stage:
-    """One training stage. `real` and `phantom` are slices per batch; `steps`, or `epochs` over the real (else the phantom) slices."""
+    """One training stage. `real` and `phantom` are slices per batch; `steps`, or `epochs` over the real (else the
+    phantom) slices."""
 
     learning_rate: float
     real: int
@@ -34,7 +35,8 @@ class Stage:
     label_smoothing: float = 0.02
     augmentation: str = "scanner"
     sampling: str = "bleeds-first"
-    """`bleeds-first`: slices with blood more often, rare subtypes most; `uniform`: every slice once before any comes again."""
+    """`bleeds-first`: slices with blood more often, rare subtypes most; `uniform`: every slice once before any comes
+    again."""
     schedule: str = "one-cycle"
     """`one-cycle` or `constant`."""
     averaged: bool = True
@@ -156,7 +158,8 @@ def batch(sources: list[Source], rng: np.random.Generator) -> tuple[torch.Tensor
 
 
 def augmented(net: SliceNet, hu: torch.Tensor, augmentation: str, side: int) -> torch.Tensor:
-    """float32 HU [N, H, W] → the network's channels [N, 3, side, side]: the policy around windowing, then normalisation."""
+    """float32 HU [N, H, W] → the network's channels [N, 3, side, side]: the policy around windowing, then
+    normalisation."""
     chosen, full = policy(augmentation), net.preprocessing
     with torch.device(hu.device):
         moved = chosen.on_hu(hu, side)
@@ -173,7 +176,8 @@ def blend(average: dict[str, torch.Tensor], net: nn.Module, decay: float) -> Non
 def run(
     net: SliceNet, hu: np.ndarray, augmented_slices: bool = False, size: int = 32, augmentation: str = "scanner"
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features [N, F] and logits [N, 6] of int16 HU [N, H, W]; `augmented_slices` varies pose and noise as in training."""
+    """Features [N, F] and logits [N, 6] of int16 HU [N, H, W]; `augmented_slices` varies pose and noise as in
+    training."""
     net.eval()
     features = np.empty((len(hu), net.backbone.features), np.float32)
     logits = np.empty((len(hu), net.head.out_features), np.float32)
@@ -186,6 +190,6 @@ def run(
             else net.preprocessing(part).contiguous(memory_format=torch.channels_last)
         )
         with mixed_precision(device, enabled=augmented_slices):
-            f, l, _, _ = net.classify(prepared)
-        features[start : start + size], logits[start : start + size] = f.float().cpu().numpy(), l.float().cpu().numpy()
+            found = [one.float().cpu().numpy() for one in net.classify(prepared)[:2]]
+        features[start : start + size], logits[start : start + size] = found
     return features, logits

@@ -98,7 +98,10 @@ def padded(scans: Scans, chosen: np.ndarray, rng: np.random.Generator, partial: 
     cut = [crop(len(scans.features[i]), rng) if partial else (0, len(scans.features[i])) for i in chosen]
     longest = max(stop - start for start, stop in cut)
     rows = [np.minimum(np.arange(longest) + start, stop - 1) for start, stop in cut]
-    stack = lambda parts: torch.from_numpy(np.stack([parts[i][r] for i, r in zip(chosen, rows)], 1))
+
+    def stack(parts):
+        return torch.from_numpy(np.stack([parts[i][r] for i, r in zip(chosen, rows, strict=True)], 1))
+
     mask = np.stack([np.arange(longest) < stop - start for start, stop in cut], 1).astype(np.float32)[..., None]
     return stack(scans.features), stack(scans.logits), stack(scans.labels), torch.from_numpy(mask)
 
