@@ -7,8 +7,17 @@ COPY apps/cli/bin apps/cli/bin
 COPY apps/receiver/package.json apps/receiver/
 COPY apps/worker/package.json apps/worker/
 COPY apps/worklist/package.json apps/worklist/
+COPY packages/accounts/package.json packages/accounts/
+COPY packages/analysis/package.json packages/analysis/
+COPY packages/dicom/package.json packages/dicom/
+COPY packages/dimse/package.json packages/dimse/
+COPY packages/evaluation/package.json packages/evaluation/
 COPY packages/phantom/package.json packages/phantom/
+COPY packages/report/package.json packages/report/
+COPY packages/settings/package.json packages/settings/
 COPY packages/shared/package.json packages/shared/
+COPY packages/store/package.json packages/store/
+COPY packages/telemetry/package.json packages/telemetry/
 RUN npm ci --omit=dev
 
 FROM node:24-slim

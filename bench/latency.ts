@@ -2,7 +2,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdir, readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writePhantomStudy } from '@ichor/phantom';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { type Api, eventually, freePort, openApi, startIchor, studyView } from '../test/support/ichor.ts';
 import { openWorkFolder } from '../test/support/workFolder.ts';
 

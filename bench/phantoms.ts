@@ -2,12 +2,17 @@
  * What the bundle makes of phantoms that no training saw: how many are flagged, how far the heat maps' peaks lie from the bleeds, and
  * how long the analysis takes. Everything but the drawing runs as in production. Seeds from {@link FIRST_SEED} on are kept for this check.
  */
-import { BLEEDS, type Phantom, type PhantomSlice, writePhantomStudy } from '@ichor/phantom';
-import { createLog, FINDING_CLASSES, loadConfig } from '@ichor/shared';
-import { type AnalysedStudy, analyseStudy } from '../apps/worker/src/analyseStudy.ts';
-import { noFeatureCache } from '../apps/worker/src/featureCache.ts';
-import { startInference } from '../apps/worker/src/inference/inference.ts';
-import type { ClassMap } from '../apps/worker/src/types.ts';
+
+import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
+import { noFeatureCache } from '@ichor/analysis/featureCache';
+import { startInference } from '@ichor/analysis/inference/inference';
+import type { ClassMap } from '@ichor/analysis/types';
+import { BLEEDS } from '@ichor/phantom/bleeds';
+import type { Phantom, PhantomSlice } from '@ichor/phantom/generatePhantom';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { loadConfig } from '@ichor/settings/config';
+import { FINDING_CLASSES } from '@ichor/shared/study';
+import { createLog } from '@ichor/telemetry/log';
 import { openWorkFolder } from '../test/support/workFolder.ts';
 
 /** Training uses seeds from 1 000 000 on, the bundle's own check 7 300 001 and 7 400 001 on, Table 2 on phantoms 8 100 001 and 8 200 001 on. */

@@ -12,7 +12,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { part10Header } from '@ichor/shared';
+import { part10Header } from '@ichor/dicom/part10';
 import { eventually, freePort, startIchor } from '../test/support/ichor.ts';
 import { startOrthanc } from '../test/support/orthanc.ts';
 import { plainCt } from '../test/support/rawDataset.ts';

@@ -1,13 +1,15 @@
 /** Triage of a 35-slice study against the bare onnxruntime time of the same graphs, in the same run, and its stages. */
-import { writePhantomStudy } from '@ichor/phantom';
-import { type Config, createLog, loadConfig } from '@ichor/shared';
-import { analyseStudy } from '../apps/worker/src/analyseStudy.ts';
-import { noFeatureCache } from '../apps/worker/src/featureCache.ts';
-import { startInference } from '../apps/worker/src/inference/inference.ts';
-import { writeObjects } from '../apps/worker/src/report/writeObjects.ts';
-import { findDicomFiles } from '../apps/worker/src/volume/findDicomFiles.ts';
-import { loadSlice } from '../apps/worker/src/volume/loadSlice.ts';
-import { readHeaders } from '../apps/worker/src/volume/readHeaders.ts';
+
+import { analyseStudy } from '@ichor/analysis/analyseStudy';
+import { noFeatureCache } from '@ichor/analysis/featureCache';
+import { startInference } from '@ichor/analysis/inference/inference';
+import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
+import { loadSlice } from '@ichor/analysis/volume/loadSlice';
+import { readHeaders } from '@ichor/analysis/volume/readHeaders';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { writeObjects } from '@ichor/report/writeObjects';
+import { type Config, loadConfig } from '@ichor/settings/config';
+import { createLog } from '@ichor/telemetry/log';
 import { openWorkFolder } from '../test/support/workFolder.ts';
 import { bareInferenceMs } from './bareInference.ts';
 

@@ -1,7 +1,7 @@
 /** What a site can suffer. Each begins, lasts a while, and ends: what was killed is started again, as a supervisor would. */
 import { open, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { seededRandom } from '../../packages/phantom/src/random.ts';
+import type { seededRandom } from '@ichor/shared/random';
 import type { CuttingProxy } from './cuttingProxy.ts';
 import { ROLES, type Role, type Server, type Site } from './site.ts';
 

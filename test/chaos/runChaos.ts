@@ -1,8 +1,8 @@
 /** A round of chaos: studies are sent while one disturbance follows the other; then everything is counted. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { seededRandom } from '@ichor/shared/random';
 import pg from 'pg';
-import { seededRandom } from '../../packages/phantom/src/random.ts';
 import { isAlive } from '../support/postgres.ts';
 import { openWorkFolder } from '../support/workFolder.ts';
 import { type Dice, disturbancesOf } from './disturbances.ts';

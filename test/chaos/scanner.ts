@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
+import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { requirePeer } from '../support/peers.ts';
 import type { Dice } from './disturbances.ts';
 

@@ -1,7 +1,7 @@
 /** What must be there after all disturbances, and what must not. */
 import { readdir, readFile } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { readPart10 } from '@ichor/shared';
+import { readPart10 } from '@ichor/dicom/readPart10';
 import type { SentStudy } from './scanner.ts';
 import type { Site } from './site.ts';
 import { type Query, type StudyRow, studyRows } from './studyRows.ts';

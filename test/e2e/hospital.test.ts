@@ -4,7 +4,7 @@
  */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StudyView } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import {
   expectCommitted,

@@ -1,6 +1,9 @@
 /** The pages as a reading room meets them: in Chromium, live, in both themes, with feedback and after a restart. */
-import { createLog, type Database, loadConfig, openDatabase } from '@ichor/shared';
-import { startWorklistRole } from '@ichor/worklist';
+
+import { loadConfig } from '@ichor/settings/config';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { createLog } from '@ichor/telemetry/log';
+import { startWorklistRole } from '@ichor/worklist/worklist';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import { violations } from '../support/axe.ts';

@@ -1,7 +1,7 @@
 /** What a radiologist sees: the report's text and the heat maps in OHIF, read from the hospital's PACS. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StudyView } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import type { Browser, Page } from 'playwright-core';
 import sharp from 'sharp';

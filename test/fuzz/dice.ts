@@ -1,5 +1,5 @@
 /** Chance as a function of seed and index, so that any input can be made again. */
-import { seededRandom } from '@ichor/phantom';
+import { seededRandom } from '@ichor/shared/random';
 
 export type Dice = Pick<ReturnType<typeof seededRandom>, 'chance' | 'pick'> & {
   /** A whole number from `low` to `high`, both included. */

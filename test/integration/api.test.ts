@@ -2,19 +2,19 @@
 import { once } from 'node:events';
 import { createServer as createHttpServer, type Server } from 'node:http';
 import { connect } from 'node:net';
-import type { Database, StudyView } from '@ichor/shared';
-import { createLog, IchorError, loadConfig, openDatabase } from '@ichor/shared';
-import {
-  type AppParts,
-  buildApp,
-  openEventStream,
-  StudyViewSchema,
-  startWorklistRole,
-  studyJsonSchema,
-} from '@ichor/worklist';
+import { loadConfig } from '@ichor/settings/config';
+import { IchorError } from '@ichor/shared/errors';
+import type { StudyView } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
+import { openDatabase } from '@ichor/store/postgres/database';
+import { createLog } from '@ichor/telemetry/log';
+import { type AppParts, buildApp } from '@ichor/worklist/app';
+import { type Changes, watchChanges } from '@ichor/worklist/changes';
+import { openEventStream } from '@ichor/worklist/eventStream';
+import { StudyViewSchema, studyJsonSchema } from '@ichor/worklist/studySchema';
+import { startWorklistRole } from '@ichor/worklist/worklist';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
-import { type Changes, watchChanges } from '../../apps/worklist/src/changes.ts';
 import { startCuttingProxy } from '../chaos/cuttingProxy.ts';
 import { eventually } from '../support/ichor.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';

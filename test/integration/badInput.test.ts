@@ -6,16 +6,16 @@ import { execFile } from 'node:child_process';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { type DatasetOf, encodePart10, type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
-import { loadConfig, type ReasonCode, readPart10 } from '@ichor/shared';
-import {
-  analyseStudy,
-  findDicomFiles,
-  type Inference,
-  noFeatureCache,
-  startInference,
-  writeObjects,
-} from '@ichor/worker';
+import { analyseStudy } from '@ichor/analysis/analyseStudy';
+import { noFeatureCache } from '@ichor/analysis/featureCache';
+import { type Inference, startInference } from '@ichor/analysis/inference/inference';
+import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import { type DatasetOf, encodePart10 } from '@ichor/phantom/encodePart10';
+import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { writeObjects } from '@ichor/report/writeObjects';
+import { loadConfig } from '@ichor/settings/config';
+import type { ReasonCode } from '@ichor/shared/reasons';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { requirePeer } from '../support/peers.ts';

@@ -1,10 +1,11 @@
 /** A delivery or a notification that can never be made comes to its end, and holds up no other. */
-import { loadConfig, openIncidents } from '@ichor/shared';
+import { loadConfig } from '@ichor/settings/config';
+import { beginAttempt } from '@ichor/store/rows/delivery';
+import { openIncidents } from '@ichor/store/rows/incident';
+import { claim, expire } from '@ichor/store/rows/notification';
+import { runDelivery } from '@ichor/worker/delivery/runDelivery';
+import { runNotification } from '@ichor/worker/notification/runNotification';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { beginAttempt } from '../../apps/worker/src/delivery/rows.ts';
-import { runDelivery } from '../../apps/worker/src/delivery/runDelivery.ts';
-import { claim, expire } from '../../apps/worker/src/notification/rows.ts';
-import { runNotification } from '../../apps/worker/src/notification/runNotification.ts';
 import { addNotifiedResult } from '../support/notifications.ts';
 import { silentLog } from '../support/postgres.ts';
 import { refusing } from '../support/refusing.ts';

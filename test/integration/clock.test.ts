@@ -1,15 +1,16 @@
 /** The database's clock is set back by an hour: rows from before then lie in the future, and nothing waits for it to catch up. */
-import { type Database, openDatabase } from '@ichor/shared';
-import { addAccount } from '@ichor/worklist';
+
+import { addAccount } from '@ichor/accounts/accounts';
+import { takeAttempt } from '@ichor/accounts/attempts';
+import { writeAudit } from '@ichor/accounts/auditTrail';
+import { findSession, openSession } from '@ichor/accounts/sessions';
+import { bringBackStudies } from '@ichor/receiver/completion/clock';
+import { completeStudies } from '@ichor/receiver/completion/rows';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { bringBackDeliveries, dueJobs } from '@ichor/store/rows/delivery';
+import { claimObjects } from '@ichor/store/rows/derivedObject';
+import { bringBackNotifications, claim, dueNotifications } from '@ichor/store/rows/notification';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { bringBackStudies } from '../../apps/receiver/src/index/clock.ts';
-import { completeStudies } from '../../apps/receiver/src/index/rows.ts';
-import { bringBackDeliveries, dueJobs } from '../../apps/worker/src/delivery/rows.ts';
-import { bringBackNotifications, claim, dueNotifications } from '../../apps/worker/src/notification/rows.ts';
-import { claimObjects } from '../../apps/worker/src/objects/rows.ts';
-import { takeAttempt } from '../../apps/worklist/src/auth/attempts.ts';
-import { writeAudit } from '../../apps/worklist/src/auth/auditTrail.ts';
-import { findSession, openSession } from '../../apps/worklist/src/auth/sessions.ts';
 import { addNotifiedResult } from '../support/notifications.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { addDelivery, addResult, addStudy } from '../support/worklistRows.ts';

@@ -3,10 +3,11 @@
  * exactly once per round of arrivals, and exactly when the rule says so. The statements of the index run on a real PostgreSQL
  * against a model in twenty lines; time passes by moving the stored times back.
  */
-import { type Database, openDatabase } from '@ichor/shared';
+
+import { closeStudies, completeStudies, insertInstances, keepStudiesOpen } from '@ichor/receiver/completion/rows';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { closeStudies, completeStudies, insertInstances, keepStudiesOpen } from '../../apps/receiver/src/index/rows.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { CT_IMAGE } from '../support/studies.ts';
 

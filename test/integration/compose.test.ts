@@ -1,7 +1,7 @@
 /** docker-compose.yml without an engine: everything it refers to exists, and every setting is one that Ichor knows. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConfig, SETTINGS } from '@ichor/shared';
+import { readConfig, SETTINGS } from '@ichor/settings/config';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 

@@ -4,18 +4,14 @@ import { once } from 'node:events';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
-import {
-  type Database,
-  loadConfig,
-  openDatabase,
-  openIncidents,
-  openQueues,
-  part10Header,
-  type Queues,
-} from '@ichor/shared';
+import { part10Header } from '@ichor/dicom/part10';
+import { loadConfig } from '@ichor/settings/config';
+import { enqueueDue } from '@ichor/store/outbox/redeliver';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { openQueues, type Queues } from '@ichor/store/queue/queues';
+import { openIncidents } from '@ichor/store/rows/incident';
+import { tellUnanswered } from '@ichor/worker/delivery/commitment';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
-import { tellUnanswered } from '../../apps/worker/src/delivery/commitment.ts';
-import { enqueueDue } from '../../apps/worker/src/delivery/redeliver.ts';
 import { COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE } from '../support/hospital.ts';
 import { eventually, freePort, type IchorProcess, runIchor, startIchor } from '../support/ichor.ts';
 import { type Pacs, type PacsOptions, startPacs } from '../support/pacs.ts';

@@ -1,9 +1,10 @@
 /** What README and docs say must be there: files, links, settings, and what the conformance statement promises. */
 import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { loadConfig, SETTINGS, TRANSFER_SYNTAXES } from '@ichor/shared';
+import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
+import { MAX_ASSOCIATE_REQUEST_LENGTH, MAX_PDU_LENGTH } from '@ichor/dimse/acceptor/framing';
+import { loadConfig, SETTINGS } from '@ichor/settings/config';
 import { describe, expect, test } from '@jest/globals';
-import { MAX_ASSOCIATE_REQUEST_LENGTH, MAX_PDU_LENGTH } from '../../apps/receiver/src/framing.ts';
 import { ROOT } from '../support/ichor.ts';
 
 const FOLDERS = ['apps', 'bench', 'docs', 'migrations', 'models', 'packages', 'test', 'training', 'deploy'];

@@ -1,11 +1,14 @@
 /** A study with a slice that never comes to an end: in the worker, with another study behind it, and on the command line. */
 import { copyFile, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
-import { loadConfig, readMeta, type StudyView, type TriageJob } from '@ichor/shared';
-import { type Inference, startInference } from '@ichor/worker';
+import { type Inference, startInference } from '@ichor/analysis/inference/inference';
+import { readMeta } from '@ichor/dicom/readPart10';
+import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { loadConfig } from '@ichor/settings/config';
+import type { StudyView } from '@ichor/shared/study';
+import type { TriageJob } from '@ichor/store/queue/jobs';
+import { triageStudy } from '@ichor/worker/triageStudy';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { triageStudy } from '../../apps/worker/src/triageStudy.ts';
 import { ENDLESS_CODEC, ENDLESS_TRANSFER_SYNTAX, useEndlessCodec } from '../support/endlessCodec.ts';
 import { runIchor } from '../support/ichor.ts';
 import { openTriageBench, type TriageBench } from '../support/triage.ts';

@@ -1,9 +1,9 @@
 /** `ichor evaluate` as a person runs it, on phantoms, through the bundle of the repository. */
 import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { FINDING_CLASSES } from '@ichor/shared';
+import type { Evaluation } from '@ichor/evaluation/evaluation';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import type { Evaluation } from '../../apps/cli/src/evaluate/evaluation.ts';
 import { ROOT, runIchor } from '../support/ichor.ts';
 import { runPython } from '../support/python.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';

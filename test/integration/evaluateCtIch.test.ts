@@ -3,8 +3,8 @@
  * bundle's graphs give in Python (issue 3: the same AUC to 1e-3).
  */
 import { join } from 'node:path';
+import type { Evaluation } from '@ichor/evaluation/evaluation';
 import { expect, test } from '@jest/globals';
-import type { Evaluation } from '../../apps/cli/src/evaluate/evaluation.ts';
 import { ROOT, runIchor } from '../support/ichor.ts';
 import { runPython } from '../support/python.ts';
 import { describeWithSharedData, sharedData } from '../support/sharedData.ts';

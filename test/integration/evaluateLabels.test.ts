@@ -1,12 +1,12 @@
 /** Label files as people have them: three layouts, and everything that can be wrong with them. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { IchorError } from '@ichor/shared';
+import { matchLabels } from '@ichor/evaluation/labels/matchLabels';
+import { readLabels } from '@ichor/evaluation/labels/readLabels';
+import { readReaders } from '@ichor/evaluation/labels/readReaders';
+import type { SurveyedStudy } from '@ichor/evaluation/predictions/surveyStudies';
+import { IchorError } from '@ichor/shared/errors';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
-import { matchLabels } from '../../apps/cli/src/evaluate/labels/matchLabels.ts';
-import { readLabels } from '../../apps/cli/src/evaluate/labels/readLabels.ts';
-import { readReaders } from '../../apps/cli/src/evaluate/labels/readReaders.ts';
-import type { SurveyedStudy } from '../../apps/cli/src/evaluate/predictions/surveyStudies.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 
 let folder: WorkFolder;

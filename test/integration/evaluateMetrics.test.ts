@@ -1,18 +1,14 @@
 /** The figures of `ichor evaluate` beside those of scikit-learn and numpy on the same cases. */
-import { FINDING_CLASSES } from '@ichor/shared';
+
+import { drawPatients, estimate } from '@ichor/evaluation/metrics/bootstrap';
+import { calibrationErrorStatistic } from '@ichor/evaluation/metrics/calibration';
+import { kappaStatistic } from '@ichor/evaluation/metrics/kappa';
+import { brierScore, meanLogLoss, weightedLogLoss } from '@ichor/evaluation/metrics/losses';
+import { aucStatistic, averagePrecisionStatistic, rank, rocCurve } from '@ichor/evaluation/metrics/ranking';
+import { ratioStatistic } from '@ichor/evaluation/metrics/ratio';
+import { onePerPatient, type Scored } from '@ichor/evaluation/metrics/scored';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { expect, test } from '@jest/globals';
-import { drawPatients, estimate } from '../../apps/cli/src/evaluate/metrics/bootstrap.ts';
-import { calibrationErrorStatistic } from '../../apps/cli/src/evaluate/metrics/calibration.ts';
-import { kappaStatistic } from '../../apps/cli/src/evaluate/metrics/kappa.ts';
-import { brierScore, meanLogLoss, weightedLogLoss } from '../../apps/cli/src/evaluate/metrics/losses.ts';
-import {
-  aucStatistic,
-  averagePrecisionStatistic,
-  rank,
-  rocCurve,
-} from '../../apps/cli/src/evaluate/metrics/ranking.ts';
-import { ratioStatistic } from '../../apps/cli/src/evaluate/metrics/ratio.ts';
-import { onePerPatient, type Scored } from '../../apps/cli/src/evaluate/metrics/scored.ts';
 import { runPython } from '../support/python.ts';
 
 const PROGRAM = `

@@ -1,7 +1,10 @@
 /** Every figure over 5,000 seeded studies with feedback, against SQL written by hand here, in other ways than the page's. */
-import { createLog, type Database, loadConfig, openDatabase } from '@ichor/shared';
+
+import { loadConfig } from '@ichor/settings/config';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { createLog } from '@ichor/telemetry/log';
+import { figures } from '@ichor/worklist/figures';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { figures } from '../../apps/worklist/src/figures.ts';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 
 let postgres: TestPostgres;

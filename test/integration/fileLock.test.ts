@@ -2,9 +2,9 @@
 import { spawnSync } from 'node:child_process';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { openDatabase } from '@ichor/shared';
+import { openDatabase } from '@ichor/store/postgres/database';
+import { withFileLock } from '@ichor/store/postgres/fileLock';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
-import { withFileLock } from '../../packages/shared/src/fileLock.ts';
 import { ROOT } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';
 import { type Program, startProgram } from '../support/processes.ts';
@@ -22,7 +22,7 @@ const anotherProcess = (body: string): Program =>
     '--input-type=module',
     '-e',
     `import { readFileSync, writeFileSync } from 'node:fs';
-     import { withFileLock } from ${JSON.stringify(join(ROOT, 'packages/shared/src/fileLock.ts'))};
+     import { withFileLock } from ${JSON.stringify(join(ROOT, 'packages/store/src/postgres/fileLock.ts'))};
      const [lock, counter] = ${JSON.stringify([join(folder.path, 'lock'), join(folder.path, 'counter')])};
      const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
      ${body}`,

@@ -3,9 +3,14 @@
  * analysed, for the reason that is true; where it is odd and harmless the findings stay what they are.
  */
 import { join } from 'node:path';
-import { type DatasetOf, generatePhantom, writePhantomStudy } from '@ichor/phantom';
-import { loadConfig, type ReasonCode } from '@ichor/shared';
-import { analyseStudy, type Inference, noFeatureCache, startInference } from '@ichor/worker';
+import { analyseStudy } from '@ichor/analysis/analyseStudy';
+import { noFeatureCache } from '@ichor/analysis/featureCache';
+import { type Inference, startInference } from '@ichor/analysis/inference/inference';
+import type { DatasetOf } from '@ichor/phantom/encodePart10';
+import { generatePhantom } from '@ichor/phantom/generatePhantom';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { loadConfig } from '@ichor/settings/config';
+import type { ReasonCode } from '@ichor/shared/reasons';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { silentLog } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';

@@ -1,16 +1,14 @@
 /** The heat-map series, drawn a second time by numpy from the source pixels as docs/conformance.md §3.1 says. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { CODES, FINDING_CLASSES, loadConfig } from '@ichor/shared';
-import {
-  type AnalysedStudy,
-  analyseStudy,
-  findDicomFiles,
-  type Inference,
-  noFeatureCache,
-  startInference,
-  writeObjects,
-} from '@ichor/worker';
+import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
+import { noFeatureCache } from '@ichor/analysis/featureCache';
+import { type Inference, startInference } from '@ichor/analysis/inference/inference';
+import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
+import { CODES } from '@ichor/dicom/codes';
+import { writeObjects } from '@ichor/report/writeObjects';
+import { loadConfig } from '@ichor/settings/config';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';

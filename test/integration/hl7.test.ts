@@ -1,11 +1,11 @@
 /** HL7 v2 messages over real sockets: two receivers of others, and one that misbehaves. */
 
-import { listNotifications, resendNotifications } from '@ichor/worker';
+import { listNotifications, resendNotifications } from '@ichor/store/rows/notification';
+import { escaped, personName } from '@ichor/worker/notification/hl7Message';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { Server } from 'node-hl7-server';
 import simpleHl7 from 'simple-hl7';
-import { escaped, personName } from '../../apps/worker/src/notification/hl7Message.ts';
 import { type Hl7Receiver, startHl7Receiver } from '../support/hl7Receiver.ts';
 import { eventually, freePort } from '../support/ichor.ts';
 import { addNotifiedResult, lanesFor, stateCounts, untilIdle, useNotifications } from '../support/notifications.ts';

@@ -1,5 +1,5 @@
 /** The receivers of others when they are down, refuse or hang: nothing lost, nothing doubled, positives first afterwards. */
-import { listNotifications, resendNotifications } from '@ichor/worker';
+import { listNotifications, resendNotifications } from '@ichor/store/rows/notification';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { type Hl7Peer, makePeer, PEERS } from '../support/hl7Peers.ts';
 import { eventually, freePort } from '../support/ichor.ts';

@@ -1,9 +1,8 @@
 /** An archive that leaves out of its answers what the standard requires: its association ends, and nothing else does. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { readInstanceFile, storeFiles } from '@ichor/worker';
+import { readInstanceFile, requestCommitment, storeFiles } from '@ichor/dimse/requestor/dimseClient';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { requestCommitment } from '../../apps/worker/src/delivery/dimseClient.ts';
 import { part10Of } from '../fuzz/corpus/instances.ts';
 import { type HostilePacs, soundly, startHostilePacs } from '../fuzz/dimse/hostilePacs.ts';
 import { plainCt } from '../support/rawDataset.ts';

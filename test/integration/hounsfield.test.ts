@@ -4,8 +4,8 @@
  */
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
+import { loadSlice } from '@ichor/analysis/volume/loadSlice';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { loadSlice } from '../../apps/worker/src/volume/loadSlice.ts';
 import { runPython } from '../support/python.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 

@@ -1,9 +1,12 @@
 /** Pictures and details of a study that went the whole way: what they show, who may see them, and what a browser need not fetch twice. */
 import { readFile, rename, writeFile } from 'node:fs/promises';
 import { join, relative } from 'node:path';
-import { writePhantomStudy } from '@ichor/phantom';
-import { loadConfig, readPart10 } from '@ichor/shared';
-import { buildApp, detailJsonSchema, openEventStream, StudyDetailSchema } from '@ichor/worklist';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { loadConfig } from '@ichor/settings/config';
+import { buildApp } from '@ichor/worklist/app';
+import { openEventStream } from '@ichor/worklist/eventStream';
+import { detailJsonSchema, StudyDetailSchema } from '@ichor/worklist/studySchema';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import sharp from 'sharp';

@@ -1,9 +1,9 @@
 /** Incidents that are alike are counted, one host cannot fill the table, and what is old goes; on a real PostgreSQL. */
-import { startReceiverRole } from '@ichor/receiver';
-import { type Database, loadConfig, openDatabase, openIncidents } from '@ichor/shared';
-import { listIncidents } from '@ichor/worklist';
+import { startReceiverRole } from '@ichor/receiver/receiver';
+import { loadConfig } from '@ichor/settings/config';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { listIncidents, openIncidents, purge } from '@ichor/store/rows/incident';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
-import { purge } from '../../packages/shared/src/incidents.ts';
 import { eventually, runIchor } from '../support/ichor.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { connectRaw } from '../support/rawPeer.ts';

@@ -2,22 +2,25 @@
  * Studies that instances are known to be missing of, from the receiver's notes to what people are told: real statements on a real
  * PostgreSQL, and phantoms that an inference without a model calls clear or positive. Time passes by moving the stored times back.
  */
-import { type Database, FINDING_CLASSES, type Findings, IchorError } from '@ichor/shared';
+
+import type { Inference } from '@ichor/analysis/inference/inference';
+import { writeArrivals } from '@ichor/receiver/completion/lossRows';
+import { completeStudies, insertInstances } from '@ichor/receiver/completion/rows';
+import type { Loss, Transfer } from '@ichor/receiver/completion/transfers';
+import { IchorError } from '@ichor/shared/errors';
+import { FINDING_CLASSES, type Findings } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
+import { answerFor } from '@ichor/worker/incomplete';
+import { readContent } from '@ichor/worker/notification/content';
+import { writeOru } from '@ichor/worker/notification/hl7Message';
+import { writeLetter } from '@ichor/worker/notification/mail';
+import { writeDueObjects } from '@ichor/worker/objects/writeDueObjects';
+import { triageStudy } from '@ichor/worker/triageStudy';
+import { findStudy } from '@ichor/worklist/studies';
+import { studyDetail } from '@ichor/worklist/studyDetail';
+import { StudyViewSchema } from '@ichor/worklist/studySchema';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { writeArrivals } from '../../apps/receiver/src/index/lossRows.ts';
-import { completeStudies, insertInstances } from '../../apps/receiver/src/index/rows.ts';
-import type { Loss, Transfer } from '../../apps/receiver/src/index/transfers.ts';
-import { answerFor } from '../../apps/worker/src/incomplete.ts';
-import type { Inference } from '../../apps/worker/src/inference/inference.ts';
-import { readContent } from '../../apps/worker/src/notification/content.ts';
-import { writeOru } from '../../apps/worker/src/notification/hl7Message.ts';
-import { writeLetter } from '../../apps/worker/src/notification/mail.ts';
-import { writeDueObjects } from '../../apps/worker/src/objects/writeDueObjects.ts';
-import { triageStudy } from '../../apps/worker/src/triageStudy.ts';
-import { findStudy } from '../../apps/worklist/src/studies.ts';
-import { studyDetail } from '../../apps/worklist/src/studyDetail.ts';
-import { StudyViewSchema } from '../../apps/worklist/src/studySchema.ts';
 import { crashing, finding, openTriageBench, type TriageBench } from '../support/triage.ts';
 
 const TIMES = { quietPeriodMs: 10_000_000, maxAgeMs: 100_000_000 };

@@ -1,22 +1,15 @@
 /** Stored instances → index → completion → jobs, on a real PostgreSQL and a real spool; then the same after losses. */
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  type Database,
-  IchorError,
-  type Incidents,
-  openDatabase,
-  openIncidents,
-  openQueues,
-  openSpool,
-  PRIORITY,
-  type Queues,
-  type Spool,
-  TRIAGE_QUEUE,
-} from '@ichor/shared';
+import { type StudyIndex, startStudyIndex } from '@ichor/receiver/completion/studyIndex';
+import type { StoredInstance } from '@ichor/receiver/types';
+import { IchorError } from '@ichor/shared/errors';
+import { openSpool, type Spool } from '@ichor/store/files/spool';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { PRIORITY, TRIAGE_QUEUE } from '@ichor/store/queue/jobs';
+import { openQueues, type Queues } from '@ichor/store/queue/queues';
+import { type Incidents, openIncidents } from '@ichor/store/rows/incident';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { type StudyIndex, startStudyIndex } from '../../apps/receiver/src/index/studyIndex.ts';
-import type { StoredInstance } from '../../apps/receiver/src/types.ts';
 import { eventually } from '../support/ichor.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { type RedisServer, startRedis } from '../support/redis.ts';

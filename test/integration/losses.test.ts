@@ -1,8 +1,9 @@
 /** What the receiver knows to be lost, from the socket to the database: on a real PostgreSQL, sent by a peer made of bytes. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { startReceiverRole } from '@ichor/receiver';
-import { type Database, loadConfig, openDatabase } from '@ichor/shared';
+import { startReceiverRole } from '@ichor/receiver/receiver';
+import { loadConfig } from '@ichor/settings/config';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually, freePort, startIchor } from '../support/ichor.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';

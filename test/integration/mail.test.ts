@@ -1,11 +1,11 @@
 /** Mail for positive studies, taken by a real SMTP server. */
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
-import type { Database } from '@ichor/shared';
-import { listNotifications } from '@ichor/worker';
+import type { Database } from '@ichor/store/postgres/database';
+import { listNotifications } from '@ichor/store/rows/notification';
+import { sendMail } from '@ichor/worker/notification/mail';
 import { expect, test } from '@jest/globals';
 import { SMTPServer } from 'smtp-server';
-import { sendMail } from '../../apps/worker/src/notification/mail.ts';
 import { eventually } from '../support/ichor.ts';
 import { addNotifiedResult, startNotifier, stateCounts } from '../support/notifications.ts';
 import { withDatabase } from '../support/postgres.ts';

@@ -1,12 +1,12 @@
 /** A patient's name from the bytes of a scanner to everyone who reads it: report, heat map, HL7, worklist. */
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { addPatients } from '@ichor/accounts/patients';
+import { readContent } from '@ichor/worker/notification/content';
+import { writeOru } from '@ichor/worker/notification/hl7Message';
+import { triageStudy } from '@ichor/worker/triageStudy';
+import { findStudies } from '@ichor/worklist/studies';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
-import { readContent } from '../../apps/worker/src/notification/content.ts';
-import { writeOru } from '../../apps/worker/src/notification/hl7Message.ts';
-import { triageStudy } from '../../apps/worker/src/triageStudy.ts';
-import { addPatients } from '../../apps/worklist/src/auth/patients.ts';
-import { findStudies } from '../../apps/worklist/src/studies.ts';
 import { runPython } from '../support/python.ts';
 import { writerFor } from '../support/rawDataset.ts';
 import { openTriageBench, type TriageBench } from '../support/triage.ts';

@@ -1,6 +1,6 @@
 /** Single sign-on against a real OpenID Connect provider in a process of its own. */
 
-import { loadConfig, readConfig } from '@ichor/shared';
+import { loadConfig, readConfig } from '@ichor/settings/config';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually, freePort } from '../support/ichor.ts';
 import { oidcSettings, startOidcProvider } from '../support/oidcProvider.ts';

@@ -3,8 +3,8 @@ import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { writePhantomStudy } from '@ichor/phantom';
-import { openDatabase } from '@ichor/shared';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { openDatabase } from '@ichor/store/postgres/database';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import {
   type Api,

@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
-import { PHANTOM_TRANSFER_SYNTAXES, type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
+import { PHANTOM_TRANSFER_SYNTAXES } from '@ichor/phantom/encodePart10';
+import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT } from '../support/ichor.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';

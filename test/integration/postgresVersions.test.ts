@@ -1,24 +1,20 @@
 /** What Ichor asks of PostgreSQL, on the oldest version that it supports and on the one that it brings; and what it refuses. */
-import { type Database, openDatabase, openQueues, type TriageResult } from '@ichor/shared';
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+
 import {
   closeStudies,
   completeStudies,
   dueStudies,
   insertInstances,
   keepStudiesOpen,
-} from '../../apps/receiver/src/index/rows.ts';
-import {
-  beginAttempt,
-  dueJobs,
-  markStored,
-  postpone,
-  revive,
-  studyDelivered,
-} from '../../apps/worker/src/delivery/rows.ts';
-import * as notifications from '../../apps/worker/src/notification/rows.ts';
-import { claimObjects, saveObjects } from '../../apps/worker/src/objects/rows.ts';
-import { claimStudy, saveResult } from '../../apps/worker/src/results.ts';
+} from '@ichor/receiver/completion/rows';
+import type { TriageResult } from '@ichor/shared/study';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { openQueues } from '@ichor/store/queue/queues';
+import { beginAttempt, dueJobs, markStored, postpone, revive, studyDelivered } from '@ichor/store/rows/delivery';
+import { claimObjects, saveObjects } from '@ichor/store/rows/derivedObject';
+import * as notifications from '@ichor/store/rows/notification';
+import { claimStudy, saveResult } from '@ichor/worker/results';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually, runIchor } from '../support/ichor.ts';
 import { DEBIAN_POSTGRES, silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { PASSWORD, type SignedInWorklist, startSignedInWorklist } from '../support/signedIn.ts';

@@ -1,6 +1,8 @@
 /** One suite for both backends of the queues, on real servers. */
 import { type AddressInfo, connect, createServer } from 'node:net';
-import { createLog, IchorError, openQueues, type Queues } from '@ichor/shared';
+import { IchorError } from '@ichor/shared/errors';
+import { openQueues, type Queues } from '@ichor/store/queue/queues';
+import { createLog } from '@ichor/telemetry/log';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/ichor.ts';
 import { startPostgres } from '../support/postgres.ts';

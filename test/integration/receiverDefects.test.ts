@@ -3,7 +3,7 @@
 import { once } from 'node:events';
 import { readFile } from 'node:fs/promises';
 import { connect } from 'node:net';
-import type { StoreRequest } from '@ichor/receiver';
+import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { type Identity, plainCt } from '../support/rawDataset.ts';
 import {

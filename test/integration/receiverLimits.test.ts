@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
-import type { StoreRequest } from '@ichor/receiver';
+import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { startProgram } from '../support/processes.ts';
 import { type Identity, plainCt } from '../support/rawDataset.ts';

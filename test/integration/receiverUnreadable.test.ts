@@ -1,7 +1,7 @@
 /** What is cut or swollen on its way is refused with the true reason and not stored; what is only unusual is stored. */
 import { readFile } from 'node:fs/promises';
 import { deflateRawSync } from 'node:zlib';
-import { TRANSFER_SYNTAXES } from '@ichor/shared';
+import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import {
   datasetOf,

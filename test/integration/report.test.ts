@@ -3,16 +3,16 @@ import { execFile, spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { FINDING_CLASSES, FINDING_NAMES, isOwnObject, loadConfig, readPart10 } from '@ichor/shared';
-import {
-  type AnalysedStudy,
-  analyseStudy,
-  findDicomFiles,
-  type Inference,
-  noFeatureCache,
-  startInference,
-  writeObjects,
-} from '@ichor/worker';
+import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
+import { noFeatureCache } from '@ichor/analysis/featureCache';
+import { type Inference, startInference } from '@ichor/analysis/inference/inference';
+import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
+import { FINDING_NAMES } from '@ichor/dicom/codes';
+import { isOwnObject } from '@ichor/dicom/ownObjects';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import { writeObjects } from '@ichor/report/writeObjects';
+import { loadConfig } from '@ichor/settings/config';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';

@@ -1,6 +1,10 @@
 /** Whatever somebody sends as a body, to whatever route: an answer that says whose fault it is, and never 5xx. */
-import { createLog, type Database, loadConfig, openDatabase } from '@ichor/shared';
-import { buildApp, openEventStream } from '@ichor/worklist';
+
+import { loadConfig } from '@ichor/settings/config';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { createLog } from '@ichor/telemetry/log';
+import { buildApp } from '@ichor/worklist/app';
+import { openEventStream } from '@ichor/worklist/eventStream';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { addResult, addStudy } from '../support/worklistRows.ts';

@@ -2,10 +2,12 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { join } from 'node:path';
-import { createLog, loadConfig, readConfig } from '@ichor/shared';
-import { buildApp, openEventStream } from '@ichor/worklist';
+import { demoConfig } from '@ichor/cli/demo/demoConfig';
+import { loadConfig, readConfig } from '@ichor/settings/config';
+import { createLog } from '@ichor/telemetry/log';
+import { buildApp } from '@ichor/worklist/app';
+import { openEventStream } from '@ichor/worklist/eventStream';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { demoConfig } from '../../apps/cli/src/demo/demoConfig.ts';
 import { eventually, freePort, ROOT, startIchor } from '../support/ichor.ts';
 import { PASSWORD, type SignedInWorklist, startSignedInWorklist } from '../support/signedIn.ts';
 import { openWebClient } from '../support/webClient.ts';

@@ -3,25 +3,20 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { writePhantomStudy } from '@ichor/phantom';
-import { startReceiverRole } from '@ichor/receiver';
-import {
-  type Database,
-  guardSpool,
-  type Incident,
-  loadConfig,
-  openDatabase,
-  openQueues,
-  openSpool,
-  type Spool,
-  type SpoolGuard,
-  TRIAGE_QUEUE,
-} from '@ichor/shared';
-import { startWorkerRole } from '@ichor/worker';
-import { startWorklistRole } from '@ichor/worklist';
+import { statusOf } from '@ichor/dimse/acceptor/statuses';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { startReceiverRole } from '@ichor/receiver/receiver';
+import { loadConfig } from '@ichor/settings/config';
+import { openSpool, type Spool } from '@ichor/store/files/spool';
+import { guardSpool, type SpoolGuard } from '@ichor/store/files/spoolIdentity';
+import { requestTriage } from '@ichor/store/outbox/requestTriage';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { TRIAGE_QUEUE } from '@ichor/store/queue/jobs';
+import { openQueues } from '@ichor/store/queue/queues';
+import type { Incident } from '@ichor/store/rows/incident';
+import { startWorkerRole } from '@ichor/worker/worker';
+import { startWorklistRole } from '@ichor/worklist/worklist';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
-import { statusOf } from '../../apps/receiver/src/storeInstance.ts';
-import { requestTriage } from '../../apps/worklist/src/requestTriage.ts';
 import { eventually, runIchor } from '../support/ichor.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
 import { storeTestInstance } from '../support/studies.ts';

@@ -1,13 +1,14 @@
 /** From a job to its result, whatever breaks: attempts that are counted and bounded, and reports that no flag waits for. */
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { IchorError, type TriageJob } from '@ichor/shared';
+import { loadSlice } from '@ichor/analysis/volume/loadSlice';
+import { IchorError } from '@ichor/shared/errors';
+import type { TriageJob } from '@ichor/store/queue/jobs';
+import { writeDueObjects } from '@ichor/worker/objects/writeDueObjects';
+import { claimStudy, studyInput } from '@ichor/worker/results';
+import { triageStudy } from '@ichor/worker/triageStudy';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { writeDueObjects } from '../../apps/worker/src/objects/writeDueObjects.ts';
-import { claimStudy, studyInput } from '../../apps/worker/src/results.ts';
-import { triageStudy } from '../../apps/worker/src/triageStudy.ts';
-import { loadSlice } from '../../apps/worker/src/volume/loadSlice.ts';
 import { refusing } from '../support/refusing.ts';
 import { crashing, openTriageBench, type TriageBench } from '../support/triage.ts';
 

@@ -1,16 +1,18 @@
 /** From files to slices in Hounsfield units, where the files are broken in ways that no list foresees. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
-import { type PixelData, REASONS, type ReasonCode, readPart10 } from '@ichor/shared';
+import { buildStack } from '@ichor/analysis/volume/buildStack';
+import { loadSlice } from '@ichor/analysis/volume/loadSlice';
+import { readHeaders } from '@ichor/analysis/volume/readHeaders';
+import { selectSeries } from '@ichor/analysis/volume/selectSeries';
+import type { PixelData } from '@ichor/dicom/pixelData';
+import { decodePixels } from '@ichor/dicom/pixels/decodePixels';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { NotAnalysable } from '@ichor/shared/notAnalysable';
+import { REASONS, type ReasonCode } from '@ichor/shared/reasons';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
-import { NotAnalysable } from '../../apps/worker/src/notAnalysable.ts';
-import { buildStack } from '../../apps/worker/src/volume/buildStack.ts';
-import { decodePixels } from '../../apps/worker/src/volume/decodePixels.ts';
-import { loadSlice } from '../../apps/worker/src/volume/loadSlice.ts';
-import { readHeaders } from '../../apps/worker/src/volume/readHeaders.ts';
-import { selectSeries } from '../../apps/worker/src/volume/selectSeries.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 
 const SLICES = 12;

@@ -1,8 +1,9 @@
 /** The tables of docs/failures.md, made from the tables in the code. `npm run docs` writes them into the page. */
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { EXIT_CODES } from '@ichor/cli';
-import { ERRORS, REASONS } from '@ichor/shared';
+import { EXIT_CODES } from '@ichor/cli/exitCodes';
+import { ERRORS } from '@ichor/shared/errors';
+import { REASONS } from '@ichor/shared/reasons';
 
 export const FAILURES_PAGE = join(import.meta.dirname, '..', '..', 'docs', 'failures.md');
 const BEGIN = '<!-- tables: begin -->';

@@ -5,7 +5,7 @@
 import { spawnSync } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { StudyView } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
 import { expect } from '@jest/globals';
 import {
   type Api,

@@ -1,16 +1,15 @@
 /** The notification part of a worker in this process, on real queues, and results as triage leaves them. */
-import {
-  type Database,
-  loadConfig,
-  type NotificationLane,
-  openDatabase,
-  openIncidents,
-  openQueues,
-} from '@ichor/shared';
+
+import { loadConfig } from '@ichor/settings/config';
+import type { NotificationLane } from '@ichor/settings/notificationSettings';
+import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { openQueues } from '@ichor/store/queue/queues';
+import { openIncidents } from '@ichor/store/rows/incident';
+import { insertNotifications } from '@ichor/store/rows/notification';
+import { lanesOf } from '@ichor/worker/notification/lanes';
+import { startNotification } from '@ichor/worker/notification/runNotification';
 import { afterAll, afterEach, beforeAll, beforeEach } from '@jest/globals';
-import { lanesOf } from '../../apps/worker/src/notification/lanes.ts';
-import { insertNotifications } from '../../apps/worker/src/notification/rows.ts';
-import { enqueueNotifications, startNotification } from '../../apps/worker/src/notification/runNotification.ts';
 import { eventually } from './ichor.ts';
 import { silentLog, startPostgres, type TestPostgres } from './postgres.ts';
 import { FINDINGS } from './worklistRows.ts';

@@ -2,8 +2,9 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { createLog, type Database, openDatabase } from '@ichor/shared';
-import { findOwner, findPrograms, initialise, launch } from '../../packages/shared/src/postgresProgram.ts';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { findOwner, findPrograms, initialise, launch } from '@ichor/store/postgres/postgresProgram';
+import { createLog } from '@ichor/telemetry/log';
 import { eventually, freePort } from './ichor.ts';
 import { openWorkFolder } from './workFolder.ts';
 

@@ -5,9 +5,10 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Bleed, writePhantomStudy } from '@ichor/phantom';
-import { type Database, openDatabase } from '@ichor/shared';
-import { addAccount } from '@ichor/worklist';
+import { addAccount } from '@ichor/accounts/accounts';
+import type { Bleed } from '@ichor/phantom/bleeds';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import type { BrowserContext } from 'playwright-core';
 import { eventually, freePort, startIchor, untilReady } from './ichor.ts';
 import { silentLog, startPostgres } from './postgres.ts';

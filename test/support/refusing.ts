@@ -1,5 +1,5 @@
 /** A database that refuses some statements for good, as PostgreSQL does a row that it cannot store. */
-import type { Database, DatabaseClient } from '@ichor/shared';
+import type { Database, DatabaseClient } from '@ichor/store/postgres/database';
 
 const invalid = (): Error => Object.assign(new Error('invalid byte sequence'), { code: '22021' });
 

@@ -1,6 +1,11 @@
 /** A worklist with sign-in on its own port, its users, and clients that are signed in. */
-import { createLog, type Database, loadConfig, openDatabase, type Role } from '@ichor/shared';
-import { addAccount, startWorklistRole } from '@ichor/worklist';
+
+import { addAccount } from '@ichor/accounts/accounts';
+import { loadConfig } from '@ichor/settings/config';
+import type { Role } from '@ichor/settings/signInSettings';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { createLog } from '@ichor/telemetry/log';
+import { startWorklistRole } from '@ichor/worklist/worklist';
 import { freePort } from './ichor.ts';
 import { startPostgres } from './postgres.ts';
 import { openWebClient, type WebClient } from './webClient.ts';

@@ -1,7 +1,9 @@
 /** Instances for tests of the index: stored in a real spool, with headers of nobody. */
-import { parseDataset, part10Header, type Spool } from '@ichor/shared';
-import { indexedHeader } from '../../apps/receiver/src/storeInstance.ts';
-import type { StoredInstance } from '../../apps/receiver/src/types.ts';
+import { parseDataset } from '@ichor/dicom/dataset';
+import { part10Header } from '@ichor/dicom/part10';
+import { indexedHeader } from '@ichor/receiver/storeInstance';
+import type { StoredInstance } from '@ichor/receiver/types';
+import type { Spool } from '@ichor/store/files/spool';
 
 export const CT_IMAGE = '1.2.840.10008.5.1.4.1.1.2';
 const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';

@@ -1,6 +1,10 @@
 /** The DICOM port of the receiver with a spool of its own and no database: what it did is noted. */
-import { listenDicom, makeMemoryBudget, type StoreRequest, storeInstance } from '@ichor/receiver';
-import { loadConfig, openSpool, type Spool } from '@ichor/shared';
+import { listenDicom } from '@ichor/dimse/acceptor/listen';
+import { makeMemoryBudget } from '@ichor/dimse/acceptor/memory';
+import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
+import { storeInstance } from '@ichor/receiver/storeInstance';
+import { loadConfig } from '@ichor/settings/config';
+import { openSpool, type Spool } from '@ichor/store/files/spool';
 import { openWorkFolder } from './workFolder.ts';
 
 type Stored = { readonly outcome: string; readonly path: string; readonly sopInstanceUid: string };

@@ -1,26 +1,22 @@
 /** The worker's triage of studies in a real spool and a real database, without receiver and queue. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Bleed, writePhantomStudy } from '@ichor/phantom';
-import {
-  type Config,
-  type Database,
-  IchorError,
-  type Incident,
-  loadConfig,
-  openDatabase,
-  openSpool,
-  type Queues,
-  readPart10,
-  type Spool,
-  type TriageJob,
-} from '@ichor/shared';
-import { insertInstances } from '../../apps/receiver/src/index/rows.ts';
-import { indexedHeader } from '../../apps/receiver/src/storeInstance.ts';
-import type { Inference } from '../../apps/worker/src/inference/inference.ts';
-import type { TriageContext } from '../../apps/worker/src/triageStudy.ts';
-import type { Analysis, SliceStack } from '../../apps/worker/src/types.ts';
-import { requestTriage } from '../../apps/worklist/src/requestTriage.ts';
+import type { Inference } from '@ichor/analysis/inference/inference';
+import type { Analysis, SliceStack } from '@ichor/analysis/types';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import type { Bleed } from '@ichor/phantom/bleeds';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { insertInstances } from '@ichor/receiver/completion/rows';
+import { indexedHeader } from '@ichor/receiver/storeInstance';
+import { type Config, loadConfig } from '@ichor/settings/config';
+import { IchorError } from '@ichor/shared/errors';
+import { openSpool, type Spool } from '@ichor/store/files/spool';
+import { requestTriage } from '@ichor/store/outbox/requestTriage';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import type { TriageJob } from '@ichor/store/queue/jobs';
+import type { Queues } from '@ichor/store/queue/queues';
+import type { Incident } from '@ichor/store/rows/incident';
+import type { TriageContext } from '@ichor/worker/triageStudy';
 import { silentLog, startPostgres } from './postgres.ts';
 import { openWorkFolder } from './workFolder.ts';
 import { FINDINGS } from './worklistRows.ts';

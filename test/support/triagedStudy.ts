@@ -1,8 +1,9 @@
 /** One phantom that went the whole way into an Ichor of its own, for tests of what the API and the pages tell of a study. */
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
-import { writePhantomStudy } from '@ichor/phantom';
-import { type Database, openDatabase, type StudyView } from '@ichor/shared';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
+import type { StudyView } from '@ichor/shared/study';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { type Api, freePort, openApi, startIchor, untilReported } from './ichor.ts';
 import { silentLog, startPostgres } from './postgres.ts';
 import { openWorkFolder } from './workFolder.ts';

@@ -1,5 +1,7 @@
 /** Rows as receiver and worker leave them, for tests of what reads them. */
-import type { Database, Findings, StudyState } from '@ichor/shared';
+
+import type { Findings, StudyState } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 
 const finding = (score: number) => ({ score, threshold: 0.5, present: score >= 0.5 });
 export const FINDINGS: Findings = {

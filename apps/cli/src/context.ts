@@ -1,6 +1,6 @@
 /** What every command gets: where it runs, never through globals. */
-import type { Config } from '@ichor/shared';
-import { loadConfig } from '@ichor/shared';
+import type { Config } from '@ichor/settings/config';
+import { loadConfig } from '@ichor/settings/config';
 import type { Terminal } from './terminal.ts';
 
 /** Signals as `process` emits them. */

@@ -1,5 +1,5 @@
 /** The process edge of `ichor`: only this file touches `process`. */
-import { restrictTls } from '@ichor/shared';
+import { restrictTls } from '@ichor/settings/tlsPolicy';
 import { run } from './program.ts';
 import { openSecretReader } from './secret.ts';
 import { openTerminal } from './terminal.ts';

@@ -1,6 +1,6 @@
 /** The commands of `ichor`, their options and their help. */
-import type { PhantomCommand } from '@ichor/phantom';
-import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared';
+import type { PhantomCommand } from '@ichor/phantom/phantomCommand';
+import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared/errors';
 import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { addAccounts } from './accountCommands.ts';
 import type { EvaluateOptions } from './commands/evaluate.ts';

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { IchorError } from '@ichor/shared';
+import { IchorError } from '@ichor/shared/errors';
 
 /** @returns asks `prompt` on a terminal, twice when `again`; takes the first line of a pipe @throws IchorError INPUT_UNUSABLE */
 export function openSecretReader(

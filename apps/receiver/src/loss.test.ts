@@ -1,8 +1,8 @@
+import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
 import { expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { datasetOf, plainCt, writerFor } from '../../../test/support/rawDataset.ts';
 import { notStored } from './loss.ts';
-import type { StoreRequest } from './storeInstance.ts';
 
 const CT = '1.2.840.10008.5.1.4.1.1.2';
 const DOSE_SR = '1.2.840.10008.5.1.4.1.1.88.67';

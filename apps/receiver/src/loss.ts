@@ -1,6 +1,9 @@
 /** An instance that was refused or broke off → what its study misses (docs/adr/0015). Pure. */
-import { CT_IMAGES, type Dataset, isSafeUid, parseReadable, type Tag } from '@ichor/shared';
-import { printable, type StoreRequest } from './storeInstance.ts';
+import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import { type Dataset, parseReadable, type Tag } from '@ichor/dicom/dataset';
+import { isSafeUid } from '@ichor/dicom/uid';
+import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
+import { printable } from './storeInstance.ts';
 
 /** What is known of an instance that was not stored. */
 export type NotStored = {

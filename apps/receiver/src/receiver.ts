@@ -1,23 +1,25 @@
 /** ★ The receiver role: association → instance → spool → index → study complete → job. */
-import type { Config, Incidents, Log, Spool } from '@ichor/shared';
-import {
-  CT_IMAGES,
-  guardSpool,
-  IchorError,
-  metrics,
-  openDatabase,
-  openIncidents,
-  openQueues,
-  openSpool,
-  recordCommitment,
-} from '@ichor/shared';
-import type { AssociationEvents } from './associationEvents.ts';
-import type { AssociationContext } from './associationState.ts';
-import { type StudyIndex, startStudyIndex } from './index/studyIndex.ts';
-import type { BrokenOff } from './index/transferNotes.ts';
-import { listenDicom } from './listen.ts';
+
+import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import type { AssociationEvents } from '@ichor/dimse/acceptor/associationEvents';
+import type { AssociationContext } from '@ichor/dimse/acceptor/associationState';
+import { listenDicom } from '@ichor/dimse/acceptor/listen';
+import { makeMemoryBudget } from '@ichor/dimse/acceptor/memory';
+import type { Config } from '@ichor/settings/config';
+import { IchorError } from '@ichor/shared/errors';
+import type { Spool } from '@ichor/store/files/spool';
+import { openSpool } from '@ichor/store/files/spool';
+import { guardSpool } from '@ichor/store/files/spoolIdentity';
+import { recordCommitment } from '@ichor/store/outbox/commitment';
+import { openDatabase } from '@ichor/store/postgres/database';
+import { openQueues } from '@ichor/store/queue/queues';
+import type { Incidents } from '@ichor/store/rows/incident';
+import { openIncidents } from '@ichor/store/rows/incident';
+import type { Log } from '@ichor/telemetry/log';
+import { metrics } from '@ichor/telemetry/metrics';
+import { type StudyIndex, startStudyIndex } from './completion/studyIndex.ts';
+import type { BrokenOff } from './completion/transferNotes.ts';
 import { notStored } from './loss.ts';
-import { makeMemoryBudget } from './memory.ts';
 import { type StoreOutcome, storeInstance } from './storeInstance.ts';
 
 /**

@@ -1,20 +1,18 @@
 /** One C-STORE request with its bytes → a durable instance and a DIMSE status (PS3.4 §B.2.3). */
-import type { Config, Dataset, Spool } from '@ichor/shared';
-import { CT_IMAGES, IchorError, isOwnObject, isSafeUid, part10Header, readDataset } from '@ichor/shared';
-import { isStorage } from './negotiate.ts';
-import type { IndexedHeader, StoredInstance } from './types.ts';
 
-export type StoreRequest = {
-  readonly sopClassUid: string;
-  readonly sopInstanceUid: string;
-  readonly abstractSyntaxUid: string;
-  readonly transferSyntaxUid: string;
-  readonly callingAeTitle: string;
-  /** The dataset as it came. */
-  readonly chunks: readonly Buffer[];
-  /** Charges bytes that a deflated dataset takes beside its chunks; false when there is no room for them. */
-  readonly takeMemory?: (bytes: number) => boolean;
-};
+import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import type { Dataset } from '@ichor/dicom/dataset';
+import { readDataset } from '@ichor/dicom/dataset';
+import { isOwnObject } from '@ichor/dicom/ownObjects';
+import { part10Header } from '@ichor/dicom/part10';
+import { isSafeUid } from '@ichor/dicom/uid';
+import { isStorage } from '@ichor/dimse/acceptor/negotiate';
+import { statusOf } from '@ichor/dimse/acceptor/statuses';
+import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
+import type { Config } from '@ichor/settings/config';
+import { IchorError } from '@ichor/shared/errors';
+import type { Spool } from '@ichor/store/files/spool';
+import type { IndexedHeader, StoredInstance } from './types.ts';
 
 /** What became of it. `own` and `ignored` are answered with Success and not stored. */
 export type StoreOutcome =
@@ -121,14 +119,4 @@ export function indexedHeader(dataset: Dataset): IndexedHeader {
     seriesDescription: text('x0008103e'),
     requestedProcedurePriority: text('x00401003'),
   };
-}
-
-/** C-STORE response status (PS3.4 Table B.2-1, PS3.7 Annex C) of an error. */
-export function statusOf(error: IchorError): number {
-  const { code } = error;
-  if (code === 'SPOOL_FOREIGN' || code === 'FILE_UNREADABLE') return 0xa700;
-  if (code === 'DISK_BELOW_FLOOR' || code === 'INSTANCE_TOO_LARGE' || code === 'MEMORY_EXHAUSTED') return 0xa700;
-  if (code === 'SOP_CLASS_MISMATCH' || code === 'IDENTITY_MISMATCH') return 0xa900;
-  if (code === 'UID_INVALID' || code === 'UID_MISSING' || code === 'DATASET_UNREADABLE') return 0xc000;
-  return 0x0110;
 }

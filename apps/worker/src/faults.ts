@@ -1,5 +1,5 @@
 /** What a fault means for the work that it ended. Pure. */
-import type { ErrorCode, IchorError } from '@ichor/shared';
+import type { ErrorCode, IchorError } from '@ichor/shared/errors';
 
 /** Faults of what the worker stands on: the work waits for it, however long, and the attempt does not count. */
 const GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

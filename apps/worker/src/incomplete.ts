@@ -3,7 +3,9 @@
  * incomplete; anything else waits for what is missing, and is `not-analysed` in the end. Pure.
  */
 import { createHash } from 'node:crypto';
-import { describeIncompleteness, type Incompleteness, type Reason, reason, type TriageResult } from '@ichor/shared';
+import { describeIncompleteness, type Incompleteness } from '@ichor/shared/incompleteness';
+import { type Reason, reason } from '@ichor/shared/reasons';
+import type { TriageResult } from '@ichor/shared/study';
 
 /** What the transaction that saves a result finds. */
 export type Arrived = {

@@ -1,8 +1,14 @@
 /** Findings, flag and notification rows: one transaction (DESIGN §1, rules 2 and 3). One statement per function. */
-import type { Database, DatabaseClient, NotificationLane, TriageJob, TriageResult } from '@ichor/shared';
-import { IchorError, jsonb } from '@ichor/shared';
+
+import type { NotificationLane } from '@ichor/settings/notificationSettings';
+import { IchorError } from '@ichor/shared/errors';
+import { jsonb } from '@ichor/shared/storable';
+import type { TriageResult } from '@ichor/shared/study';
+import type { Database, DatabaseClient } from '@ichor/store/postgres/database';
+import type { TriageJob } from '@ichor/store/queue/jobs';
+import { OBJECTS_LEASE_MS } from '@ichor/store/rows/derivedObject';
+import { insertNotifications } from '@ichor/store/rows/notification';
 import { type Arrived, answerFor } from './incomplete.ts';
-import { insertNotifications } from './notification/rows.ts';
 
 /** The study as the worker takes it: its last result, and how often this request was tried, with this attempt. */
 export type ClaimedStudy = {
@@ -195,9 +201,6 @@ async function lockStudy(client: DatabaseClient, studyInstanceUid: string) {
     revision: rows[0].revision as number,
   };
 }
-
-/** A worker that dies now leaves its objects to another, which waits this long for it. */
-export const OBJECTS_LEASE_MS = 30_000;
 
 async function insertResult(
   client: DatabaseClient,

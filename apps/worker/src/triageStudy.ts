@@ -16,14 +16,23 @@
  * Every step may be repeated without harm: derived UIDs follow from the input, the result is keyed by study, input and model,
  * and jobs are added again from their rows.
  */
-import type { Config, Database, Incident, Log, Queues, Spool, TriageJob, TriageResult } from '@ichor/shared';
-import { asIchorError, IchorError, metrics, reasonOf } from '@ichor/shared';
-import { type AnalysedStudy, analyseStudy } from './analyseStudy.ts';
+
+import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
+import type { Inference } from '@ichor/analysis/inference/inference';
+import type { Config } from '@ichor/settings/config';
+import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
+import type { TriageResult } from '@ichor/shared/study';
+import type { Spool } from '@ichor/store/files/spool';
+import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
+import type { Database } from '@ichor/store/postgres/database';
+import type { TriageJob } from '@ichor/store/queue/jobs';
+import type { Queues } from '@ichor/store/queue/queues';
+import type { Incident } from '@ichor/store/rows/incident';
+import type { Log } from '@ichor/telemetry/log';
+import { metrics } from '@ichor/telemetry/metrics';
+import { databaseFeatureCache } from './databaseFeatureCache.ts';
 import { kindOf } from './faults.ts';
-import { databaseFeatureCache } from './featureCache.ts';
-import type { Inference } from './inference/inference.ts';
 import { lanesOf } from './notification/lanes.ts';
-import { enqueueNotifications } from './notification/runNotification.ts';
 import { writeNewObjects } from './objects/writeDueObjects.ts';
 import {
   type ClaimedStudy,

@@ -1,24 +1,23 @@
 /** ★ The worker role: what it stands on, what it consumes, and how it stops. */
-import type { Config, Database, Handler, Incidents, Log, Queues } from '@ichor/shared';
-import {
-  asIchorError,
-  DeliveryJob,
-  deliveryQueue,
-  guardSpool,
-  openDatabase,
-  openIncidents,
-  openQueues,
-  openSpool,
-  reasonOf,
-  TRIAGE_QUEUE,
-  TriageJob,
-} from '@ichor/shared';
+
+import { startInference } from '@ichor/analysis/inference/inference';
+import type { Config } from '@ichor/settings/config';
+import { asIchorError, reasonOf } from '@ichor/shared/errors';
+import { openSpool } from '@ichor/store/files/spool';
+import { guardSpool } from '@ichor/store/files/spoolIdentity';
+import { enqueueDue } from '@ichor/store/outbox/redeliver';
+import type { Database } from '@ichor/store/postgres/database';
+import { openDatabase } from '@ichor/store/postgres/database';
+import { DeliveryJob, deliveryQueue, TRIAGE_QUEUE, TriageJob } from '@ichor/store/queue/jobs';
+import type { Handler, Queues } from '@ichor/store/queue/queues';
+import { openQueues } from '@ichor/store/queue/queues';
+import { dueJobs } from '@ichor/store/rows/delivery';
+import type { Incidents } from '@ichor/store/rows/incident';
+import { openIncidents } from '@ichor/store/rows/incident';
+import type { Log } from '@ichor/telemetry/log';
 import { tellUnanswered } from './delivery/commitment.ts';
-import { enqueueDue } from './delivery/redeliver.ts';
-import { dueJobs } from './delivery/rows.ts';
 import { runDelivery } from './delivery/runDelivery.ts';
 import { kindOf, pauseMs } from './faults.ts';
-import { startInference } from './inference/inference.ts';
 import { startNotification } from './notification/runNotification.ts';
 import { writeDueObjects } from './objects/writeDueObjects.ts';
 import { runWhile } from './runWhile.ts';

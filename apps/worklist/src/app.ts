@@ -1,11 +1,16 @@
 /** The HTTP routes. Building the app is separate from listening, so that tests call it without a socket. */
-import type { Config, Database, Log, StudyView } from '@ichor/shared';
-import { asIchorError, type ErrorCode, IchorError, reasonOf, renderMetrics } from '@ichor/shared';
+
+import { addSignIn, audit, maySeePatients, type SignInConfig, withPatients } from '@ichor/accounts/signIn';
+import type { Config } from '@ichor/settings/config';
+import { asIchorError, type ErrorCode, IchorError, reasonOf } from '@ichor/shared/errors';
+import type { StudyView } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
+import { listIncidents } from '@ichor/store/rows/incident';
+import type { Log } from '@ichor/telemetry/log';
+import { renderMetrics } from '@ichor/telemetry/metrics';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
 import { z } from 'zod';
-import { addSignIn, audit, maySeePatients, type SignInConfig, withPatients } from './auth/signIn.ts';
 import type { EventStream } from './eventStream.ts';
-import { listIncidents } from './incidents.ts';
 import { addPages, type PageParts } from './pageRoutes.ts';
 import { encodeCursor, parseIncidentQuery, parseStudyQuery } from './queries.ts';
 import { type Checks, readiness } from './readiness.ts';

@@ -6,8 +6,10 @@
  *     ▼
  * waiting (1 s, doubling to 30 s) ──► listening again, with `resync` set: what changed in between is unknown
  */
-import type { Database, Log } from '@ichor/shared';
-import { reasonOf } from '@ichor/shared';
+
+import { reasonOf } from '@ichor/shared/errors';
+import type { Database } from '@ichor/store/postgres/database';
+import type { Log } from '@ichor/telemetry/log';
 
 /** What changed since the last call. `resync`: notices may have been missed; read everything again. */
 export type Changes = {

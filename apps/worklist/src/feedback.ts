@@ -1,5 +1,8 @@
 /** What readers say of findings: rows are only added, the latest of a reader and finding counts. One statement per function. */
-import { type Database, FINDING_CLASSES, IchorError } from '@ichor/shared';
+
+import { IchorError } from '@ichor/shared/errors';
+import { FINDING_CLASSES } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 import { z } from 'zod';
 
 export const Verdict = z.strictObject({

@@ -1,5 +1,8 @@
 /** The figures: one statement per figure, over the studies whose first instance came in the range. */
-import { type Database, FINDING_CLASSES, IchorError } from '@ichor/shared';
+
+import { IchorError } from '@ichor/shared/errors';
+import { FINDING_CLASSES } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 import { z } from 'zod';
 
 const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'must be a day, YYYY-MM-DD');

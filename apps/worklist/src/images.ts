@@ -2,16 +2,13 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import {
-  asIchorError,
-  type Database,
-  IchorError,
-  readingFile,
-  readPart10,
-  type SliceHeatmap,
-  type SliceScore,
-} from '@ichor/shared';
-import { layerPng, mapOf, rgbPng } from '@ichor/worker';
+import { mapOf } from '@ichor/analysis/sliceHeatmaps';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import { layerPng, rgbPng } from '@ichor/report/heatmapImage';
+import { asIchorError, IchorError } from '@ichor/shared/errors';
+import { readingFile } from '@ichor/shared/fileFault';
+import type { SliceHeatmap, SliceScore } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 
 /** The analysed slices of the study's current result, from skull base to vertex. */
 export async function slicesOf(database: Database, studyInstanceUid: string): Promise<readonly SliceScore[]> {

@@ -1,9 +1,12 @@
 /** What other systems were told of results, and the dead letters among it: for administrators. */
-import { type Database, IchorError, NOTIFICATION_KINDS, type NotificationLane } from '@ichor/shared';
-import { countDeadNotifications, listNotifications, type Resent } from '@ichor/worker';
+
+import { allow, audit } from '@ichor/accounts/signIn';
+import { NOTIFICATION_KINDS, type NotificationLane } from '@ichor/settings/notificationSettings';
+import { IchorError } from '@ichor/shared/errors';
+import type { Database } from '@ichor/store/postgres/database';
+import { countDeadNotifications, listNotifications, type Resent } from '@ichor/store/rows/notification';
 import type { FastifyInstance } from 'fastify';
 import { z } from 'zod';
-import { allow, audit } from './auth/signIn.ts';
 import { parseNotificationQuery } from './queries.ts';
 
 export type NotificationParts = {

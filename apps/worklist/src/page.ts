@@ -1,5 +1,5 @@
 /** A study in words, for terminals. */
-import type { StudyView } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
 
 /** One line for a person: the findings with their scores, or why there are none. */
 export function explanation(study: StudyView): string {

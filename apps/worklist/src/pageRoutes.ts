@@ -1,10 +1,12 @@
 /** ★ The pages and what only they ask for: assets, pictures, details, feedback, re-send, figures. */
-import type { Config, Database } from '@ichor/shared';
-import { IchorError } from '@ichor/shared';
-import { openDecoder } from '@ichor/worker';
+
+import { allow, audit } from '@ichor/accounts/signIn';
+import { openDecoder } from '@ichor/analysis/decoding/decoder';
+import type { Config } from '@ichor/settings/config';
+import { IchorError } from '@ichor/shared/errors';
+import type { Database } from '@ichor/store/postgres/database';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { loadAssets, shellOf } from './assets.ts';
-import { allow, audit } from './auth/signIn.ts';
 import { addFeedback, Verdict } from './feedback.ts';
 import { figures, parseRange } from './figures.ts';
 import { heatmapImage, layerImage, type Picture, thumbnail } from './images.ts';

@@ -1,7 +1,10 @@
 /** Query strings of the API: text in, checked values out. */
-import { FINDING_CLASSES, IchorError, NOTIFICATION_KINDS, STUDY_STATES } from '@ichor/shared';
+
+import { NOTIFICATION_KINDS } from '@ichor/settings/notificationSettings';
+import { IchorError } from '@ichor/shared/errors';
+import { FINDING_CLASSES, STUDY_STATES } from '@ichor/shared/study';
+import type { IncidentQuery } from '@ichor/store/rows/incident';
 import { z } from 'zod';
-import type { IncidentQuery } from './incidents.ts';
 import type { Position, StudyQuery } from './studies.ts';
 
 const MOST_ROWS = 500;

@@ -1,5 +1,5 @@
 /** `GET /readyz`: can studies be received, analysed and delivered right now, and if not, why. */
-import { asIchorError, IchorError } from '@ichor/shared';
+import { asIchorError, IchorError } from '@ichor/shared/errors';
 
 export type Part = 'database' | 'queue' | 'model' | 'disk' | 'spool';
 /** `problem` is null when the part works. */

@@ -1,7 +1,12 @@
 /** The analysed slices as pictures: the very pixels that the analysis saw, or none. */
 import { join } from 'node:path';
-import { type Database, IchorError, type SliceScore } from '@ichor/shared';
-import { type Decoder, NotAnalysable, sliceDigest, slicePng } from '@ichor/worker';
+import type { Decoder } from '@ichor/analysis/decoding/decoder';
+import { sliceDigest } from '@ichor/analysis/volume/pixelDigest';
+import { slicePng } from '@ichor/report/heatmapImage';
+import { IchorError } from '@ichor/shared/errors';
+import { NotAnalysable } from '@ichor/shared/notAnalysable';
+import type { SliceScore } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 import { missing, type Picture, picture, type Source, slicesOf } from './images.ts';
 
 /** Centre and width in Hounsfield units. */

@@ -2,8 +2,9 @@
  * What the database and the disk say, in the exposition format of Prometheus, beside the counters of this process: so the
  * worklist tells of every role, wherever it runs.
  */
-import type { Database } from '@ichor/shared';
-import { freeBytes } from './checks.ts';
+
+import { freeBytes } from '@ichor/store/files/freeSpace';
+import type { Database } from '@ichor/store/postgres/database';
 
 type Sample = { readonly labels: Readonly<Record<string, string>>; readonly value: number };
 

@@ -2,8 +2,11 @@
  * Studies as the API shows them: one statement per function. Accession number and UIDs only; patient name and ID are
  * added by `auth/patients.ts` for those who may see them.
  */
-import type { Database, FindingClass, StudyState, StudyTimes, StudyView } from '@ichor/shared';
-import { findingsInOrder, IchorError, REPORT_STATE_SQL, timesOf } from '@ichor/shared';
+
+import { IchorError } from '@ichor/shared/errors';
+import type { FindingClass, StudyState, StudyTimes, StudyView } from '@ichor/shared/study';
+import { findingsInOrder, REPORT_STATE_SQL, timesOf } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 import type { QueryResultRow } from 'pg';
 
 /** Where a page of the worklist ended; opaque to clients. */

@@ -1,7 +1,10 @@
 /** What the study page shows beside the study itself: slices, revisions, the report's text, the way to the viewer. */
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type Database, type Dataset, type FindingClass, readPart10, type SliceScore } from '@ichor/shared';
+import type { Dataset } from '@ichor/dicom/dataset';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import type { FindingClass, SliceScore } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 import { type Feedback, listFeedback } from './feedback.ts';
 import { heatmapsOf, mapsOf, type Source, sliceKey, slicesOf } from './images.ts';
 

@@ -1,6 +1,8 @@
 /** {@link StudyView} and {@link StudyDetail} as schemas: served to integrators at `/api/schema` and `/api/schema/detail`, and what the API is tested against. */
-import type { StudyView } from '@ichor/shared';
-import { FINDING_CLASSES, REASONS, REPORT_STATES, RESULT_STATES, STUDY_STATES } from '@ichor/shared';
+
+import { REASONS } from '@ichor/shared/reasons';
+import type { StudyView } from '@ichor/shared/study';
+import { FINDING_CLASSES, REPORT_STATES, RESULT_STATES, STUDY_STATES } from '@ichor/shared/study';
 import { z } from 'zod';
 import { Verdict } from './feedback.ts';
 import type { StudyDetail } from './studyDetail.ts';

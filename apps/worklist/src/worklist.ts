@@ -1,13 +1,22 @@
 /** ★ The worklist role: database and queue → readiness, API and page; changes → server-sent events. */
-import type { Config, Database, Log } from '@ichor/shared';
-import { guardSpool, listenError, openDatabase, openQueues } from '@ichor/shared';
-import { enqueueNotifications, redeliver, resendNotifications } from '@ichor/worker';
+
+import { ADD_FIRST_USER, lacksUser } from '@ichor/accounts/accounts';
+import { addPatients } from '@ichor/accounts/patients';
+import { modelProbe } from '@ichor/analysis/inference/modelProbe';
+import type { Config } from '@ichor/settings/config';
+import { listenError } from '@ichor/shared/listenError';
+import { checkDisk } from '@ichor/store/files/freeSpace';
+import { guardSpool } from '@ichor/store/files/spoolIdentity';
+import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
+import { redeliver } from '@ichor/store/outbox/redeliver';
+import type { Database } from '@ichor/store/postgres/database';
+import { checkDatabase, openDatabase } from '@ichor/store/postgres/database';
+import { checkQueue, openQueues } from '@ichor/store/queue/queues';
+import { resendNotifications } from '@ichor/store/rows/notification';
+import type { Log } from '@ichor/telemetry/log';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
-import { ADD_FIRST_USER, lacksUser } from './auth/accounts.ts';
-import { addPatients } from './auth/patients.ts';
 import { type Changes, watchChanges } from './changes.ts';
-import { checkDatabase, checkDisk, checkQueue, modelProbe } from './checks.ts';
 import { type EventStream, openEventStream } from './eventStream.ts';
 import { findStudies } from './studies.ts';
 

@@ -1,7 +1,8 @@
 /** Hemorrhages: where each subtype lies, and how it looks on non-contrast CT. */
+
+import type { Random } from '@ichor/shared/random';
 import { smoothNoise } from './field.ts';
 import type { Head, Level } from './head.ts';
-import type { Random } from './random.ts';
 
 /** In the order of the labels and of the mask values 1 to 5. */
 export const BLEEDS = ['epidural', 'intraparenchymal', 'intraventricular', 'subarachnoid', 'subdural'] as const;

@@ -1,7 +1,8 @@
 /** Hard negatives: what looks bright, odd or blurred and is no bleed. */
+
+import type { Random } from '@ichor/shared/random';
 import { turn } from './bleeds.ts';
 import type { Head, Level } from './head.ts';
-import type { Random } from './random.ts';
 
 export const CONFOUNDERS = [
   'pineal',

@@ -1,7 +1,8 @@
 /** New CT instances as Part 10 bytes in any transfer syntax that Ichor accepts (sole importer here of dcmjs and dcmjs-codecs). */
 import { createRequire } from 'node:module';
 import { deflateRawSync } from 'node:zlib';
-import { IchorError, readMeta } from '@ichor/shared';
+import { readMeta } from '@ichor/dicom/readPart10';
+import { IchorError } from '@ichor/shared/errors';
 import dcmjs from 'dcmjs';
 
 const require = createRequire(import.meta.url);

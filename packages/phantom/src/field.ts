@@ -1,5 +1,5 @@
 /** Square fields of float32, row-major [size, size]: smooth noise and Gaussian blur. */
-import type { Random } from './random.ts';
+import type { Random } from '@ichor/shared/random';
 
 /** Value noise of several grid sizes, smoothly interpolated, unit-like variance. @param cells grid sizes, coarse to fine */
 export function smoothNoise(

@@ -2,6 +2,8 @@
  * A synthetic head CT: anatomy, bleeds, hard negatives and the physics of the acquisition, all from one seed.
  * It is made for demonstrations, tests and pre-training; it is not anatomically faithful.
  */
+
+import { type Random, seededRandom } from '@ichor/shared/random';
 import { paintLevel } from './anatomy.ts';
 import { BLEEDS, type Bleed, type PlannedBleed, paintBleed, planBleed } from './bleeds.ts';
 import {
@@ -14,7 +16,6 @@ import {
 } from './confounders.ts';
 import { blurred } from './field.ts';
 import { type Head, type Level, makeHead, makeLevel } from './head.ts';
-import { type Random, seededRandom } from './random.ts';
 
 export type PhantomOptions = {
   readonly seed: number;

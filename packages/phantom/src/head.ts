@@ -1,6 +1,7 @@
 /** The head before any slice is painted: pose, size, tissue, age. Lengths in mm, densities in Hounsfield units. */
+
+import type { Random } from '@ichor/shared/random';
 import { smoothNoise } from './field.ts';
-import type { Random } from './random.ts';
 
 export type Head = {
   readonly size: number;

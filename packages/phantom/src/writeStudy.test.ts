@@ -1,7 +1,8 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { isValidUid, readPart10 } from '@ichor/shared';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import { isValidUid } from '@ichor/dicom/uid';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runPhantomCommand } from './phantomCommand.ts';
 import { type PhantomStudy, type PhantomStudyOptions, writePhantomStudy } from './writeStudy.ts';

@@ -1,7 +1,7 @@
 /** A phantom as a DICOM CT series on disk, clearly marked synthetic, with its labels beside it. */
-import { writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { deriveUid, makeFolder } from '@ichor/shared';
+import { deriveUid } from '@ichor/dicom/uid';
 import { BLEEDS, type Bleed } from './bleeds.ts';
 import { type DatasetOf, encodePart10 } from './encodePart10.ts';
 import { generatePhantom, type Phantom, type PhantomOptions, type PhantomSlice } from './generatePhantom.ts';
@@ -32,7 +32,7 @@ export type PhantomStudy = {
 export async function writePhantomStudy(options: PhantomStudyOptions): Promise<PhantomStudy> {
   const phantom = generatePhantom(options);
   const identity = identityOf(phantom, options.uidSalt ?? '');
-  await makeFolder(options.out);
+  await mkdir(options.out, { recursive: true });
   const files: string[] = [];
   for (const [index, slice] of phantom.slices.entries()) {
     const dataset = instanceOf(phantom, identity, slice, index);

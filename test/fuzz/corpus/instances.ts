@@ -1,6 +1,10 @@
 /** The instances that inputs are made of: a phantom's slice in every transfer syntax, multi-frame, reports, and odd forms. */
-import { type DatasetOf, encodePart10, PHANTOM_TRANSFER_SYNTAXES, writePhantomStudy } from '@ichor/phantom';
-import { part10Header, readMeta, TRANSFER_SYNTAXES } from '@ichor/shared';
+
+import { part10Header } from '@ichor/dicom/part10';
+import { readMeta } from '@ichor/dicom/readPart10';
+import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
+import { type DatasetOf, encodePart10, PHANTOM_TRANSFER_SYNTAXES } from '@ichor/phantom/encodePart10';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { type Identity, TRICKY } from '../../support/rawDataset.ts';
 import { elementBytes } from '../mutate/elements.ts';
 

@@ -1,6 +1,6 @@
 /** A scanner that does everything right, between the hostile ones: its study must be stored and known to the index. */
 import { join } from 'node:path';
-import type { Database } from '@ichor/shared';
+import type { Database } from '@ichor/store/postgres/database';
 import { eventually } from '../../support/ichor.ts';
 import type { CorpusInstance } from '../corpus/instances.ts';
 import { elementBytes, elementsOf, encodingOf } from '../mutate/elements.ts';

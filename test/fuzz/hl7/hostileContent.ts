@@ -1,5 +1,5 @@
 /** Results with hostile values in every field that a message is built from. */
-import type { Content } from '../../../apps/worker/src/notification/content.ts';
+import type { Content } from '@ichor/worker/notification/content';
 import { FINDINGS } from '../../support/worklistRows.ts';
 import type { Dice } from '../dice.ts';
 import { hostileText } from '../mutate/hostileText.ts';

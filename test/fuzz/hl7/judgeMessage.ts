@@ -1,6 +1,7 @@
 /** Whether a message is what it should be, read by an HL7 parser that is not ours (simple-hl7). */
+
+import type { Content } from '@ichor/worker/notification/content';
 import simpleHl7 from 'simple-hl7';
-import type { Content } from '../../../apps/worker/src/notification/content.ts';
 
 /** What is wrong with the message; empty when nothing is. */
 export function judgeMessage(text: string, content: Content): string[] {

@@ -1,6 +1,9 @@
 /** Every route of the worklist, as the server itself lists them. */
-import { type Database, loadConfig } from '@ichor/shared';
-import { buildApp, openEventStream } from '@ichor/worklist';
+
+import { loadConfig } from '@ichor/settings/config';
+import type { Database } from '@ichor/store/postgres/database';
+import { buildApp } from '@ichor/worklist/app';
+import { openEventStream } from '@ichor/worklist/eventStream';
 import { silentLog } from '../../support/postgres.ts';
 
 export type Route = { readonly method: string; readonly path: string };

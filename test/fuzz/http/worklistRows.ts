@@ -1,9 +1,11 @@
 /** A worklist that has something to show: studies with results, pictures of damaged slices, incidents, deliveries. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Database, SliceHeatmap, SliceScore } from '@ichor/shared';
-import { addAccount, addToken, findLocal } from '@ichor/worklist';
-import { openSession } from '../../../apps/worklist/src/auth/sessions.ts';
+import { addAccount, findLocal } from '@ichor/accounts/accounts';
+import { openSession } from '@ichor/accounts/sessions';
+import { addToken } from '@ichor/accounts/tokens';
+import type { SliceHeatmap, SliceScore } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 import { PASSWORD } from '../../support/signedIn.ts';
 import { addDelivery, addIncident, addResult, addStudy } from '../../support/worklistRows.ts';
 import { type CorpusInstance, part10Of } from '../corpus/instances.ts';

@@ -1,6 +1,7 @@
 /** `dimse`: changed conversations of several hostile peers at once, against a receiver process over real sockets. */
 import { join } from 'node:path';
-import { type Database, openDatabase, TRANSFER_SYNTAXES } from '@ichor/shared';
+import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
+import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { eventually, freePort } from '../../support/ichor.ts';
 import { silentLog, startPostgres } from '../../support/postgres.ts';
 import { connectRaw } from '../../support/rawPeer.ts';

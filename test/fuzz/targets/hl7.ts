@@ -1,6 +1,6 @@
 /** `hl7`: a hostile HL7 receiver against the sender of results, and hostile values in what is sent. */
 import { join } from 'node:path';
-import type { Content } from '../../../apps/worker/src/notification/content.ts';
+import type { Content } from '@ichor/worker/notification/content';
 import type { Dice } from '../dice.ts';
 import { hostileReply, type Reply, SOUND_REPLIES, soundReply } from '../hl7/acknowledgements.ts';
 import { contentOf } from '../hl7/hostileContent.ts';

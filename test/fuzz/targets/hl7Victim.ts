@@ -1,9 +1,10 @@
 /** A process of its own that sends results as HL7 messages, with the sender that the worker has. */
 import '../collectGarbage.ts';
-import { asIchorError, loadConfig } from '@ichor/shared';
-import type { Content } from '../../../apps/worker/src/notification/content.ts';
-import { lanesOf, send } from '../../../apps/worker/src/notification/lanes.ts';
-import { parseAck } from '../../../apps/worker/src/notification/mllpClient.ts';
+import { loadConfig } from '@ichor/settings/config';
+import { asIchorError } from '@ichor/shared/errors';
+import type { Content } from '@ichor/worker/notification/content';
+import { lanesOf, send } from '@ichor/worker/notification/lanes';
+import { parseAck } from '@ichor/worker/notification/mllpClient';
 
 export type ToSender = {
   readonly port: number;

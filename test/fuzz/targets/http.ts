@@ -1,6 +1,7 @@
 /** `http`: hostile requests of people and programs who are signed in, over every route of a worklist process. */
 import { join } from 'node:path';
-import { ERRORS, openDatabase } from '@ichor/shared';
+import { ERRORS } from '@ichor/shared/errors';
+import { openDatabase } from '@ichor/store/postgres/database';
 import { freePort, untilReady } from '../../support/ichor.ts';
 import { silentLog, startPostgres } from '../../support/postgres.ts';
 import { openWorkFolder } from '../../support/workFolder.ts';

@@ -1,8 +1,7 @@
 /** A process of its own that sends instances and asks for storage commitment, as delivery does. */
 import '../collectGarbage.ts';
-import { asIchorError } from '@ichor/shared';
-import { readInstanceFile, storeFiles } from '@ichor/worker';
-import { requestCommitment } from '../../../apps/worker/src/delivery/dimseClient.ts';
+import { readInstanceFile, requestCommitment, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import { asIchorError } from '@ichor/shared/errors';
 
 export type ToDelivery = { readonly port: number; readonly files: readonly string[]; readonly commits: boolean };
 /** How many the PACS took, and the codes of the errors of the others. */

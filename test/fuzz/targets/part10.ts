@@ -1,7 +1,7 @@
 /** `part10`: changed files through parser, selection and decoders, as `ichor triage` runs them. */
 import { copyFile, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { TRANSFER_SYNTAXES } from '@ichor/shared';
+import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
 import { openWorkFolder } from '../../support/workFolder.ts';
 import { type Corpus, type CorpusInstance, makeCorpus, part10Of } from '../corpus/instances.ts';
 import type { WantedCell } from '../coverage.ts';

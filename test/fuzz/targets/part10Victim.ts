@@ -1,12 +1,16 @@
 /** A process of its own that analyses folders as `ichor triage` does; what hangs or crashes here is seen from outside. */
 import '../collectGarbage.ts';
-import { asIchorError, loadConfig, readMeta } from '@ichor/shared';
-import { type AnalysedStudy, analyseStudy, type Inference, startInference, writeObjects } from '@ichor/worker';
-import { findStudies } from '../../../apps/cli/src/triage/findStudies.ts';
-import { featureKey } from '../../../apps/worker/src/featureKey.ts';
-import { NotAnalysable } from '../../../apps/worker/src/notAnalysable.ts';
-import type { SliceFeatures } from '../../../apps/worker/src/types.ts';
-import { readHeaders } from '../../../apps/worker/src/volume/readHeaders.ts';
+import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
+import { featureKey } from '@ichor/analysis/featureKey';
+import { type Inference, startInference } from '@ichor/analysis/inference/inference';
+import type { SliceFeatures } from '@ichor/analysis/types';
+import { findStudies } from '@ichor/analysis/volume/findStudies';
+import { readHeaders } from '@ichor/analysis/volume/readHeaders';
+import { readMeta } from '@ichor/dicom/readPart10';
+import { writeObjects } from '@ichor/report/writeObjects';
+import { loadConfig } from '@ichor/settings/config';
+import { asIchorError } from '@ichor/shared/errors';
+import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import { silentLog } from '../../support/postgres.ts';
 import { elementsOf, textIn } from '../mutate/elements.ts';
 

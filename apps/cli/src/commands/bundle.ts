@@ -1,6 +1,6 @@
 /** `ichor bundle verify [DIR]`. */
 import { resolve } from 'node:path';
-import { verifyBundle } from '@ichor/worker';
+import { verifyBundle } from '@ichor/analysis/inference/bundle';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { paint } from '../terminal.ts';

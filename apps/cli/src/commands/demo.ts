@@ -4,9 +4,9 @@
  */
 import { rm } from 'node:fs/promises';
 import { relative } from 'node:path';
-import type { Config } from '@ichor/shared';
-import { IchorError } from '@ichor/shared';
-import { readInstanceFile, storeFiles } from '@ichor/worker';
+import { readInstanceFile, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import type { Config } from '@ichor/settings/config';
+import { IchorError } from '@ichor/shared/errors';
 import { type Cli, untilSignal } from '../context.ts';
 import { demoConfig, PACS_AE_TITLE, SCANNER_AE_TITLE } from '../demo/demoConfig.ts';
 import { type DemoFolder, openDemoFolder } from '../demo/demoFolder.ts';

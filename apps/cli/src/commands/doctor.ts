@@ -1,6 +1,6 @@
 /** `ichor doctor`: the effective configuration and every problem at once. */
-import type { ConfigReport } from '@ichor/shared';
-import { readConfig } from '@ichor/shared';
+import type { ConfigReport } from '@ichor/settings/config';
+import { readConfig } from '@ichor/settings/config';
 import type { Cli } from '../context.ts';
 import { checkAll, checkNode } from '../doctor/checks.ts';
 import { type Finding, fail, warn } from '../doctor/finding.ts';

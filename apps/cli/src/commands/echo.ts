@@ -1,7 +1,9 @@
 /** `ichor echo AET@host:port`. */
-import type { Destination } from '@ichor/shared';
-import { IchorError, parseDestinations, reasonOf } from '@ichor/shared';
-import { echo as cEcho } from '@ichor/worker';
+
+import { echo as cEcho } from '@ichor/dimse/requestor/dimseClient';
+import type { Destination } from '@ichor/settings/aeTitles';
+import { parseDestinations } from '@ichor/settings/aeTitles';
+import { IchorError, reasonOf } from '@ichor/shared/errors';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 

@@ -1,6 +1,8 @@
 /** `ichor incidents`. */
-import { createLog, openDatabase } from '@ichor/shared';
-import { type IncidentView, listIncidents } from '@ichor/worklist';
+
+import { openDatabase } from '@ichor/store/postgres/database';
+import { type IncidentView, listIncidents } from '@ichor/store/rows/incident';
+import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { paint } from '../terminal.ts';

@@ -1,5 +1,7 @@
 /** `ichor migrate`. */
-import { createLog, openDatabase } from '@ichor/shared';
+
+import { openDatabase } from '@ichor/store/postgres/database';
+import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 

@@ -1,12 +1,16 @@
 /** `ichor notifications [--state STATE] [--study UID] [--resend ID|all]`. */
-import { createLog, IchorError, openDatabase, openQueues } from '@ichor/shared';
+
+import { IchorError } from '@ichor/shared/errors';
+import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
+import { openDatabase } from '@ichor/store/postgres/database';
+import { openQueues } from '@ichor/store/queue/queues';
 import {
-  enqueueNotifications,
   listNotifications,
   type NotificationState,
   type NotificationView,
   resendNotifications,
-} from '@ichor/worker';
+} from '@ichor/store/rows/notification';
+import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { paint, type Style } from '../terminal.ts';

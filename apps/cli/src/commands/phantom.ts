@@ -1,7 +1,8 @@
 /** `ichor phantom --out DIR …`. */
 import { resolve } from 'node:path';
-import { type PhantomCommand, runPhantomCommand } from '@ichor/phantom';
-import { IchorError } from '@ichor/shared';
+import { type PhantomCommand, runPhantomCommand } from '@ichor/phantom/phantomCommand';
+import { IchorError } from '@ichor/shared/errors';
+import { makeFolder } from '@ichor/store/files/makeFolder';
 import type { Cli } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { startProgress } from '../terminal.ts';
@@ -9,6 +10,7 @@ import { startProgress } from '../terminal.ts';
 /** Writes synthetic head CT series and says what each shows. @throws IchorError INPUT_UNUSABLE for a wrong option */
 export async function phantom({ terminal }: Cli, command: PhantomCommand): Promise<ExitCode> {
   const out = resolve(command.out);
+  await makeFolder(out);
   const lines: string[] = [];
   const progress = startProgress(terminal, 'Phantoms', command.studies);
   try {

@@ -1,6 +1,10 @@
 /** `ichor redeliver --study UID | --destination AET | --all-dead`. */
-import { createLog, IchorError, openDatabase, openQueues } from '@ichor/shared';
-import { redeliver } from '@ichor/worker';
+
+import { IchorError } from '@ichor/shared/errors';
+import { redeliver } from '@ichor/store/outbox/redeliver';
+import { openDatabase } from '@ichor/store/postgres/database';
+import { openQueues } from '@ichor/store/queue/queues';
+import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 

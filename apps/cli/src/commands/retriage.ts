@@ -1,6 +1,10 @@
 /** `ichor retriage UID`. */
-import { createLog, openDatabase, openQueues, TRIAGE_QUEUE, triageJobId } from '@ichor/shared';
-import { requestTriage } from '@ichor/worklist';
+
+import { requestTriage } from '@ichor/store/outbox/requestTriage';
+import { openDatabase } from '@ichor/store/postgres/database';
+import { TRIAGE_QUEUE, triageJobId } from '@ichor/store/queue/jobs';
+import { openQueues } from '@ichor/store/queue/queues';
+import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 

@@ -1,8 +1,10 @@
 /** `ichor send AET@host:port PATH…`. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { asIchorError, IchorError, readingFile, reasonOf } from '@ichor/shared';
-import { findDicomFiles, type InstanceFile, readInstanceFile, storeFiles } from '@ichor/worker';
+import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
+import { type InstanceFile, readInstanceFile, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
+import { readingFile } from '@ichor/shared/fileFault';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { startProgress } from '../terminal.ts';

@@ -1,7 +1,11 @@
 /** `ichor start [roles…]`: the roles of DESIGN §2 in this process, until told to stop. */
 import { once } from 'node:events';
-import type { Config, Log } from '@ichor/shared';
-import { consoleToLog, createLog, IchorError, readConfig } from '@ichor/shared';
+import type { Config } from '@ichor/settings/config';
+import { readConfig } from '@ichor/settings/config';
+import { IchorError } from '@ichor/shared/errors';
+import { consoleToLog } from '@ichor/telemetry/consoleToLog';
+import type { Log } from '@ichor/telemetry/log';
+import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf, untilSignal } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 
@@ -76,9 +80,9 @@ async function startRole(
   config: Config,
   log: Log,
 ): Promise<{ port: number | null; close(): Promise<void> }> {
-  if (role === 'receiver') return (await import('@ichor/receiver')).startReceiverRole(config, log);
-  if (role === 'worklist') return (await import('@ichor/worklist')).startWorklistRole(config, log);
-  const worker = await (await import('@ichor/worker')).startWorkerRole(config, log);
+  if (role === 'receiver') return (await import('@ichor/receiver/receiver')).startReceiverRole(config, log);
+  if (role === 'worklist') return (await import('@ichor/worklist/worklist')).startWorklistRole(config, log);
+  const worker = await (await import('@ichor/worker/worker')).startWorkerRole(config, log);
   return { port: null, close: () => worker.close() };
 }
 

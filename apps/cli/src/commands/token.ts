@@ -1,5 +1,5 @@
 /** `ichor token add|list|revoke`. */
-import { addToken, listTokens, revokeToken } from '@ichor/worklist';
+import { addToken, listTokens, revokeToken } from '@ichor/accounts/tokens';
 import type { Cli } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { table } from '../terminal.ts';

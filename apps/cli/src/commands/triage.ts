@@ -1,22 +1,20 @@
 /** `ichor triage DIR`: the analysis of the worker on a folder, without server or database. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Config, ModelIdentity, SliceScore, StudyView } from '@ichor/shared';
-import { asIchorError, PRIORITY } from '@ichor/shared';
-import {
-  type AnalysedStudy,
-  analyseStudy,
-  type Inference,
-  noFeatureCache,
-  startInference,
-  writeObjects,
-} from '@ichor/worker';
+import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
+import { noFeatureCache } from '@ichor/analysis/featureCache';
+import { type Inference, startInference } from '@ichor/analysis/inference/inference';
+import { findStudies, type StudyFiles } from '@ichor/analysis/volume/findStudies';
+import { writeObjects } from '@ichor/report/writeObjects';
+import type { Config } from '@ichor/settings/config';
+import { asIchorError } from '@ichor/shared/errors';
+import type { ModelIdentity, SliceScore, StudyView } from '@ichor/shared/study';
+import { PRIORITY } from '@ichor/store/queue/jobs';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { startProgress } from '../terminal.ts';
 import { describeStudy } from '../triage/describeStudy.ts';
 import { existingFolder } from '../triage/existingFolder.ts';
-import { findStudies, type StudyFiles } from '../triage/findStudies.ts';
 import { inferenceNotes } from '../triage/inferenceNotes.ts';
 import { noStudies } from '../triage/noStudies.ts';
 

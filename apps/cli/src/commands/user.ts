@@ -1,5 +1,12 @@
 /** `ichor user add|list|disable|enable|password|role`. */
-import { addAccount, changePassword, changeRole, disableAccount, enableAccount, listAccounts } from '@ichor/worklist';
+import {
+  addAccount,
+  changePassword,
+  changeRole,
+  disableAccount,
+  enableAccount,
+  listAccounts,
+} from '@ichor/accounts/accounts';
 import type { Cli } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { table } from '../terminal.ts';

@@ -1,8 +1,11 @@
 /** What `ichor user` and `ichor token` share: the database, and the audit trail of what they change. */
 import { userInfo } from 'node:os';
-import type { Database } from '@ichor/shared';
-import { createLog, IchorError, isRole, openDatabase, ROLES, type Role } from '@ichor/shared';
-import { type Act, writeAudit } from '@ichor/worklist';
+import { type Act, writeAudit } from '@ichor/accounts/auditTrail';
+import { isRole, ROLES, type Role } from '@ichor/settings/signInSettings';
+import { IchorError } from '@ichor/shared/errors';
+import type { Database } from '@ichor/store/postgres/database';
+import { openDatabase } from '@ichor/store/postgres/database';
+import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 
 /** Records who changed what; the actor is the user of the operating system. */

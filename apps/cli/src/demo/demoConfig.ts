@@ -1,6 +1,6 @@
 /** The configuration of a demo: its own folder, ports and PACS; model and inference as the environment says. */
-import type { Config } from '@ichor/shared';
-import { loadConfig } from '@ichor/shared';
+import type { Config } from '@ichor/settings/config';
+import { loadConfig } from '@ichor/settings/config';
 import type { DemoFolder } from './demoFolder.ts';
 import { freePort } from './freePort.ts';
 

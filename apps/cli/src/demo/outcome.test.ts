@@ -1,4 +1,4 @@
-import type { StudyView } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
 import { expect, test } from '@jest/globals';
 import { isSettled, missing } from './outcome.ts';
 import type { DemoStudy } from './phantoms.ts';

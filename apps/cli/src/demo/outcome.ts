@@ -1,6 +1,6 @@
 /** Has everything arrived, and is it what was expected? */
-import type { StudyView } from '@ichor/shared';
-import { RESULT_STATES } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
+import { RESULT_STATES } from '@ichor/shared/study';
 import type { DemoStudy } from './phantoms.ts';
 
 /** Files that the PACS has written, by SOP Instance UID. */

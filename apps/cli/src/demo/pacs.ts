@@ -1,8 +1,14 @@
 /** The PACS of the demo: an archive that takes everything and keeps it as Part 10 files, one folder per study. */
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { listenDicom, makeMemoryBudget, type StoreRequest } from '@ichor/receiver';
-import { IchorError, isSafeUid, loadConfig, parseDataset, part10Header } from '@ichor/shared';
+import { parseDataset } from '@ichor/dicom/dataset';
+import { part10Header } from '@ichor/dicom/part10';
+import { isSafeUid } from '@ichor/dicom/uid';
+import { listenDicom } from '@ichor/dimse/acceptor/listen';
+import { makeMemoryBudget } from '@ichor/dimse/acceptor/memory';
+import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
+import { loadConfig } from '@ichor/settings/config';
+import { IchorError } from '@ichor/shared/errors';
 import { PACS_AE_TITLE } from './demoConfig.ts';
 import type { Received } from './outcome.ts';
 

@@ -1,7 +1,8 @@
 /** The two patients of the demo, who do not exist. */
 import { join } from 'node:path';
-import { type Bleed, type PhantomStudy, writePhantomStudy } from '@ichor/phantom';
-import type { ResultState } from '@ichor/shared';
+import type { Bleed } from '@ichor/phantom/bleeds';
+import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy';
+import type { ResultState } from '@ichor/shared/study';
 
 export type DemoStudy = {
   readonly title: string;

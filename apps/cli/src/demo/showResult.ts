@@ -1,6 +1,6 @@
 /** What the demo came to: the worklist, the files, the page. */
 import { dirname, relative } from 'node:path';
-import type { StudyView } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
 import { paint, type Terminal } from '../terminal.ts';
 import type { Received } from './outcome.ts';
 import { worklistTable } from './worklistTable.ts';

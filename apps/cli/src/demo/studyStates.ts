@@ -1,5 +1,5 @@
 /** Follows the studies of the demo through the API, as the page does. */
-import type { StudyView } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
 import type { Terminal } from '../terminal.ts';
 import { isSettled, type Received } from './outcome.ts';
 

@@ -1,5 +1,5 @@
 /** The worklist on a terminal, positive studies first, as the API orders it. */
-import type { StudyView } from '@ichor/shared';
+import type { StudyView } from '@ichor/shared/study';
 import { paint, type Terminal, table } from '../terminal.ts';
 import { STATE_STYLES } from '../triage/describeStudy.ts';
 

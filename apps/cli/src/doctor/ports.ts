@@ -1,9 +1,9 @@
 /** Is a port free, or is it Ichor itself that listens there? */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import type { Config } from '@ichor/shared';
-import { reasonOf } from '@ichor/shared';
-import { echo } from '@ichor/worker';
+import { echo } from '@ichor/dimse/requestor/dimseClient';
+import type { Config } from '@ichor/settings/config';
+import { reasonOf } from '@ichor/shared/errors';
 import { type Finding, fail, ok } from './finding.ts';
 
 /** @param name variable that sets the port */

@@ -1,4 +1,4 @@
-import { SETTINGS } from '@ichor/shared';
+import { SETTINGS } from '@ichor/settings/config';
 import { expect, test } from '@jest/globals';
 import { maskSecrets, settingRows } from './settings.ts';
 

@@ -1,6 +1,6 @@
 /** The effective settings as rows of a table: name, value, where it comes from, meaning. Secrets are masked. */
-import type { Config } from '@ichor/shared';
-import { SETTINGS, type SettingName } from '@ichor/shared';
+import type { Config } from '@ichor/settings/config';
+import { SETTINGS, type SettingName } from '@ichor/settings/config';
 
 type Env = Readonly<Record<string, string | undefined>>;
 

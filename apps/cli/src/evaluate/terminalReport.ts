@@ -1,12 +1,14 @@
 /** The evaluation as aligned tables for a terminal or a file. */
-import { FINDING_CLASSES } from '@ichor/shared';
+
+import type { Evaluation } from '@ichor/evaluation/evaluation';
+import type { BundleFigures } from '@ichor/evaluation/figures/bundleFigures';
+import { LEVELS, type LevelName } from '@ichor/evaluation/figures/cases';
+import type { ComparedFigure } from '@ichor/evaluation/figures/comparison';
+import type { LevelFigures } from '@ichor/evaluation/figures/levelFigures';
+import { bundleName, count, decimal, difference, seconds, share, withInterval } from '@ichor/evaluation/numbers';
+import { leftovers } from '@ichor/evaluation/report/words';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { paint, type Terminal, table } from '../terminal.ts';
-import type { Evaluation } from './evaluation.ts';
-import type { BundleFigures } from './figures/bundleFigures.ts';
-import { LEVELS, type LevelName } from './figures/cases.ts';
-import type { ComparedFigure } from './figures/comparison.ts';
-import type { LevelFigures } from './figures/levelFigures.ts';
-import { bundleName, count, decimal, difference, seconds, share, withInterval } from './numbers.ts';
 
 /** Lines of text; colours only where the terminal has them. */
 export function terminalReport(terminal: Terminal, evaluation: Evaluation): string[] {
@@ -25,22 +27,6 @@ function dataLines({ data }: Evaluation): string[] {
   return [
     `${count(studies, 'labelled study', 'labelled studies')} of ${count(patients, 'patient')} (${data.patientFrom}), ${count(labels, 'label')}`,
     ...leftovers(data).map((line) => `  ${line}`),
-  ];
-}
-
-/** What is unusual about the data, in words: accepted against production's rules, or without a partner. */
-export function leftovers(data: Evaluation['data']): string[] {
-  const { labelsWithoutImage, studiesWithoutLabel, instancesWithoutLabel, inconsistentLabels, acceptedReasons } = data;
-  return [
-    ...acceptedReasons.map((code) => `accepted here, refused in production: ${code}`),
-    ...(labelsWithoutImage > 0 ? [`${count(labelsWithoutImage, 'label')} without an image in the folders`] : []),
-    ...(studiesWithoutLabel.length > 0
-      ? [`${count(studiesWithoutLabel.length, 'study', 'studies')} without a label, not evaluated`]
-      : []),
-    ...(instancesWithoutLabel > 0
-      ? [`${count(instancesWithoutLabel, 'image')} without a label in labelled studies`]
-      : []),
-    ...(inconsistentLabels > 0 ? [`${count(inconsistentLabels, 'label')} whose "any" contradicts the subtypes`] : []),
   ];
 }
 

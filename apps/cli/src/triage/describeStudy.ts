@@ -1,5 +1,5 @@
 /** A study for a person's eyes. */
-import { FINDING_CLASSES, type KeySlice, presenceOf, type SliceScore, type StudyView } from '@ichor/shared';
+import { FINDING_CLASSES, type KeySlice, presenceOf, type SliceScore, type StudyView } from '@ichor/shared/study';
 import { paint, type Style, type Terminal, table } from '../terminal.ts';
 
 /** Colour of each state, also in the demo's worklist. */

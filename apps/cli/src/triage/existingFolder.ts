@@ -1,7 +1,7 @@
 /** A folder that was named on the command line. */
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
-import { IchorError, reasonOf } from '@ichor/shared';
+import { IchorError, reasonOf } from '@ichor/shared/errors';
 
 /** @returns its absolute path. @throws IchorError INPUT_UNUSABLE when there is none, or it is a file */
 export async function existingFolder(dir: string): Promise<string> {

@@ -1,4 +1,4 @@
-import type { Log } from '@ichor/shared';
+import type { Log } from '@ichor/telemetry/log';
 import type { Terminal } from '../terminal.ts';
 
 /** What a person who runs an analysis by hand is told of inference processes: that they compute on something else than was asked for. Once for each. */

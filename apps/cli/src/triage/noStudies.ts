@@ -1,6 +1,6 @@
 /** Folders in which no study was found, and what hindered. */
 import { resolve } from 'node:path';
-import { IchorError } from '@ichor/shared';
+import { IchorError } from '@ichor/shared/errors';
 
 /** @param problems of files that could not be read */
 export function noStudies(dirs: readonly string[], problems: readonly string[]): IchorError {

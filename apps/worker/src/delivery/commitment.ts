@@ -8,8 +8,16 @@
  *   asked    → pending    reported as failed: the object is sent again
  *   asked    → none       no report within the time to live: told once; a later report still counts
  */
-import type { Config, Database, DeliveryJob, Destination, Incidents, Log } from '@ichor/shared';
-import { asIchorError, deriveUid, IchorError, recordCommitment } from '@ichor/shared';
+
+import { deriveUid } from '@ichor/dicom/uid';
+import { type Caller, type CommitmentAnswer, requestCommitment } from '@ichor/dimse/requestor/dimseClient';
+import type { Destination } from '@ichor/settings/aeTitles';
+import type { Config } from '@ichor/settings/config';
+import { asIchorError, IchorError } from '@ichor/shared/errors';
+import { recordCommitment } from '@ichor/store/outbox/commitment';
+import { pauseMs } from '@ichor/store/outbox/pause';
+import type { Database } from '@ichor/store/postgres/database';
+import type { DeliveryJob } from '@ichor/store/queue/jobs';
 import {
   beginCommitment,
   commitmentAccepted,
@@ -18,9 +26,9 @@ import {
   postponeCommitment,
   takeUnanswered,
   type UncommittedObject,
-} from './commitmentRows.ts';
-import { type Caller, type CommitmentAnswer, requestCommitment } from './dimseClient.ts';
-import { pauseMs } from './pause.ts';
+} from '@ichor/store/rows/commitment';
+import type { Incidents } from '@ichor/store/rows/incident';
+import type { Log } from '@ichor/telemetry/log';
 
 export type CommitmentContext = {
   readonly config: Config;

@@ -2,7 +2,7 @@
 import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { part10Header } from '@ichor/shared';
+import { part10Header } from '@ichor/dicom/part10';
 import { afterEach, beforeEach, expect, test } from '@jest/globals';
 import { openObject } from './openObject.ts';
 

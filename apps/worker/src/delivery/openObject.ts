@@ -1,10 +1,11 @@
 /** A report or heat map as it lies in the folder of derived objects, or why it cannot be sent. */
 import { opendir } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Config } from '@ichor/shared';
-import { asIchorError, IchorError, readingFile } from '@ichor/shared';
-import { type InstanceFile, readInstanceFile } from './dimseClient.ts';
-import type { DueObject } from './rows.ts';
+import { type InstanceFile, readInstanceFile } from '@ichor/dimse/requestor/dimseClient';
+import type { Config } from '@ichor/settings/config';
+import { asIchorError, IchorError } from '@ichor/shared/errors';
+import { readingFile } from '@ichor/shared/fileFault';
+import type { DueObject } from '@ichor/store/rows/delivery';
 
 /**
  * A fault of the file system may pass: the delivery waits. So may an empty folder of derived objects: what is mounted there is

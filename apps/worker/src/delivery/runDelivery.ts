@@ -8,14 +8,28 @@
  *
  * Each destination has a queue and a consumer of its own, so that a dead one delays no other.
  */
-import type { Config, Database, DeliveryJob, Destination, Incidents, Log } from '@ichor/shared';
-import { asIchorError, IchorError, metrics } from '@ichor/shared';
+
+import { type InstanceFile, type StoreOutcome, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import type { Destination } from '@ichor/settings/aeTitles';
+import type { Config } from '@ichor/settings/config';
+import { asIchorError, IchorError } from '@ichor/shared/errors';
+import { pauseMs } from '@ichor/store/outbox/pause';
+import type { Database } from '@ichor/store/postgres/database';
+import type { DeliveryJob } from '@ichor/store/queue/jobs';
+import { wantCommitment } from '@ichor/store/rows/commitment';
+import {
+  beginAttempt,
+  type DueObject,
+  markDead,
+  markStored,
+  postpone,
+  studyDelivered,
+} from '@ichor/store/rows/delivery';
+import type { Incidents } from '@ichor/store/rows/incident';
+import type { Log } from '@ichor/telemetry/log';
+import { metrics } from '@ichor/telemetry/metrics';
 import { askCommitment } from './commitment.ts';
-import { wantCommitment } from './commitmentRows.ts';
-import { type InstanceFile, type StoreOutcome, storeFiles } from './dimseClient.ts';
 import { openObject } from './openObject.ts';
-import { pauseMs } from './pause.ts';
-import { beginAttempt, type DueObject, markDead, markStored, postpone, studyDelivered } from './rows.ts';
 
 export type DeliveryContext = {
   readonly config: Config;

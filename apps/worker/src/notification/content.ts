@@ -1,6 +1,8 @@
 /** What a notification tells: the study, and the result that the row belongs to, whatever came later. */
-import type { Database, StudyView } from '@ichor/shared';
-import { findingsInOrder, REPORT_STATE_SQL, timesOf } from '@ichor/shared';
+
+import type { StudyView } from '@ichor/shared/study';
+import { findingsInOrder, REPORT_STATE_SQL, timesOf } from '@ichor/shared/study';
+import type { Database } from '@ichor/store/postgres/database';
 
 /** `patient` goes into HL7 messages only. `createdAt` is the time of the result. */
 export type Content = {

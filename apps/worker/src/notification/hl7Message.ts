@@ -7,16 +7,13 @@
  * a study that was not analysed. There OBX-11 (table 0085) is X for every finding, so that values of a former revision are
  * withdrawn. F, final, is never sent: a radiologist's report is what is final.
  */
-import type { Code, FindingClass, Hl7Destination, Presence } from '@ichor/shared';
-import {
-  CODES,
-  describeIncompleteness,
-  FINDING_CLASSES,
-  FINDING_CODES,
-  FINDING_NAMES,
-  presenceOf,
-} from '@ichor/shared';
-import { LIMITATIONS } from '../report/measurementReport.ts';
+import type { Code } from '@ichor/dicom/codes';
+import { CODES, FINDING_CODES, FINDING_NAMES } from '@ichor/dicom/codes';
+import { LIMITATIONS } from '@ichor/report/measurementReport';
+import type { Hl7Destination } from '@ichor/settings/notificationSettings';
+import { describeIncompleteness } from '@ichor/shared/incompleteness';
+import type { FindingClass, Presence } from '@ichor/shared/study';
+import { FINDING_CLASSES, presenceOf } from '@ichor/shared/study';
 import type { Content } from './content.ts';
 
 export type Hl7Envelope = Pick<Hl7Destination, 'app' | 'facility'> & {

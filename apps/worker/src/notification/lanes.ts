@@ -1,11 +1,12 @@
 /** Which destinations the configuration names, and how one of them is told. */
-import type { Config, NotificationLane } from '@ichor/shared';
-import { IchorError } from '@ichor/shared';
+import type { Config } from '@ichor/settings/config';
+import type { NotificationLane } from '@ichor/settings/notificationSettings';
+import { IchorError } from '@ichor/shared/errors';
+import type { Claimed } from '@ichor/store/rows/notification';
 import type { Content } from './content.ts';
 import { writeOru } from './hl7Message.ts';
 import { sendMail, writeLetter } from './mail.ts';
 import { sendHl7 } from './mllpClient.ts';
-import type { Claimed } from './rows.ts';
 import { postWebhook } from './webhook.ts';
 
 export type NotificationSettings = Pick<

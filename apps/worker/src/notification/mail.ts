@@ -1,15 +1,14 @@
 /** Mail for a positive study (sole importer of nodemailer): what was found and a link, nothing that names the patient. */
-import type { MailSettings, StudyView } from '@ichor/shared';
-import {
-  describeIncompleteness,
-  FINDING_CLASSES,
-  FINDING_NAMES,
-  IchorError,
-  reasonOf,
-  TLS_POLICY,
-} from '@ichor/shared';
+
+import { FINDING_NAMES } from '@ichor/dicom/codes';
+import { LIMITATIONS } from '@ichor/report/measurementReport';
+import type { MailSettings } from '@ichor/settings/config';
+import { TLS_POLICY } from '@ichor/settings/tlsPolicy';
+import { IchorError, reasonOf } from '@ichor/shared/errors';
+import { describeIncompleteness } from '@ichor/shared/incompleteness';
+import type { StudyView } from '@ichor/shared/study';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { createTransport } from 'nodemailer';
-import { LIMITATIONS } from '../report/measurementReport.ts';
 import { Refusal } from './refusal.ts';
 
 export type Letter = { readonly subject: string; readonly text: string };

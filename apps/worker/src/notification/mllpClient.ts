@@ -13,8 +13,9 @@
 import { readFileSync } from 'node:fs';
 import { connect as connectTcp, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
-import type { Hl7Destination } from '@ichor/shared';
-import { IchorError, reasonOf, TLS_POLICY } from '@ichor/shared';
+import type { Hl7Destination } from '@ichor/settings/notificationSettings';
+import { TLS_POLICY } from '@ichor/settings/tlsPolicy';
+import { IchorError, reasonOf } from '@ichor/shared/errors';
 import { Refusal } from './refusal.ts';
 
 const START = 0x0b;

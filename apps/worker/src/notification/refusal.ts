@@ -1,5 +1,5 @@
 /** A notification that was not taken, with what the receiver said. */
-import { type Facts, IchorError } from '@ichor/shared';
+import { type Facts, IchorError } from '@ichor/shared/errors';
 
 export type RefusalDetail = {
   /** The receiver's own words: for people who may see patients, never for logs. */

@@ -11,25 +11,21 @@
  * works again after several faults tries at once what it refused meanwhile. A row that was sent and whose outcome could not be
  * noted is sent again with the same control ID once its claim ran out.
  */
-import type { Config, Database, Incidents, Log, NotificationJob, NotificationLane, Queues } from '@ichor/shared';
-import {
-  asIchorError,
-  IchorError,
-  metrics,
-  NotificationJob as NotificationJobSchema,
-  notificationJobId,
-  notificationQueue,
-  reasonOf,
-} from '@ichor/shared';
-import { readContent } from './content.ts';
-import { lanesOf, send } from './lanes.ts';
-import { Refusal } from './refusal.ts';
+
+import type { Config } from '@ichor/settings/config';
+import type { NotificationLane } from '@ichor/settings/notificationSettings';
+import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
+import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
+import type { Database } from '@ichor/store/postgres/database';
+import type { NotificationJob } from '@ichor/store/queue/jobs';
+import { NotificationJob as NotificationJobSchema, notificationQueue } from '@ichor/store/queue/jobs';
+import type { Queues } from '@ichor/store/queue/queues';
+import type { Incidents } from '@ichor/store/rows/incident';
 import {
   bringBackNotifications,
   type Claimed,
   claim,
   clearFaults,
-  dueNotifications,
   expire,
   hurry,
   markDead,
@@ -39,7 +35,12 @@ import {
   postpone,
   probeWithPositive,
   waitMs,
-} from './rows.ts';
+} from '@ichor/store/rows/notification';
+import type { Log } from '@ichor/telemetry/log';
+import { metrics } from '@ichor/telemetry/metrics';
+import { readContent } from './content.ts';
+import { lanesOf, send } from './lanes.ts';
+import { Refusal } from './refusal.ts';
 
 export type NotificationContext = {
   readonly config: Config;
@@ -77,12 +78,6 @@ export function startNotification(context: NotificationContext): () => Promise<v
     await looking;
     await Promise.all(consumers.map((consumer) => consumer.close()));
   };
-}
-
-/** A job for every row that is due. @throws IchorError QUEUE_UNAVAILABLE, DATABASE_UNAVAILABLE */
-export async function enqueueNotifications(database: Database, queues: Queues): Promise<void> {
-  for (const due of await dueNotifications(database))
-    await queues.add(notificationQueue(due), { notificationId: due.notificationId }, { jobId: notificationJobId(due) });
 }
 
 /** Sends everything that is due on the lane. @returns when the row of the job is to be looked at again */

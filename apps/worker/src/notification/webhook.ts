@@ -3,8 +3,9 @@
  * redirect too, is a refusal: a signed message goes nowhere but where the site said.
  */
 import { createHmac } from 'node:crypto';
-import type { StudyView, Webhook } from '@ichor/shared';
-import { IchorError, reasonOf } from '@ichor/shared';
+import type { Webhook } from '@ichor/settings/notificationSettings';
+import { IchorError, reasonOf } from '@ichor/shared/errors';
+import type { StudyView } from '@ichor/shared/study';
 import { Refusal } from './refusal.ts';
 
 export type WebhookEvent = { readonly eventId: string; readonly type: 'study.result'; readonly study: StudyView };

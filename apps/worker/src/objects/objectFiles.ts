@@ -1,10 +1,12 @@
 /** Derived objects as files under the data folder: `objects/<Study Instance UID>/<SOP Instance UID>.dcm`. */
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import type { Config, Destination } from '@ichor/shared';
-import { IchorError, keepPrivate, PRIVATE_FILE, PRIVATE_FOLDER, reasonOf } from '@ichor/shared';
-import { type DerivedObject, wants } from '../report/writeObjects.ts';
-import type { StoredObject } from './rows.ts';
+import { type DerivedObject, wants } from '@ichor/report/writeObjects';
+import type { Destination } from '@ichor/settings/aeTitles';
+import type { Config } from '@ichor/settings/config';
+import { IchorError, reasonOf } from '@ichor/shared/errors';
+import { keepPrivate, PRIVATE_FILE, PRIVATE_FOLDER } from '@ichor/store/files/keepPrivate';
+import type { StoredObject } from '@ichor/store/rows/derivedObject';
 
 /** About as much as a report and its heat maps take. */
 const PROBE_BYTES = 1_000_000;

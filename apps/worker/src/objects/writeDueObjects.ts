@@ -11,27 +11,31 @@
  * made from the spool again: the features are cached, and derived UIDs follow from the input, so that a repeat is harmless.
  * An attempt is counted before it begins: a worker that dies of one does not forget it.
  */
-import { asIchorError, deliveryJobId, deliveryQueue, IchorError, metrics, reasonOf } from '@ichor/shared';
-import { type AnalysedStudy, analyseStudy } from '../analyseStudy.ts';
-import { kindOf } from '../faults.ts';
-import { databaseFeatureCache } from '../featureCache.ts';
-import { toldIncomplete } from '../incomplete.ts';
-import { type DerivedObject, writeObjects } from '../report/writeObjects.ts';
-import { OBJECTS_LEASE_MS, studyInput } from '../results.ts';
-import type { TriageContext } from '../triageStudy.ts';
-import { readHeaders } from '../volume/readHeaders.ts';
-import { sourceIdentity } from '../volume/sourceIdentity.ts';
-import { checkWritable, storeObjects } from './objectFiles.ts';
+
+import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
+import { readHeaders } from '@ichor/analysis/volume/readHeaders';
+import { sourceIdentity } from '@ichor/analysis/volume/sourceIdentity';
+import { type DerivedObject, writeObjects } from '@ichor/report/writeObjects';
+import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
+import { deliveryJobId, deliveryQueue } from '@ichor/store/queue/jobs';
 import {
   claimObjects,
   type DueObjects,
   holdObjects,
   LONGEST_PAUSE_MS,
   markUnwritable,
+  OBJECTS_LEASE_MS,
   postponeObjects,
   reportOf,
   saveObjects,
-} from './rows.ts';
+} from '@ichor/store/rows/derivedObject';
+import { metrics } from '@ichor/telemetry/metrics';
+import { databaseFeatureCache } from '../databaseFeatureCache.ts';
+import { kindOf } from '../faults.ts';
+import { toldIncomplete } from '../incomplete.ts';
+import { studyInput } from '../results.ts';
+import type { TriageContext } from '../triageStudy.ts';
+import { checkWritable, storeObjects } from './objectFiles.ts';
 
 const MOST_ATTEMPTS = 5;
 const PAUSE_MS = 15_000;

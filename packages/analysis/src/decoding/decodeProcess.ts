@@ -1,0 +1,45 @@
+/** A decode process: one slice at a time. It alone gives foreign bytes to a decoder; whatever happens here happens to nobody else. */
+
+import { readPart10Head } from '@ichor/dicom/readPart10';
+import { asIchorError } from '@ichor/shared/errors';
+import { NotAnalysable } from '@ichor/shared/notAnalysable';
+import { type LoadedSlice, loadSlice } from '../volume/loadSlice.ts';
+import { type ShapedFrame, timeoutFor } from './limits.ts';
+import type { FromDecoder, StoredFrame, ToDecoder } from './protocol.ts';
+import { startWatchdog } from './watchdog.ts';
+
+process.title = 'ichor-decode';
+process.on('disconnect', () => process.exit(0));
+/** Ctrl-C in a terminal reaches every process of its group: the analysis under way finishes, and disconnects. */
+process.on('SIGINT', () => {});
+
+/** Nobody hears it any more where the channel is closed: then this process ends too. */
+const say = (message: FromDecoder): void => void process.send!(message, () => {});
+const allow = startWatchdog();
+
+async function decode({ frame, timeoutMs }: ToDecoder): Promise<LoadedSlice> {
+  allow(timeoutMs);
+  const shaped = 'rows' in frame ? frame : await shapeOf(frame);
+  allow(timeoutFor(shaped, timeoutMs));
+  return loadSlice(shaped);
+}
+
+async function shapeOf(frame: StoredFrame): Promise<ShapedFrame> {
+  const { dataset } = await readPart10Head(frame.path);
+  const [rows, columns] = [dataset.number('x00280010') ?? 0, dataset.number('x00280011') ?? 0];
+  return { ...frame, rows, columns, frames: dataset.number('x00280008') ?? 1 };
+}
+
+process.on('message', (request: ToDecoder) => {
+  void decode(request)
+    .then(
+      (slice) => say({ kind: 'decoded', slice }),
+      (thrown: unknown) => {
+        if (thrown instanceof NotAnalysable) return say({ kind: 'not-analysable', reason: thrown.reason });
+        const { code, facts } = asIchorError(thrown);
+        return say({ kind: 'failed', code, facts });
+      },
+    )
+    .finally(() => allow(null));
+});
+say({ kind: 'ready' });

@@ -1,0 +1,296 @@
+/** ★ The analysis of one stack, inside the inference process: slices → CNN → sequence → findings → key slices → Grad-CAM. */
+
+import { NotAnalysable } from '@ichor/shared/notAnalysable';
+import {
+  FINDING_CLASSES,
+  type FindingClass,
+  type KeySlice,
+  type ModelIdentity,
+  type SliceScore,
+} from '@ichor/shared/study';
+import { featureKey } from '../featureKey.ts';
+import type { Analysis, ClassMap, KeySliceImage, Slice, SliceFeatures, SliceStack } from '../types.ts';
+import { blankBetween, isBlank } from '../volume/blankSlices.ts';
+import type { LoadedSlice } from '../volume/loadSlice.ts';
+import { areStrangers, type Neighbours, neighbours } from '../volume/neighbours.ts';
+import { sliceDigest } from '../volume/pixelDigest.ts';
+import { type Census, implausibility, takeCensus } from '../volume/plausibility.ts';
+import type { Manifest } from './bundle.ts';
+import { chooseKeySlices, decideFindings, type KeySliceChoice, probabilitiesOf } from './findings.ts';
+import type { Graphs, SliceOutput } from './graphs.ts';
+import { toRadiological, toStored } from './orientation.ts';
+
+export type AnalysisTools = {
+  readonly graphs: Graphs;
+  readonly manifest: Manifest;
+  readonly identity: ModelIdentity;
+  /** In class order. */
+  readonly thresholds: readonly number[];
+  /** @param where names the slice, should its decoder never return */
+  readonly load: (slice: Slice, where: string) => Promise<LoadedSlice>;
+  readonly onProgress: (done: number, total: number) => void;
+};
+export type AnalysisOptions = {
+  readonly cached: ReadonlyMap<string, SliceFeatures>;
+  readonly maxKeySlices: number;
+};
+
+/** Larger batches gain nothing and cost memory. */
+const BATCH = 4;
+/** Up to so many slices, pixels and what the CNN said are kept for the heat maps; of a larger stack the key slices run once more. */
+const MOST_KEPT = 128;
+const CLASSES = FINDING_CLASSES.length;
+
+/** @throws NotAnalysable when a slice cannot be decoded or shows nothing, or the study is unlike those the model knows */
+export async function analyseStack(
+  stack: SliceStack,
+  options: AnalysisOptions,
+  tools: AnalysisTools,
+): Promise<Analysis> {
+  const { slices, seen, blank, censuses, order } = await extractFeatures(stack, options, tools);
+  refuseBlank(stack, blank);
+  refuseStrangers(order);
+  const features = joined(slices.map((slice) => slice.features));
+  const logits = joined(slices.map((slice) => slice.logits));
+  await refuseOutOfDomain(features, slices.length, tools);
+  refuseImplausible(censuses);
+  const sequenceLogits = await tools.graphs.sequence(features, logits, slices.length);
+  const probabilities = probabilitiesOf(sequenceLogits, tools.manifest.calibration.temperature);
+  const findings = decideFindings(probabilities, tools.thresholds);
+  const choices = chooseKeySlices(probabilities, findings, options.maxKeySlices);
+  const { images, influence } = await explain(stack, { features, logits, seen }, choices, tools);
+  return {
+    model: tools.identity,
+    slices,
+    sliceScores: scoresOf(stack, slices, probabilities, logits, influence),
+    findings,
+    keySlices: choices.map((choice) => keySliceOf(stack, choice)),
+    keySliceImages: images,
+  };
+}
+
+/** @throws NotAnalysable naming the slice */
+function refuseBlank({ slices }: SliceStack, blank: readonly boolean[]): void {
+  const index = blankBetween(blank);
+  if (index === null) return;
+  throw new NotAnalysable('blank-slice', `slice ${index + 1} of ${slices.length}, ${slices[index]!.sopInstanceUid}`);
+}
+
+/** @throws NotAnalysable naming the ratio */
+function refuseStrangers(order: Neighbours): void {
+  const ratio = order.ratio();
+  if (!areStrangers(ratio)) return;
+  throw new NotAnalysable(
+    'mixed-acquisitions',
+    `neighbouring slices differ ${ratio!.toFixed(1)} times as much as every second one`,
+  );
+}
+
+/** Asked after the domain, whose distance says more of an image that is far from every head. @throws NotAnalysable */
+function refuseImplausible(censuses: readonly Census[]): void {
+  const why = implausibility(censuses);
+  if (why !== null) throw new NotAnalysable('implausible-values', why);
+}
+
+/** @throws NotAnalysable naming distance and threshold */
+async function refuseOutOfDomain(features: Float32Array, slices: number, tools: AnalysisTools): Promise<void> {
+  const threshold = tools.manifest.outOfDomain?.threshold;
+  const distance = await tools.graphs.distance(features, slices);
+  if (threshold === undefined || distance === null || distance <= threshold) return;
+  throw new NotAnalysable(
+    'out-of-domain',
+    `distance ${distance.toFixed(2)} from the studies it knows, where at most ${threshold.toFixed(2)} is accepted`,
+  );
+}
+
+type Extracted = {
+  /** In the order of the stack. */
+  readonly slices: SliceFeatures[];
+  /** By index of the slice: those that ran just now, if they are not too many. */
+  readonly seen: Map<number, SeenSlice>;
+  /** In the order of the stack. */
+  readonly blank: boolean[];
+  readonly censuses: Census[];
+  readonly order: Neighbours;
+};
+
+async function extractFeatures(
+  stack: SliceStack,
+  { cached }: AnalysisOptions,
+  tools: AnalysisTools,
+): Promise<Extracted> {
+  const extracted: Extracted = {
+    slices: new Array(stack.slices.length),
+    seen: new Map(),
+    blank: [],
+    censuses: [],
+    order: neighbours(),
+  };
+  let batch: BatchSlice[] = [];
+  for (const [index, slice] of stack.slices.entries()) {
+    const { hu } = await load(stack, index, tools);
+    extracted.blank.push(isBlank(hu));
+    extracted.censuses.push(takeCensus(hu, slice.columns));
+    extracted.order.add(hu);
+    const pixelDigest = sliceDigest(hu);
+    const known = cached.get(featureKey(slice.sopInstanceUid, slice.frameNumber));
+    if (known?.pixelDigest === pixelDigest) extracted.slices[index] = known;
+    else batch.push({ index, pixelDigest, hu });
+    if (batch.length === BATCH || index === stack.slices.length - 1) {
+      await runBatch(batch, stack, extracted, tools);
+      batch = [];
+    }
+    tools.onProgress(index + 1, stack.slices.length);
+  }
+  return extracted;
+}
+
+/** @throws NotAnalysable naming the slice */
+async function load({ slices }: SliceStack, index: number, tools: AnalysisTools): Promise<LoadedSlice> {
+  const slice = slices[index]!;
+  const where = `slice ${index + 1} of ${slices.length}, ${slice.sopInstanceUid}`;
+  return tools.load(slice, where).catch((error: unknown) => {
+    if (!(error instanceof NotAnalysable)) throw error;
+    const { code, detail } = error.reason;
+    throw new NotAnalysable(code, detail === undefined ? where : `${where}: ${detail}`, error.outOfTime);
+  });
+}
+
+/** A slice in its stored orientation, and what the CNN said of it. */
+type SeenSlice = { readonly hu: Int16Array; readonly output: SliceOutput };
+type BatchSlice = { readonly index: number; readonly hu: Int16Array; readonly pixelDigest: string };
+
+async function runBatch(
+  batch: readonly BatchSlice[],
+  stack: SliceStack,
+  { slices, seen }: Extracted,
+  tools: AnalysisTools,
+): Promise<void> {
+  if (batch.length === 0) return;
+  const said = await runCnn(
+    batch.map(({ hu }) => hu),
+    stack,
+    tools.graphs,
+  );
+  for (const [place, { index, pixelDigest, hu }] of batch.entries()) {
+    const output = said[place]!;
+    slices[index] = { pixelDigest, features: output.features.slice(), logits: output.logits.slice() };
+    if (stack.slices.length <= MOST_KEPT) seen.set(index, { hu, output });
+  }
+}
+
+async function see(stack: SliceStack, sliceIndex: number, tools: AnalysisTools): Promise<SeenSlice> {
+  const { hu } = await load(stack, sliceIndex, tools);
+  return { hu, output: (await runCnn([hu], stack, tools.graphs))[0]! };
+}
+
+/** @param stored slices in their stored orientation */
+function runCnn(stored: readonly Int16Array[], stack: SliceStack, graphs: Graphs): Promise<SliceOutput[]> {
+  const { rows, columns } = stack.slices[0]!;
+  const shape = turnedShape(stack);
+  const hu = new Int16Array(stored.length * rows * columns);
+  for (const [place, data] of stored.entries())
+    hu.set(toRadiological({ data, rows, columns }, stack.toRadiological).data, place * rows * columns);
+  return graphs.cnn(hu, stored.length, shape.rows, shape.columns);
+}
+
+function turnedShape({ slices, toRadiological: { transpose } }: SliceStack): { rows: number; columns: number } {
+  const { rows, columns } = slices[0]!;
+  return transpose ? { rows: columns, columns: rows } : { rows, columns };
+}
+
+type Outputs = {
+  /** [S, F] */
+  readonly features: Float32Array;
+  /** [S, 6] */
+  readonly logits: Float32Array;
+  readonly seen: ReadonlyMap<number, SeenSlice>;
+};
+
+/** Heat maps of the key slices, and how much every slice drove each present finding. */
+async function explain(
+  stack: SliceStack,
+  outputs: Outputs,
+  choices: readonly KeySliceChoice[],
+  tools: AnalysisTools,
+): Promise<{ images: KeySliceImage[]; influence: Influence }> {
+  if (choices.length === 0) return { images: [], influence: new Map() };
+  const slices = stack.slices.length;
+  const { weights, influence } = await tools.graphs.gradient(outputs.features, outputs.logits, slices, choices);
+  const featureCount = weights.length / choices.length;
+  const images: KeySliceImage[] = [];
+  for (const sliceIndex of [...new Set(choices.map((choice) => choice.sliceIndex))].sort((one, other) => one - other)) {
+    const { hu, output } = outputs.seen.get(sliceIndex) ?? (await see(stack, sliceIndex, tools));
+    const targets = choices.flatMap((choice, target) => (choice.sliceIndex === sliceIndex ? [{ choice, target }] : []));
+    const own = joined(
+      targets.map(({ target }) => weights.subarray(target * featureCount, (target + 1) * featureCount)),
+    );
+    const drawn = await tools.graphs.maps(output, own, targets.length);
+    const { mapRows: rows, mapColumns: columns } = output;
+    const maps = targets.map(({ choice: { classIndex, probability } }, index): ClassMap => {
+      const data = drawn.slice(index * rows * columns, (index + 1) * rows * columns);
+      const map = toStored({ data, rows, columns }, stack.toRadiological);
+      return { classIndex, probability, map: map.data, mapRows: map.rows, mapColumns: map.columns };
+    });
+    images.push({ sliceIndex, hu, maps });
+  }
+  return { images, influence: sharesOf(influence, slices, choices) };
+}
+
+/** Per present class the share of every slice in what drove the class's first key decision. */
+type Influence = ReadonlyMap<FindingClass, readonly number[]>;
+
+/** @param influence [slices, choices], L2 norms of the decision's gradient at the slice's input of the sequence model */
+function sharesOf(influence: Float32Array, slices: number, choices: readonly KeySliceChoice[]): Influence {
+  const shares = new Map<FindingClass, readonly number[]>();
+  for (const [target, { classIndex }] of choices.entries()) {
+    const finding = FINDING_CLASSES[classIndex]!;
+    if (shares.has(finding)) continue;
+    const norms = Array.from({ length: slices }, (_, slice) => influence[slice * choices.length + target]!);
+    const total = norms.reduce((sum, norm) => sum + norm, 0);
+    shares.set(
+      finding,
+      norms.map((norm) => (total > 0 ? Number((norm / total).toFixed(4)) : 0)),
+    );
+  }
+  return shares;
+}
+
+function scoresOf(
+  stack: SliceStack,
+  features: readonly SliceFeatures[],
+  probabilities: readonly number[][],
+  logits: Float32Array,
+  influence: Influence,
+): SliceScore[] {
+  return stack.slices.map((slice, index) => ({
+    ...frameOf(slice),
+    zMm: Number(slice.positionMm[2].toFixed(2)),
+    pixelDigest: features[index]!.pixelDigest,
+    probabilities: probabilities[index]!,
+    cnnProbabilities: Array.from(
+      logits.subarray(index * CLASSES, (index + 1) * CLASSES),
+      (logit) => 1 / (1 + Math.exp(-logit)),
+    ),
+    ...(influence.size > 0 && {
+      influence: Object.fromEntries([...influence].map(([finding, shares]) => [finding, shares[index]!])),
+    }),
+  }));
+}
+
+function keySliceOf(stack: SliceStack, { sliceIndex, classIndex, probability }: KeySliceChoice): KeySlice {
+  return { ...frameOf(stack.slices[sliceIndex]!), finding: FINDING_CLASSES[classIndex]!, score: probability };
+}
+
+const frameOf = ({ sopInstanceUid, frameNumber, frames }: Slice) =>
+  frames > 1 ? { sopInstanceUid, frameNumber } : { sopInstanceUid };
+
+function joined(parts: readonly Float32Array[]): Float32Array {
+  const out = new Float32Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    out.set(part, at);
+    at += part.length;
+  }
+  return out;
+}

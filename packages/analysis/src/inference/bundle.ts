@@ -1,0 +1,158 @@
+/** A model bundle (DESIGN §4): manifest, files, digests. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { IchorError, reasonOf } from '@ichor/shared/errors';
+import { FINDING_CLASSES, type FindingClass, type ModelIdentity } from '@ichor/shared/study';
+import { z } from 'zod';
+
+const File = z.object({
+  path: z.string().regex(/^[A-Za-z0-9_.-]+$/, 'must be a plain file name'),
+  sha256: z.string().regex(/^[0-9a-f]{64}$/),
+  bytes: z.number().int().positive(),
+});
+const Port = z.object({
+  name: z.string(),
+  type: z.enum(['float32', 'int16', 'int64']),
+  shape: z.array(z.union([z.string(), z.number().int()])),
+});
+const Graph = File.extend({ inputs: z.array(Port), outputs: z.array(Port) });
+const PerClass = z.object(
+  Object.fromEntries(FINDING_CLASSES.map((name) => [name, z.number().min(0).max(1)])) as Record<
+    FindingClass,
+    z.ZodNumber
+  >,
+);
+
+/** `manifest.json`. What a person reads (training, metrics, limits) is kept, what a program uses is checked. */
+export const Manifest = z
+  .object({
+    schema: z.literal('ichor-bundle/1'),
+    name: z.string().min(1),
+    version: z.string().min(1),
+    variant: z.string(),
+    classes: z.tuple(FINDING_CLASSES.map((name) => z.literal(name)) as never) as unknown as z.ZodType<
+      readonly FindingClass[]
+    >,
+    /** `explain`, inner activations [1, C, h, w] and weights [T, F] → maps [T, h, w]; without it maps are those of the last layer. */
+    /** `domain`, features [S, F] → distance [1], is there when `outOfDomain` is. */
+    files: z.object({
+      cnn: Graph,
+      sequence: Graph,
+      sequenceGrad: Graph,
+      explain: Graph.optional(),
+      domain: Graph.optional(),
+      golden: File,
+      modelCard: File,
+    }),
+    preprocessing: z.object({
+      windows: z.array(z.object({ name: z.string(), centerHu: z.number(), widthHu: z.number().positive() })).min(1),
+      resize: z.object({
+        rows: z.number().int(),
+        columns: z.number().int(),
+        method: z.literal('bilinear'),
+        halfPixelCentres: z.literal(true),
+        antialias: z.literal(false),
+      }),
+      normalisation: z.object({ mean: z.array(z.number()), standardDeviation: z.array(z.number().positive()) }),
+    }),
+    selector: z.object({ kind: z.string(), count: z.number().int().min(0) }),
+    gradCam: z.enum(['sequence', 'cnn']),
+    calibration: z.object({ temperature: z.array(z.number().positive()).length(FINDING_CLASSES.length) }),
+    thresholds: z
+      .object({ default: z.string(), sets: z.record(z.string(), PerClass), source: z.string() })
+      .refine(({ default: name, sets }) => name in sets, 'thresholds.default names no set'),
+    /** Farther from what the model knows than this a study is not analysed; null: the bundle cannot tell. */
+    outOfDomain: z.object({ threshold: z.number().positive(), source: z.string() }).loose().nullish(),
+    training: z.array(z.object({ name: z.string(), licence: z.string(), attribution: z.string() }).loose()),
+    metrics: z.record(z.string(), z.unknown()),
+    intendedUse: z.string(),
+    limits: z.array(z.string()),
+  })
+  .refine(
+    ({ files, outOfDomain }) => (files.domain === undefined) === (outOfDomain == null),
+    'outOfDomain and files.domain belong together',
+  );
+export type Manifest = z.infer<typeof Manifest>;
+
+export type Bundle = { readonly dir: string; readonly manifest: Manifest; readonly identity: ModelIdentity };
+
+/** Every problem of a bundle at once; the graphs themselves are tried by {@link selfTest}. */
+export async function verifyBundle(dir: string): Promise<{ manifest: Manifest | null; problems: string[] }> {
+  try {
+    const { manifest } = await readManifest(dir);
+    const problems = await Promise.all(filesOf(manifest).map((file) => fileProblem(dir, file)));
+    return { manifest, problems: problems.filter((problem) => problem !== null) };
+  } catch (error) {
+    return { manifest: null, problems: [reasonOf(error)] };
+  }
+}
+
+/** @throws IchorError BUNDLE_INVALID with every problem */
+export async function openBundle(dir: string): Promise<Bundle> {
+  const { manifest, problems } = await verifyBundle(dir);
+  if (manifest === null || problems.length > 0)
+    throw new IchorError('BUNDLE_INVALID', { path: dir, reason: problems.join('; ') });
+  const { bytes } = await readManifest(dir);
+  return {
+    dir,
+    manifest,
+    identity: {
+      name: manifest.name,
+      version: manifest.version,
+      sha256: createHash('sha256').update(bytes).digest('hex'),
+    },
+  };
+}
+
+async function readManifest(dir: string): Promise<{ manifest: Manifest; bytes: Buffer }> {
+  const bytes = await readFile(join(dir, 'manifest.json')).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(error.code === 'ENOENT' ? 'there is no manifest.json' : reasonOf(error));
+  });
+  const parsed = Manifest.safeParse(JSON.parse(bytes.toString('utf8')));
+  if (!parsed.success)
+    throw new Error(
+      parsed.error.issues.map((issue) => `manifest.json: ${issue.path.join('.')} ${issue.message}`).join('; '),
+    );
+  return { manifest: parsed.data, bytes };
+}
+
+const filesOf = ({ files }: Manifest) => Object.values(files).filter((file) => file !== undefined);
+
+async function fileProblem(dir: string, file: z.infer<typeof File>): Promise<string | null> {
+  const bytes = await readFile(join(dir, file.path)).catch(() => null);
+  if (bytes === null) return `${file.path} is missing`;
+  if (bytes.length !== file.bytes)
+    return `${file.path} has ${bytes.length} bytes where the manifest says ${file.bytes}`;
+  const digest = createHash('sha256').update(bytes).digest('hex');
+  return digest === file.sha256 ? null : `${file.path} has another SHA-256 than the manifest says`;
+}
+
+/**
+ * Thresholds in class order: a set of the bundle, changed per class where the site says so.
+ * @param settings ICHOR_THRESHOLDS: the name of a set, and `class=value` entries
+ * @throws IchorError CONFIG_INVALID
+ */
+export function thresholdsOf(manifest: Manifest, settings: readonly string[]): number[] {
+  const { sets, default: standard } = manifest.thresholds;
+  const named = settings.filter((setting) => !setting.includes('='));
+  const set = sets[named[0] ?? standard];
+  if (set === undefined || named.length > 1) {
+    throw new IchorError('CONFIG_INVALID', {
+      problems: `ICHOR_THRESHOLDS must name one of ${Object.keys(sets).join(', ')}, not "${named.join(', ')}"`,
+    });
+  }
+  const own = new Map(settings.filter((setting) => setting.includes('=')).map((setting) => parseOverride(setting)));
+  return FINDING_CLASSES.map((name) => own.get(name) ?? set[name]);
+}
+
+function parseOverride(setting: string): [FindingClass, number] {
+  const [name, text] = setting.split('=') as [string, string];
+  const value = Number(text);
+  if (!FINDING_CLASSES.includes(name as FindingClass) || !(value > 0 && value < 1)) {
+    throw new IchorError('CONFIG_INVALID', {
+      problems: `ICHOR_THRESHOLDS "${setting}" must be one of ${FINDING_CLASSES.join(', ')} with a value between 0 and 1`,
+    });
+  }
+  return [name as FindingClass, value];
+}

@@ -1,0 +1,72 @@
+/** Logits → calibrated probabilities → scan-level findings and key slices (paper, section 3.4). Pure. */
+import { FINDING_CLASSES, type Finding, type Findings } from '@ichor/shared/study';
+
+const CLASSES = FINDING_CLASSES.length;
+const ANY = FINDING_CLASSES.indexOf('any');
+
+/** sigmoid(logit / temperature of the class). @param logits [S, 6] @returns per slice six probabilities */
+export function probabilitiesOf(logits: Float32Array, temperature: readonly number[]): number[][] {
+  return Array.from({ length: logits.length / CLASSES }, (_, slice) =>
+    temperature.map((t, c) => 1 / (1 + Math.exp(-logits[slice * CLASSES + c]! / t))),
+  );
+}
+
+/**
+ * Per class the maximum over the slices. `any` is present from its threshold on and decides the study; a kind of hemorrhage is present when
+ * it reaches its own threshold and there is a hemorrhage at all.
+ */
+export function decideFindings(probabilities: readonly (readonly number[])[], thresholds: readonly number[]): Findings {
+  const scores = FINDING_CLASSES.map((_name, index) => Math.max(...probabilities.map((slice) => slice[index]!)));
+  const reached = (index: number): boolean => scores[index]! >= thresholds[index]!;
+  const finding = (index: number): Finding => ({
+    score: scores[index]!,
+    threshold: thresholds[index]!,
+    present: reached(index) && reached(ANY),
+  });
+  return Object.fromEntries(FINDING_CLASSES.map((name, index) => [name, finding(index)])) as Findings;
+}
+
+export type KeySliceChoice = { readonly sliceIndex: number; readonly classIndex: number; readonly probability: number };
+
+/**
+ * The slices that show what is present: for every present class its best slice, then in turn its next best, no two within
+ * `apart` slices of one another for the same class.
+ * @param most slices in all; a slice that shows several classes counts once
+ */
+export function chooseKeySlices(
+  probabilities: readonly (readonly number[])[],
+  findings: Findings,
+  most: number,
+  apart = 2,
+): KeySliceChoice[] {
+  const ranked = FINDING_CLASSES.flatMap((name, classIndex) =>
+    findings[name].present ? [rankedSlices(probabilities, classIndex, findings[name].threshold, apart)] : [],
+  );
+  const chosen: KeySliceChoice[] = [];
+  const slices = new Set<number>();
+  for (let round = 0; ranked.some((list) => round < list.length); round++) {
+    for (const list of ranked) {
+      const choice = list[round];
+      if (choice === undefined || (slices.size >= most && !slices.has(choice.sliceIndex))) continue;
+      chosen.push(choice);
+      slices.add(choice.sliceIndex);
+    }
+  }
+  return chosen;
+}
+
+function rankedSlices(
+  probabilities: readonly (readonly number[])[],
+  classIndex: number,
+  threshold: number,
+  apart: number,
+): KeySliceChoice[] {
+  const sorted = probabilities
+    .map((slice, sliceIndex) => ({ sliceIndex, classIndex, probability: slice[classIndex]! }))
+    .filter(({ probability }) => probability >= threshold)
+    .sort((one, other) => other.probability - one.probability || one.sliceIndex - other.sliceIndex);
+  const kept: KeySliceChoice[] = [];
+  for (const choice of sorted)
+    if (kept.every(({ sliceIndex }) => Math.abs(sliceIndex - choice.sliceIndex) >= apart)) kept.push(choice);
+  return kept;
+}

@@ -1,0 +1,32 @@
+/** The heat maps of the key slices as the result keeps them. */
+
+import { FINDING_CLASSES, type SliceHeatmap } from '@ichor/shared/study';
+import type { ClassMap, KeySliceImage, SliceStack } from './types.ts';
+
+/** One for each key slice: the map that its secondary capture shows. */
+export const sliceHeatmaps = ({ slices }: SliceStack, images: readonly KeySliceImage[]): SliceHeatmap[] =>
+  images.map(({ sliceIndex, maps }) => {
+    const { sopInstanceUid, frameNumber, frames, rows, columns } = slices[sliceIndex]!;
+    const { classIndex, probability, map, mapRows, mapColumns } = shownMap(maps);
+    return {
+      sopInstanceUid,
+      ...(frames > 1 && { frameNumber }),
+      finding: FINDING_CLASSES[classIndex]!,
+      score: probability,
+      rows,
+      columns,
+      mapRows,
+      mapColumns,
+      map: Buffer.from(map.buffer, map.byteOffset, map.byteLength).toString('base64'),
+    };
+  });
+
+/** [mapRows, mapColumns], exactly as the model gave it. */
+export const mapOf = ({ map }: Pick<SliceHeatmap, 'map'>): Float32Array =>
+  new Float32Array(Uint8Array.from(Buffer.from(map, 'base64')).buffer);
+
+/** Of a slice's maps the one that is drawn: that of the strongest subtype; of any hemorrhage where no subtype is present. */
+export function shownMap(maps: readonly ClassMap[]): ClassMap {
+  const subtypes = maps.filter(({ classIndex }) => FINDING_CLASSES[classIndex] !== 'any');
+  return [...(subtypes.length > 0 ? subtypes : maps)].sort((one, other) => other.probability - one.probability)[0]!;
+}

@@ -1,0 +1,178 @@
+/** The heads of a study's files: what selection and geometry need, without holding pixels in memory. */
+
+import type { Dataset, Tag } from '@ichor/dicom/dataset';
+import { type Part10, readPart10Head } from '@ichor/dicom/readPart10';
+import { asIchorError, IchorError } from '@ichor/shared/errors';
+import { bodyPartOf, contrastAgentOf, kernelsOf, rescalesOf, rescaleTypesOf } from './functionalGroups.ts';
+import { type ScanMarks, scanMarksOf } from './scanMarks.ts';
+
+/** One frame's place in space; null when missing or invalid. */
+export type FrameGeometry = {
+  readonly positionMm: readonly [number, number, number] | null;
+  readonly orientation: readonly [number, number, number, number, number, number] | null;
+  readonly pixelSpacingMm: readonly [number, number] | null;
+  readonly sliceThicknessMm: number | null;
+  /** Image Type of the frame, enhanced multi-frame only. */
+  readonly frameType: readonly string[];
+  /** Acquisition Number (0020,0012), in multi-frame images Frame Acquisition Number (0020,9156). */
+  readonly acquisitionNumber: number | null;
+};
+
+/** An instance without its pixels. */
+export type InstanceHeader = {
+  readonly path: string;
+  readonly studyInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly sopInstanceUid: string;
+  readonly sopClassUid: string;
+  readonly transferSyntaxUid: string;
+  readonly modality: string | null;
+  readonly seriesDescription: string | null;
+  readonly studyDescription: string | null;
+  readonly protocolName: string | null;
+  readonly bodyPartExamined: string | null;
+  readonly imageType: readonly string[];
+  readonly convolutionKernels: readonly string[];
+  readonly manufacturer: string | null;
+  /** What was given as contrast agent, whichever attribute says so. */
+  readonly contrastAgent: string | null;
+  /** Units of the rescaled values, wherever they are told. */
+  readonly rescaleTypes: readonly string[];
+  /** Rescale Slope and Intercept as written, each pair that the frames use once. */
+  readonly rescales: readonly string[];
+  readonly rows: number | null;
+  readonly columns: number | null;
+  readonly samplesPerPixel: number;
+  readonly photometricInterpretation: string | null;
+  readonly hasPixelData: boolean;
+  readonly frameOfReferenceUid: string | null;
+  readonly patientPosition: string | null;
+  readonly marks: ScanMarks;
+  /** Slice Location (0020,1041), mm. */
+  readonly sliceLocationMm: number | null;
+  /** Number of Frames (0028,0008); multi-frame only. */
+  readonly numberOfFrames: number | null;
+  readonly frames: readonly FrameGeometry[];
+  /** All attributes before Pixel Data. */
+  readonly dataset: Dataset;
+};
+
+/** What is wrong with a file that is no usable instance. */
+export type HeaderProblem = {
+  readonly path: string;
+  readonly seriesInstanceUid: string | null;
+  readonly error: IchorError;
+};
+
+const AT_ONCE = 8;
+
+/** Reads every head; a file that is not DICOM, or whose head cannot be read, goes to `onProblem`, with FILE_UNREADABLE when the file system is to blame. */
+export async function readHeaders(
+  paths: readonly string[],
+  onProblem: (problem: HeaderProblem) => void,
+): Promise<InstanceHeader[]> {
+  const headers: (InstanceHeader | null)[] = new Array(paths.length).fill(null);
+  let next = 0;
+  const readNext = async (): Promise<void> => {
+    for (let index = next++; index < paths.length; index = next++)
+      headers[index] = await readHeader(paths[index]!, onProblem);
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, readNext));
+  return headers.filter((header) => header !== null);
+}
+
+async function readHeader(path: string, onProblem: (problem: HeaderProblem) => void): Promise<InstanceHeader | null> {
+  try {
+    return headerOf(path, await readPart10Head(path));
+  } catch (thrown) {
+    onProblem({ path, seriesInstanceUid: path.split('/').at(-2) ?? null, error: asIchorError(thrown) });
+    return null;
+  }
+}
+
+function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): InstanceHeader {
+  const uid = (name: string, tag: Tag): string => {
+    const value = dataset.text(tag);
+    if (value === null) throw new IchorError('UID_MISSING', { name });
+    return value;
+  };
+  return {
+    path,
+    studyInstanceUid: uid('Study Instance UID', 'x0020000d'),
+    seriesInstanceUid: uid('Series Instance UID', 'x0020000e'),
+    sopInstanceUid: uid('SOP Instance UID', 'x00080018'),
+    sopClassUid: uid('SOP Class UID', 'x00080016'),
+    transferSyntaxUid,
+    modality: dataset.text('x00080060'),
+    seriesDescription: dataset.text('x0008103e'),
+    studyDescription: dataset.text('x00081030'),
+    protocolName: dataset.text('x00181030'),
+    bodyPartExamined: bodyPartOf(dataset),
+    imageType: dataset.texts('x00080008'),
+    convolutionKernels: kernelsOf(dataset),
+    manufacturer: dataset.text('x00080070'),
+    contrastAgent: contrastAgentOf(dataset),
+    rescaleTypes: rescaleTypesOf(dataset),
+    rescales: rescalesOf(dataset),
+    rows: dataset.number('x00280010'),
+    columns: dataset.number('x00280011'),
+    samplesPerPixel: dataset.number('x00280002') ?? 1,
+    photometricInterpretation: dataset.text('x00280004'),
+    hasPixelData: dataset.has('x7fe00010'),
+    frameOfReferenceUid: dataset.text('x00200052'),
+    patientPosition: dataset.text('x00185100'),
+    marks: scanMarksOf(dataset, kernelsOf(dataset)),
+    sliceLocationMm: dataset.number('x00201041'),
+    numberOfFrames: dataset.number('x00280008'),
+    frames: framesOf(dataset),
+    dataset,
+  };
+}
+
+/** Enhanced multi-frame: per-frame functional groups before shared ones (PS3.3 C.7.6.16). */
+function framesOf(dataset: Dataset): FrameGeometry[] {
+  const perFrame = dataset.items('x52009230');
+  if (perFrame.length === 0) return [geometryOf(dataset, dataset, dataset, [], dataset.number('x00200012'))];
+  const shared = dataset.items('x52009229')[0];
+  const macro = (frame: Dataset, tag: Tag): Dataset => frame.items(tag)[0] ?? shared?.items(tag)[0] ?? EMPTY;
+  return perFrame.map((frame) =>
+    geometryOf(
+      macro(frame, 'x00209113'),
+      macro(frame, 'x00209116'),
+      macro(frame, 'x00289110'),
+      macro(frame, 'x00189329').texts('x00089007'),
+      macro(frame, 'x00209111').number('x00209156', 'US'),
+    ),
+  );
+}
+
+function geometryOf(
+  position: Dataset,
+  orientation: Dataset,
+  measures: Dataset,
+  frameType: readonly string[],
+  acquisitionNumber: number | null,
+): FrameGeometry {
+  return {
+    positionMm: exactly(3, position.numbers('x00200032')) as FrameGeometry['positionMm'],
+    orientation: exactly(6, orientation.numbers('x00200037')) as FrameGeometry['orientation'],
+    pixelSpacingMm: exactly(2, measures.numbers('x00280030')) as FrameGeometry['pixelSpacingMm'],
+    sliceThicknessMm: measures.number('x00180050'),
+    frameType,
+    acquisitionNumber,
+  };
+}
+
+function exactly(count: number, values: readonly number[]): readonly number[] | null {
+  return values.length === count && values.every(Number.isFinite) ? values : null;
+}
+
+const EMPTY: Dataset = {
+  text: () => null,
+  texts: () => [],
+  number: () => null,
+  numbers: () => [],
+  items: () => [],
+  has: () => false,
+  pixelData: () => null,
+};

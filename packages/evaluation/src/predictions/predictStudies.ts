@@ -1,0 +1,78 @@
+/** ★ The studies through the very analysis that production runs; what is known from an earlier run is not computed again. */
+
+import { analyseStudy } from '@ichor/analysis/analyseStudy';
+import { noFeatureCache } from '@ichor/analysis/featureCache';
+import type { Inference } from '@ichor/analysis/inference/inference';
+import { asIchorError } from '@ichor/shared/errors';
+import type { ReasonCode } from '@ichor/shared/reasons';
+import { FINDING_CLASSES, type TriageResult } from '@ichor/shared/study';
+import type { PredictionCache } from './predictionCache.ts';
+import type { StudyPrediction } from './studyPrediction.ts';
+import type { SurveyedStudy } from './surveyStudies.ts';
+
+export type PredictTools = {
+  readonly inference: Inference;
+  readonly cache: PredictionCache;
+  readonly accepted: ReadonlySet<ReasonCode>;
+  readonly onStudy: (study: SurveyedStudy, known: boolean) => void;
+};
+
+/** One prediction per study, in their order. One that fails has its error as reason, and is tried again next time. */
+export async function predictStudies(
+  studies: readonly SurveyedStudy[],
+  { inference, cache, accepted, onStudy }: PredictTools,
+): Promise<StudyPrediction[]> {
+  const predictions: StudyPrediction[] = [];
+  for (const study of studies) {
+    const known = await cache.load(study.inputDigest);
+    const prediction = known ?? (await predictStudy(study, { inference, accepted }));
+    if (known === null && prediction.state !== 'failed') await cache.save(study.inputDigest, prediction);
+    predictions.push(prediction);
+    onStudy(study, known !== null);
+  }
+  return predictions;
+}
+
+async function predictStudy(
+  { studyInstanceUid, paths }: SurveyedStudy,
+  tools: Pick<PredictTools, 'inference' | 'accepted'>,
+): Promise<StudyPrediction> {
+  const from = performance.now();
+  try {
+    const { result } = await analyseStudy(studyInstanceUid, paths, { ...tools, features: noFeatureCache });
+    return predictionOf(result, performance.now() - from);
+  } catch (thrown) {
+    const { code, message } = asIchorError(thrown);
+    return {
+      studyInstanceUid,
+      state: 'failed',
+      reason: { code, sentence: message, detail: null },
+      slices: [],
+      scan: null,
+      durationMs: performance.now() - from,
+    };
+  }
+}
+
+function predictionOf(
+  { studyInstanceUid, state, reason, sliceScores, findings }: TriageResult,
+  durationMs: number,
+): StudyPrediction {
+  const slices = sliceScores.map(({ sopInstanceUid, frameNumber, probabilities, cnnProbabilities }) => ({
+    sopInstanceUid,
+    frameNumber: frameNumber ?? null,
+    sequence: [...probabilities],
+    cnn: [...cnnProbabilities],
+  }));
+  return {
+    studyInstanceUid,
+    state,
+    reason: reason && { code: reason.code, sentence: reason.sentence, detail: reason.detail ?? null },
+    slices,
+    scan: findings && {
+      sequence: FINDING_CLASSES.map((name) => findings[name].score),
+      cnn: FINDING_CLASSES.map((_, index) => Math.max(...slices.map(({ cnn }) => cnn[index]!))),
+    },
+    durationMs,
+  };
+}

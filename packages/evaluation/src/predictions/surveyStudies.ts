@@ -1,0 +1,57 @@
+/** What there is to evaluate: every study's instances, its patient and a digest of its content. */
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { StudyFiles } from '@ichor/analysis/volume/findStudies';
+import type { Dataset } from '@ichor/dicom/dataset';
+import { readPart10 } from '@ichor/dicom/readPart10';
+import { isFileFault } from '@ichor/shared/fileFault';
+
+export type SurveyedStudy = StudyFiles & {
+  /** SHA-256 (hex) over the content of the files, whatever their names and order. */
+  readonly inputDigest: string;
+  /** Every instance that can be read. */
+  readonly instances: readonly { readonly sopInstanceUid: string; readonly path: string }[];
+  /** Pseudonym made from Patient ID and its issuer; null when the study has none. */
+  readonly patient: string | null;
+};
+
+const TAGS = { sopInstanceUid: 'x00080018', patientId: 'x00100020', issuerOfPatientId: 'x00100021' } as const;
+
+export async function surveyStudy(study: StudyFiles): Promise<SurveyedStudy> {
+  const digests: string[] = [];
+  const instances: { sopInstanceUid: string; path: string }[] = [];
+  let patient: string | null = null;
+  for (const path of study.paths) {
+    const bytes = await readFile(path).catch(unlessFault);
+    digests.push(bytes === null ? `unread ${path}` : sha256(bytes));
+    if (bytes === null) continue;
+    const dataset = datasetOf(bytes, path);
+    const sopInstanceUid = dataset?.text(TAGS.sopInstanceUid) ?? null;
+    if (dataset === null || sopInstanceUid === null) continue;
+    instances.push({ sopInstanceUid, path });
+    patient ??= pseudonymOf(dataset);
+  }
+  return { ...study, inputDigest: sha256(digests.sort().join('\n')), instances, patient };
+}
+
+/** What the file system does not give is told of its study by the analysis. */
+function unlessFault(error: unknown): null {
+  if (!isFileFault(error)) throw error;
+  return null;
+}
+
+/** Null for a file that cannot be read: the analysis says what that means for its study. */
+function datasetOf(bytes: Buffer, path: string): Dataset | null {
+  try {
+    return readPart10(bytes, path).dataset;
+  } catch {
+    return null;
+  }
+}
+
+function pseudonymOf(dataset: Dataset): string | null {
+  const patientId = dataset.text(TAGS.patientId);
+  return patientId && sha256(`${dataset.text(TAGS.issuerOfPatientId) ?? ''} ${patientId}`).slice(0, 24);
+}
+
+const sha256 = (data: string | Uint8Array): string => createHash('sha256').update(data).digest('hex');

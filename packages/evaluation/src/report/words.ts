@@ -1,0 +1,37 @@
+/** Words of the page that several sections share. */
+
+import type { FindingClass } from '@ichor/shared/study';
+import type { Evaluation } from '../evaluation.ts';
+import type { LevelName } from '../figures/cases.ts';
+import type { ThresholdSets } from '../figures/levelFigures.ts';
+import { count } from '../numbers.ts';
+
+/** E.g. `Subdural`, `Any hemorrhage`. */
+export const findingName = (name: FindingClass): string =>
+  name === 'any' ? 'Any hemorrhage' : name.charAt(0).toUpperCase() + name.slice(1);
+
+export const LEVEL_NAMES: Readonly<Record<LevelName, string>> = { scan: 'scans', slice: 'slices' };
+
+/** E.g. `balanced`, `high sensitivity`. */
+export const setName = (set: string): string => set.replaceAll('-', ' ');
+
+/** The default set first. */
+export function setsInOrder(thresholds: { readonly default: string; readonly sets: ThresholdSets }): string[] {
+  return [thresholds.default, ...Object.keys(thresholds.sets).filter((set) => set !== thresholds.default)];
+}
+
+/** What is unusual about the data, in words: accepted against production's rules, or without a partner. */
+export function leftovers(data: Evaluation['data']): string[] {
+  const { labelsWithoutImage, studiesWithoutLabel, instancesWithoutLabel, inconsistentLabels, acceptedReasons } = data;
+  return [
+    ...acceptedReasons.map((code) => `accepted here, refused in production: ${code}`),
+    ...(labelsWithoutImage > 0 ? [`${count(labelsWithoutImage, 'label')} without an image in the folders`] : []),
+    ...(studiesWithoutLabel.length > 0
+      ? [`${count(studiesWithoutLabel.length, 'study', 'studies')} without a label, not evaluated`]
+      : []),
+    ...(instancesWithoutLabel > 0
+      ? [`${count(instancesWithoutLabel, 'image')} without a label in labelled studies`]
+      : []),
+    ...(inconsistentLabels > 0 ? [`${count(inconsistentLabels, 'label')} whose "any" contradicts the subtypes`] : []),
+  ];
+}

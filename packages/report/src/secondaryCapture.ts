@@ -1,0 +1,135 @@
+/** A heat map as Secondary Capture instance (PS3.3 A.8.1), placed where its source slice lies so that viewers link scrolling. */
+import { shownMap } from '@ichor/analysis/sliceHeatmaps';
+import type { ClassMap, KeySliceImage, Slice, SliceStack, SourceIdentity } from '@ichor/analysis/types';
+import { CODES, FINDING_NAMES } from '@ichor/dicom/codes';
+import { deriveUid } from '@ichor/dicom/uid';
+import { FINDING_CLASSES, type FindingClass, type TriageResult } from '@ichor/shared/study';
+import { coded } from './contentItems.ts';
+import { drawHeatmap, magnification } from './heatmapImage.ts';
+import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
+import { percent } from './measurementReport.ts';
+import { validCode } from './validValues.ts';
+
+export const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
+
+/** Corners are small. */
+const SHORT_NAMES: Readonly<Record<FindingClass, string>> = {
+  any: 'Any hemorrhage',
+  epidural: 'Epidural',
+  intraparenchymal: 'Intraparenchymal',
+  intraventricular: 'Intraventricular',
+  subarachnoid: 'Subarachnoid',
+  subdural: 'Subdural',
+};
+
+export type HeatmapRequest = {
+  readonly result: TriageResult;
+  readonly identity: SourceIdentity;
+  readonly stack: SliceStack;
+  readonly keySlice: KeySliceImage;
+  /** 1-based, in the order of the series. */
+  readonly instanceNumber: number;
+  readonly at: Date;
+};
+
+/** The map shown is that of the slice's strongest subtype; the other classes are named with their scores. */
+export async function writeHeatmap(
+  request: HeatmapRequest,
+): Promise<{ sopInstanceUid: string; seriesInstanceUid: string; bytes: Uint8Array }> {
+  const { result, identity, stack, keySlice, at } = request;
+  const slice = stack.slices[keySlice.sliceIndex]!;
+  const strongest = shownMap(keySlice.maps);
+  const shownFirst = [
+    strongest,
+    ...keySlice.maps.filter((map) => map !== strongest).sort((one, other) => other.probability - one.probability),
+  ];
+  const scored = ({ classIndex, probability }: ClassMap, names: Readonly<Record<FindingClass, string>>): string =>
+    `${names[FINDING_CLASSES[classIndex]!]} ${percent(probability)} %`;
+  const names = shownFirst.map((map) => scored(map, SHORT_NAMES));
+  const { rgb, rows, columns } = await drawHeatmap({
+    hu: keySlice.hu,
+    rows: slice.rows,
+    columns: slice.columns,
+    map: strongest.map,
+    mapRows: strongest.mapRows,
+    mapColumns: strongest.mapColumns,
+    findings: strongest.map.some((value) => value > 0)
+      ? names
+      : [...names, 'No region here: neighbouring slices drove the score'],
+    place: `Slice ${keySlice.sliceIndex + 1} of ${stack.slices.length}, z ${slice.positionMm[2].toFixed(1)} mm`,
+    model: `${result.model.name} ${result.model.version}`,
+  });
+  const scale = magnification(slice);
+  const { date, time } = dicomDateTime(at, identity);
+  const derived = (...role: string[]): string =>
+    deriveUid(result.studyInstanceUid, result.inputDigest, result.model.sha256, ...role);
+  const [sopInstanceUid, seriesInstanceUid] = [
+    derived('SC', slice.sopInstanceUid, String(slice.frameNumber)),
+    derived('SC series'),
+  ];
+  const bytes = encodeInstance(
+    {
+      ...commonAttributes(identity, result.model, at),
+      SOPClassUID: SECONDARY_CAPTURE,
+      SOPInstanceUID: sopInstanceUid,
+      ImageType: ['DERIVED', 'SECONDARY', 'OTHER'],
+      Modality: 'OT',
+      ConversionType: 'WSD',
+      SeriesInstanceUID: seriesInstanceUid,
+      SeriesNumber: 9902,
+      SeriesDescription: 'Ichor ICH heat maps (not for diagnostic use)',
+      SeriesDate: date,
+      SeriesTime: time,
+      InstanceNumber: request.instanceNumber,
+      ContentDate: date,
+      ContentTime: time,
+      DerivationDescription: `Grad-CAM of the sequence model for ${FINDING_NAMES[FINDING_CLASSES[strongest.classIndex]!]} over the brain window (centre 40, width 80). Not for diagnostic use.`,
+      SourceImageSequence: [
+        {
+          ReferencedSOPClassUID: slice.sopClassUid,
+          ReferencedSOPInstanceUID: slice.sopInstanceUid,
+          ...(slice.frames > 1 ? { ReferencedFrameNumber: slice.frameNumber } : {}),
+          PurposeOfReferenceCodeSequence: [coded(CODES.sourceForDerivation)],
+        },
+      ],
+      ImageComments: shownFirst
+        .map((map) => scored(map, FINDING_NAMES))
+        .join('; ')
+        .slice(0, 1024),
+      PatientOrientation: [],
+      ...(stack.frameOfReferenceUid === null
+        ? {}
+        : { FrameOfReferenceUID: stack.frameOfReferenceUid, PositionReferenceIndicator: '' }),
+      ImagePositionPatient: drawnPosition(slice, scale).map(decimal),
+      ImageOrientationPatient: slice.orientation.map(decimal),
+      PixelSpacing: slice.pixelSpacingMm.map((mm) => decimal(mm / scale)),
+      BodyPartExamined: validCode(identity.bodyPartExamined) ?? 'HEAD',
+      SamplesPerPixel: 3,
+      PhotometricInterpretation: 'RGB',
+      PlanarConfiguration: 0,
+      Rows: rows,
+      Columns: columns,
+      BitsAllocated: 8,
+      BitsStored: 8,
+      HighBit: 7,
+      PixelRepresentation: 0,
+      BurnedInAnnotation: 'YES',
+      PixelData: new Uint8Array(rgb.length % 2 === 0 ? rgb : Buffer.concat([rgb, Buffer.alloc(1)])).buffer,
+    },
+    { PixelData: 'OB' },
+  );
+  return { sopInstanceUid, seriesInstanceUid, bytes };
+}
+
+/** The centre of the first drawn pixel: of an enlarged picture it lies nearer to the corner than the source's. mm */
+function drawnPosition(
+  { positionMm, orientation, pixelSpacingMm: [betweenRows, betweenColumns] }: Slice,
+  scale: number,
+) {
+  const share = (1 / scale - 1) / 2;
+  return positionMm.map(
+    (mm, axis) => mm + share * (orientation[axis]! * betweenColumns + orientation[axis + 3]! * betweenRows),
+  );
+}
+
+const decimal = (value: number): number => Math.round(value * 1e7) / 1e7;

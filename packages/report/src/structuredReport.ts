@@ -1,0 +1,95 @@
+/** Content and evidence → Comprehensive (3D) SR instance (PS3.3 A.35.3, A.35.13). */
+import { CODES } from '@ichor/dicom/codes';
+import { deriveUid } from '@ichor/dicom/uid';
+import type { Destination } from '@ichor/settings/aeTitles';
+import type { FormerReport } from '@ichor/shared/formerReport';
+import type { TriageResult } from '@ichor/shared/study';
+import { type ContentItem, coded, referencedInstances } from './contentItems.ts';
+import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
+import { measurementReport, type ReportInput } from './measurementReport.ts';
+
+export const SR_CLASSES = {
+  'comprehensive-3d': '1.2.840.10008.5.1.4.1.1.88.34',
+  comprehensive: '1.2.840.10008.5.1.4.1.1.88.33',
+} as const;
+const TITLES = { triage: CODES.triageReport, measurement: CODES.imagingMeasurementReport } as const;
+/** What destinations may want differently. */
+export type ReportForm = Pick<Destination, 'sr' | 'title'>;
+
+export type ReportRequest = ReportInput & {
+  readonly form: ReportForm;
+  /** Series of each referenced instance. */
+  readonly seriesOf: ReadonlyMap<string, string>;
+  /** The report that this one supersedes. */
+  readonly former: FormerReport | null;
+  readonly at: Date;
+};
+export type WrittenReport = {
+  readonly sopClassUid: string;
+  readonly sopInstanceUid: string;
+  readonly seriesInstanceUid: string;
+  readonly bytes: Uint8Array;
+};
+
+/** UIDs follow from study, input and model: writing a report twice makes the same instance. */
+export function writeReport(request: ReportRequest): WrittenReport {
+  const { result, identity, form, at } = request;
+  const content = measurementReport(request, form.title === 'triage');
+  const { date, time } = dicomDateTime(at, identity);
+  const [sopClassUid, sopInstanceUid] = [SR_CLASSES[form.sr], derived(result, 'SR', form.sr, form.title)];
+  const seriesInstanceUid = derived(result, 'SR series', form.sr, form.title);
+  const bytes = encodeInstance({
+    ...commonAttributes(identity, result.model, at),
+    SOPClassUID: sopClassUid,
+    SOPInstanceUID: sopInstanceUid,
+    Modality: 'SR',
+    SeriesInstanceUID: seriesInstanceUid,
+    SeriesNumber: 9901,
+    SeriesDescription: 'Ichor ICH triage report',
+    SeriesDate: date,
+    SeriesTime: time,
+    ReferencedPerformedProcedureStepSequence: [],
+    InstanceNumber: 1,
+    ContentDate: date,
+    ContentTime: time,
+    CompletionFlag: 'COMPLETE',
+    VerificationFlag: 'UNVERIFIED',
+    PreliminaryFlag: 'PRELIMINARY',
+    ...(request.former === null ? {} : { PredecessorDocumentsSequence: evidence(request, [request.former]) }),
+    PerformedProcedureCodeSequence: [],
+    CurrentRequestedProcedureEvidenceSequence: evidence(request, referencedInstances(content)),
+    ValueType: 'CONTAINER',
+    ConceptNameCodeSequence: [coded(TITLES[form.title])],
+    ContinuityOfContent: 'SEPARATE',
+    ContentTemplateSequence: [{ MappingResource: 'DCMR', TemplateIdentifier: '1500' }],
+    ContentSequence: content as ContentItem[],
+  });
+  return { sopClassUid, sopInstanceUid, seriesInstanceUid, bytes };
+}
+
+const derived = ({ studyInstanceUid, inputDigest, model }: TriageResult, ...role: string[]): string =>
+  deriveUid(studyInstanceUid, inputDigest, model.sha256, ...role);
+
+/** Hierarchical SOP Instance Reference (PS3.3 table 10-3a): study › series › instances. */
+function evidence(
+  { identity, seriesOf, former }: ReportRequest,
+  references: readonly { sopClassUid: string; sopInstanceUid: string }[],
+): object[] {
+  const series = new Map<string, Map<string, string>>();
+  for (const { sopClassUid, sopInstanceUid } of references) {
+    const seriesInstanceUid = seriesOf.get(sopInstanceUid) ?? former!.seriesInstanceUid;
+    series.set(seriesInstanceUid, (series.get(seriesInstanceUid) ?? new Map()).set(sopInstanceUid, sopClassUid));
+  }
+  return [
+    {
+      StudyInstanceUID: identity.studyInstanceUid,
+      ReferencedSeriesSequence: [...series].map(([SeriesInstanceUID, instances]) => ({
+        SeriesInstanceUID,
+        ReferencedSOPSequence: [...instances].map(([uid, sopClass]) => ({
+          ReferencedSOPClassUID: sopClass,
+          ReferencedSOPInstanceUID: uid,
+        })),
+      })),
+    },
+  ];
+}
