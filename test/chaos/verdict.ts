@@ -84,7 +84,7 @@ async function wrongReports({ pacsDir }: Site, query: Query): Promise<string[]> 
   const inPacs = new Set<string>();
   for (const name of await readdir(pacsDir)) {
     const { dataset } = readPart10(await readFile(join(pacsDir, name)), name);
-    if (dataset.text('x00080016') === SR) inPacs.add(dataset.text('x00080018') ?? name);
+    if (dataset.text('SOPClassUID') === SR) inPacs.add(dataset.text('SOPInstanceUID') ?? name);
   }
   const rows = await query(
     `SELECT r.study_instance_uid AS study, r.revision, r.result_id = s.result_id AS current, o.sop_instance_uid AS uid,

@@ -99,7 +99,8 @@ async function secondaryCapture(): Promise<Uint8Array> {
     const pixels = dataset.pixelData();
     if (
       pixels?.kind === 'native' &&
-      dataset.items('x00082112')[0]?.text('x00081155') === detail.slices[key - 1]!.sopInstanceUid
+      dataset.items('SourceImageSequence')[0]?.text('ReferencedSOPInstanceUID') ===
+        detail.slices[key - 1]!.sopInstanceUid
     )
       return pixels.bytes;
   }

@@ -113,7 +113,7 @@ async function consistent(files: readonly string[]): Promise<string[]> {
   const checked = await Promise.all(
     files.map(async (path) => {
       const { sopInstanceUid, dataset } = readPart10(await readFile(path), path);
-      return sopInstanceUid === dataset.text('x00080018');
+      return sopInstanceUid === dataset.text('SOPInstanceUID');
     }),
   );
   expect(checked.filter((isConsistent) => !isConsistent).length).toBeLessThan(3);

@@ -156,8 +156,13 @@ test('a report of a study that was not analysed says why, and never that it is c
 
 test('a new revision names the report that it supersedes', async () => {
   const path = studies.get('without')!.reports[0]!;
-  const [predecessor] = readPart10(await readFile(path), path).dataset.items('x0040a360');
-  expect(predecessor?.items('x00081115')[0]?.items('x00081199')[0]?.text('x00081155')).toBe(FORMER.sopInstanceUid);
+  const [predecessor] = readPart10(await readFile(path), path).dataset.items('PredecessorDocumentsSequence');
+  expect(
+    predecessor
+      ?.items('ReferencedSeriesSequence')[0]
+      ?.items('ReferencedSOPSequence')[0]
+      ?.text('ReferencedSOPInstanceUID'),
+  ).toBe(FORMER.sopInstanceUid);
 });
 
 test('writing the objects of a result twice makes the same UIDs', async () => {

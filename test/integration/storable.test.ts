@@ -244,7 +244,7 @@ test.each([
         (error) => error,
       );
       expect(`${stdout}${stderr}`).not.toMatch(/^Error/m);
-      expect(readPart10(await readFile(file), file).dataset.text('x00100010')?.length ?? 0).toBeLessThanOrEqual(64);
+      expect(readPart10(await readFile(file), file).dataset.text('PatientName')?.length ?? 0).toBeLessThanOrEqual(64);
     }
     const envelope = { app: 'RIS', facility: '', controlId: 'I1', createdAt: new Date(0), correction: false };
     const message = writeOru(await readContent(bench.database, Number(rows[0].result_id)), envelope);

@@ -30,8 +30,8 @@ afterAll(() => folder.remove());
 /** Digest of every frame in Hounsfield units. */
 async function hounsfieldDigests(path: string): Promise<string[]> {
   const { dataset, transferSyntaxUid } = readPart10(await readFile(path), path);
-  const [rows, columns] = [dataset.number('x00280010')!, dataset.number('x00280011')!];
-  const frames = dataset.number('x00280008') ?? 1;
+  const [rows, columns] = [dataset.number('Rows')!, dataset.number('Columns')!];
+  const frames = dataset.number('NumberOfFrames') ?? 1;
   const digests: string[] = [];
   for (let frameNumber = 1; frameNumber <= frames; frameNumber++) {
     const { hu } = await loadSlice({ path, rows, columns, frameNumber, frames });
@@ -44,11 +44,11 @@ async function hounsfieldDigests(path: string): Promise<string[]> {
 /** Digest of every frame's bytes, little endian. */
 async function byteDigests(path: string): Promise<string[]> {
   const { dataset, transferSyntaxUid } = readPart10(await readFile(path), path);
-  const frames = dataset.number('x00280008') ?? 1;
+  const frames = dataset.number('NumberOfFrames') ?? 1;
   const shape = {
-    rows: dataset.number('x00280010')!,
-    columns: dataset.number('x00280011')!,
-    bitsAllocated: dataset.number('x00280100')!,
+    rows: dataset.number('Rows')!,
+    columns: dataset.number('Columns')!,
+    bitsAllocated: dataset.number('BitsAllocated')!,
     frames,
   };
   const digests: string[] = [];

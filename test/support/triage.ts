@@ -1,8 +1,10 @@
 /** The worker's triage of studies in a real spool and a real database, without receiver and queue. */
+
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Inference } from '@ichor/analysis/inference/inference';
 import type { Analysis, SliceStack } from '@ichor/analysis/types';
+import type { Keyword } from '@ichor/dicom/keywords';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import type { Bleed } from '@ichor/phantom/bleeds';
 import { writePhantomStudy } from '@ichor/phantom/writeStudy';
@@ -83,17 +85,17 @@ export async function openTriageBench(): Promise<TriageBench> {
 
 async function index(database: Database, spool: Spool, bytes: Buffer): Promise<void> {
   const { dataset, transferSyntaxUid } = readPart10(bytes, 'a phantom');
-  const text = (tag: `x${string}`): string => dataset.text(tag) ?? '';
+  const text = (keyword: Keyword): string => dataset.text(keyword) ?? '';
   const uids = {
-    studyInstanceUid: text('x0020000d'),
-    seriesInstanceUid: text('x0020000e'),
-    sopInstanceUid: text('x00080018'),
+    studyInstanceUid: text('StudyInstanceUID'),
+    seriesInstanceUid: text('SeriesInstanceUID'),
+    sopInstanceUid: text('SOPInstanceUID'),
   };
   const stored = await spool.store({ ...uids, chunks: [bytes] });
   const instance = {
     ...uids,
     spoolPath: stored.path,
-    sopClassUid: text('x00080016'),
+    sopClassUid: text('SOPClassUID'),
     transferSyntaxUid,
     sizeBytes: bytes.length,
     callingAeTitle: 'CTSCANNER',

@@ -1,6 +1,8 @@
 /** An instance that was refused or broke off → what its study misses (docs/adr/0015). Pure. */
+
 import { CT_IMAGES } from '@ichor/dicom/ctImages';
-import { type Dataset, parseReadable, type Tag } from '@ichor/dicom/dataset';
+import { type Dataset, parseReadable } from '@ichor/dicom/dataset';
+import type { Keyword } from '@ichor/dicom/keywords';
 import { isSafeUid } from '@ichor/dicom/uid';
 import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
 import { printable } from './storeInstance.ts';
@@ -28,15 +30,15 @@ const HEAD_BYTES = 1_048_576;
 /** @param request its chunks are what came of the dataset */
 export function notStored(request: StoreRequest): NotStored {
   const uid = uidReader(request);
-  const [named, commandUid] = [uid('x00080018'), printable(request.sopInstanceUid).slice(0, 64)];
+  const [named, commandUid] = [uid('SOPInstanceUID'), printable(request.sopInstanceUid).slice(0, 64)];
   return {
-    studyInstanceUid: uid('x0020000d'),
-    seriesInstanceUid: uid('x0020000e'),
+    studyInstanceUid: uid('StudyInstanceUID'),
+    seriesInstanceUid: uid('SeriesInstanceUID'),
     sopInstanceUid: named ?? commandUid,
     commandUid,
     hasName: named !== null || isSafeUid(commandUid),
     isCertain: named !== null && named === commandUid,
-    canBeCtSlice: canBeCtSlice(request, uid('x00080016')),
+    canBeCtSlice: canBeCtSlice(request, uid('SOPClassUID')),
     callingAeTitle: printable(request.callingAeTitle),
   };
 }
@@ -47,13 +49,13 @@ function canBeCtSlice({ sopClassUid, abstractSyntaxUid }: StoreRequest, datasetC
   return CT_IMAGES.has(sopClassUid) || (datasetClassUid !== null && CT_IMAGES.has(datasetClassUid));
 }
 
-function uidReader({ chunks, transferSyntaxUid }: StoreRequest): (tag: Tag) => string | null {
+function uidReader({ chunks, transferSyntaxUid }: StoreRequest): (keyword: Keyword) => string | null {
   const length = chunks.reduce((total, chunk) => total + chunk.length, 0);
   const head = Buffer.concat(chunks as Buffer[], Math.min(HEAD_BYTES, length));
   const dataset: Dataset = parseReadable(head, transferSyntaxUid);
-  return (tag) => {
+  return (keyword) => {
     try {
-      const value = dataset.text(tag);
+      const value = dataset.text(keyword);
       return value !== null && isSafeUid(value) ? value : null;
     } catch {
       return null;

@@ -3,6 +3,7 @@
 import { CT_IMAGES } from '@ichor/dicom/ctImages';
 import type { Dataset } from '@ichor/dicom/dataset';
 import { readDataset } from '@ichor/dicom/dataset';
+import type { Keyword } from '@ichor/dicom/keywords';
 import { isOwnObject } from '@ichor/dicom/ownObjects';
 import { part10Header } from '@ichor/dicom/part10';
 import { isSafeUid } from '@ichor/dicom/uid';
@@ -75,14 +76,14 @@ function checkCommand({ sopClassUid, abstractSyntaxUid, sopInstanceUid }: StoreR
 
 /** The UIDs that name an instance; command and dataset must agree. */
 export function identityOf(dataset: Dataset, command: Pick<StoreRequest, 'sopClassUid' | 'sopInstanceUid'>) {
-  const uid = (name: string, tag: 'x0020000d' | 'x0020000e' | 'x00080018' | 'x00080016'): string => {
-    const value = dataset.text(tag);
+  const uid = (name: string, keyword: Keyword): string => {
+    const value = dataset.text(keyword);
     if (value === null) throw new IchorError('UID_MISSING', { name });
     if (!isSafeUid(value)) throw new IchorError('UID_INVALID', { name, uid: printable(value) });
     return value;
   };
-  const sopInstanceUid = uid('SOP Instance UID', 'x00080018');
-  const sopClassUid = uid('SOP Class UID', 'x00080016');
+  const sopInstanceUid = uid('SOP Instance UID', 'SOPInstanceUID');
+  const sopClassUid = uid('SOP Class UID', 'SOPClassUID');
   if (sopInstanceUid !== command.sopInstanceUid)
     throw new IchorError('IDENTITY_MISMATCH', {
       name: 'SOP Instance UID',
@@ -96,8 +97,8 @@ export function identityOf(dataset: Dataset, command: Pick<StoreRequest, 'sopCla
       command: command.sopClassUid,
     });
   return {
-    studyInstanceUid: uid('Study Instance UID', 'x0020000d'),
-    seriesInstanceUid: uid('Series Instance UID', 'x0020000e'),
+    studyInstanceUid: uid('Study Instance UID', 'StudyInstanceUID'),
+    seriesInstanceUid: uid('Series Instance UID', 'SeriesInstanceUID'),
     sopInstanceUid,
   };
 }
@@ -108,15 +109,15 @@ export const printable = (text: string): string => text.slice(0, 80).replaceAll(
 const LONGEST_TEXT = 1_024;
 
 export function indexedHeader(dataset: Dataset): IndexedHeader {
-  const text = (tag: `x${string}`): string | null => dataset.text(tag)?.slice(0, LONGEST_TEXT) ?? null;
+  const text = (keyword: Keyword): string | null => dataset.text(keyword)?.slice(0, LONGEST_TEXT) ?? null;
   return {
-    accessionNumber: text('x00080050'),
-    patientId: text('x00100020'),
-    patientName: text('x00100010'),
-    studyDate: text('x00080020'),
-    studyDescription: text('x00081030'),
-    modality: text('x00080060'),
-    seriesDescription: text('x0008103e'),
-    requestedProcedurePriority: text('x00401003'),
+    accessionNumber: text('AccessionNumber'),
+    patientId: text('PatientID'),
+    patientName: text('PatientName'),
+    studyDate: text('StudyDate'),
+    studyDescription: text('StudyDescription'),
+    modality: text('Modality'),
+    seriesDescription: text('SeriesDescription'),
+    requestedProcedurePriority: text('RequestedProcedurePriority'),
   };
 }

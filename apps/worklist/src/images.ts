@@ -68,8 +68,11 @@ async function sourceOf(path: string): Promise<HeatmapFile> {
   const known = sources.get(path);
   if (known !== undefined) return known;
   const bytes = await readingFile(path, () => readFile(path));
-  const [source] = readPart10(bytes, path).dataset.items('x00082112');
-  const found = [sliceKey(source?.text('x00081155') ?? '', source?.number('x00081160') ?? 1), path] as const;
+  const [source] = readPart10(bytes, path).dataset.items('SourceImageSequence');
+  const found = [
+    sliceKey(source?.text('ReferencedSOPInstanceUID') ?? '', source?.number('ReferencedFrameNumber') ?? 1),
+    path,
+  ] as const;
   if (sources.size > 10_000) sources.clear();
   sources.set(path, found);
   return found;
@@ -117,7 +120,7 @@ export async function layerImage({ database }: Source, studyInstanceUid: string,
 async function secondaryCapture(path: string, sidePixels?: number): Promise<Buffer> {
   const { dataset } = readPart10(await readingFile(path, () => readFile(path)), path);
   const pixels = dataset.pixelData();
-  const [rows, columns] = [dataset.number('x00280010') ?? 0, dataset.number('x00280011') ?? 0];
+  const [rows, columns] = [dataset.number('Rows') ?? 0, dataset.number('Columns') ?? 0];
   if (pixels?.kind !== 'native') throw new IchorError('REQUEST_INVALID', { reason: 'the heat map is not readable' });
   return rgbPng({ rgb: Buffer.from(pixels.bytes.subarray(0, rows * columns * 3)), rows, columns }, sidePixels);
 }

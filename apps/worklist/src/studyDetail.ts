@@ -107,17 +107,18 @@ async function reportText(path: string): Promise<ReportLine[]> {
 
 /** The content tree (PS3.3 C.17.3), one line per item; lists of images are left out. */
 function linesOf(item: Dataset, depth: number): ReportLine[] {
-  const name = meaning(item.items('x0040a043')[0]);
-  const children = item.items('x0040a730').filter((child) => child.text('x0040a040') !== 'IMAGE');
+  const name = meaning(item.items('ConceptNameCodeSequence')[0]);
+  const children = item.items('ContentSequence').filter((child) => child.text('ValueType') !== 'IMAGE');
   return [{ depth, name, value: contentOf(item) }, ...children.flatMap((child) => linesOf(child, depth + 1))];
 }
 
-const meaning = (code: Dataset | undefined): string => code?.text('x00080104') ?? '';
+const meaning = (code: Dataset | undefined): string => code?.text('CodeMeaning') ?? '';
 function contentOf(item: Dataset): string {
-  const measured = item.items('x0040a300')[0];
-  if (measured) return [measured.text('x0040a30a'), meaning(measured.items('x004008ea')[0])].join(' ');
+  const measured = item.items('MeasuredValueSequence')[0];
+  if (measured)
+    return [measured.text('NumericValue'), meaning(measured.items('MeasurementUnitsCodeSequence')[0])].join(' ');
   return (
-    meaning(item.items('x0040a168')[0]) ||
-    (item.text('x0040a160') ?? item.text('x0040a123') ?? item.text('x0040a124') ?? item.text('x0040a120') ?? '')
+    meaning(item.items('ConceptCodeSequence')[0]) ||
+    (item.text('TextValue') ?? item.text('PersonName') ?? item.text('UID') ?? item.text('DateTime') ?? '')
   );
 }

@@ -124,7 +124,7 @@ function whyConflicting(stack: SliceStack, conflicting: ReadonlySet<string>): Re
 /** A report would go to one of them, and be about the other. */
 function whyMixed({ seriesInstanceUid }: SliceStack, headers: readonly InstanceHeader[]): Reason | null {
   const own = headers.filter((header) => header.seriesInstanceUid === seriesInstanceUid);
-  const patients = new Set(own.map(({ dataset }) => dataset.text('x00100020')?.trim() ?? ''));
+  const patients = new Set(own.map(({ dataset }) => dataset.text('PatientID')?.trim() ?? ''));
   return patients.size > 1 ? reason('mixed-patients', `${patients.size} Patient IDs`) : null;
 }
 

@@ -16,23 +16,21 @@ import {
   inflateAtOnce,
   inflateReadable,
 } from './inflate.ts';
+import { type Keyword, type Tag, tagOf } from './keywords.ts';
 import { type PixelData, pixelDataOf } from './pixelData.ts';
 import { binaryReader, decimal, textsOf, withoutPadding } from './values.ts';
 import type { Element, Run } from './walkElements.ts';
 
-/** A tag as `x` and eight lower-case hexadecimal digits, e.g. `x00100010`. */
-export type Tag = `x${string}`;
-
 export type Dataset = {
   /** First value as text, decoded, without its padding; null when absent or empty. */
-  text(tag: Tag): string | null;
-  texts(tag: Tag): string[];
+  text(name: Keyword | Tag): string | null;
+  texts(name: Keyword | Tag): string[];
   /** First value as number, from text (DS, IS) or binary by its VR; null when absent or no number. */
-  number(tag: Tag, implicitVr?: string): number | null;
-  numbers(tag: Tag, implicitVr?: string): number[];
+  number(name: Keyword | Tag, implicitVr?: string): number | null;
+  numbers(name: Keyword | Tag, implicitVr?: string): number[];
   /** Items of a sequence; empty when absent. */
-  items(tag: Tag): Dataset[];
-  has(tag: Tag): boolean;
+  items(name: Keyword | Tag): Dataset[];
+  has(name: Keyword | Tag): boolean;
   /** Null when there is none. @throws IchorError DATASET_UNREADABLE when encapsulated and broken */
   pixelData(): PixelData | null;
 };
@@ -91,41 +89,40 @@ function view(
   const ownSets = elements.get(SPECIFIC_CHARACTER_SET);
   const characterSets =
     ownSets === undefined ? inheritedCharacterSets : latin1(raw(ownSets)).split('\\').map(withoutPadding);
-  const texts = (tag: Tag): string[] => {
-    const element = elements.get(numberOf(tag));
+  const texts = (name: Keyword | Tag): string[] => {
+    const element = elements.get(tagOf(name));
     if (element === undefined || element.content !== 'value' || element.start === element.end) return [];
     return textsOf(raw(element), element, characterSets);
   };
-  const numbers = (tag: Tag, implicitVr?: string): number[] => {
-    const element = elements.get(numberOf(tag));
+  const numbers = (name: Keyword | Tag, implicitVr?: string): number[] => {
+    const element = elements.get(tagOf(name));
     if (element === undefined || element.content !== 'value') return [];
     const read = binaryReader(element, implicitVr);
-    return read === null ? texts(tag).map(decimal) : read(raw(element));
+    return read === null ? texts(name).map(decimal) : read(raw(element));
   };
-  const sequences = new Map<Tag, Dataset[]>();
+  const sequences = new Map<string, Dataset[]>();
   return {
     texts,
     numbers,
-    text: (tag) => texts(tag)[0] || null,
-    number(tag, implicitVr) {
-      const value = numbers(tag, implicitVr)[0];
+    text: (name) => texts(name)[0] || null,
+    number(name, implicitVr) {
+      const value = numbers(name, implicitVr)[0];
       return value === undefined || !Number.isFinite(value) ? null : value;
     },
-    items(tag) {
-      const known = sequences.get(tag);
+    items(name) {
+      const known = sequences.get(name);
       if (known !== undefined) return known;
-      const items = itemsIn(source, elements.get(numberOf(tag)));
+      const items = itemsIn(source, elements.get(tagOf(name)));
       const datasets = items.map((item) => view(source, readElements(item), characterSets));
-      sequences.set(tag, datasets);
+      sequences.set(name, datasets);
       return datasets;
     },
-    has: (tag) => elements.has(numberOf(tag)),
+    has: (name) => elements.has(tagOf(name)),
     pixelData: () => guarded(() => pixelDataOf(source, elements)),
   };
 }
 
 const SPECIFIC_CHARACTER_SET = 0x00080005;
-const numberOf = (tag: Tag): number => Number.parseInt(tag.slice(1), 16);
 
 /** A value that only looks like a sequence has no items. */
 function itemsIn(source: ByteSource, element: Element | undefined): Run[] {

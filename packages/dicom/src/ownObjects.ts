@@ -7,6 +7,6 @@ export const MODEL_NAME = 'Ichor ICH triage';
 /** True for a dataset whose Contributing Equipment (0018,A001) names us. */
 export function isOwnObject(dataset: Dataset): boolean {
   return dataset
-    .items('x0018a001')
-    .some((item) => item.text('x00080070') === MANUFACTURER && item.text('x00081090') === MODEL_NAME);
+    .items('ContributingEquipmentSequence')
+    .some((item) => item.text('Manufacturer') === MANUFACTURER && item.text('ManufacturerModelName') === MODEL_NAME);
 }

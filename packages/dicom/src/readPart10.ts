@@ -102,7 +102,7 @@ async function headIn(bytes: Buffer, path: string, isAll: boolean): Promise<Part
   if (meta.transferSyntaxUid === DEFLATED) return null;
   try {
     const dataset = parseDataset(bytes.subarray(meta.datasetOffset), meta.transferSyntaxUid);
-    return dataset.has('x7fe00010') ? { ...meta, dataset } : null;
+    return dataset.has('PixelData') ? { ...meta, dataset } : null;
   } catch (error) {
     if (error instanceof IchorError) return null;
     throw error;

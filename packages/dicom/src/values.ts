@@ -1,27 +1,13 @@
 /** Values of elements (PS3.5 §6): texts and numbers as they stand there, without their padding. Pure. */
 import { decodeText } from './characterSets.ts';
+import { implicitVrOf } from './keywords.ts';
 import { CHARACTER_SET_VRS, SINGLE_VALUE_VRS } from './valueRepresentations.ts';
 import type { Element } from './walkElements.ts';
-
-/** Value representations of the binary elements that we read, where the dataset does not tell them (PS3.6). */
-const BINARY_VR: ReadonlyMap<number, string> = new Map([
-  [0x00280002, 'US'], // Samples per Pixel
-  [0x00280006, 'US'], // Planar Configuration
-  [0x00280010, 'US'], // Rows
-  [0x00280011, 'US'], // Columns
-  [0x00280100, 'US'], // Bits Allocated
-  [0x00280101, 'US'], // Bits Stored
-  [0x00280102, 'US'], // High Bit
-  [0x00280103, 'US'], // Pixel Representation
-]);
-
-/** Names of persons that we read, likewise: their parts end where a `^` or `=` stands (§6.2.1.2). */
-const PERSON_NAMES: ReadonlySet<number> = new Set([0x00080090, 0x00081050, 0x00081070, 0x00100010, 0x0040a123]);
 
 /** @param characterSets values of Specific Character Set */
 export function textsOf(bytes: Uint8Array, { tag, vr }: Element, characterSets: readonly string[]): string[] {
   const hasCharacterSet = vr === null || vr === 'UN' || CHARACTER_SET_VRS.has(vr);
-  const isPersonName = vr === 'PN' || PERSON_NAMES.has(tag);
+  const isPersonName = (vr ?? implicitVrOf(tag)) === 'PN';
   const text = hasCharacterSet ? decodeText(bytes, characterSets, isPersonName ? 'PN' : (vr ?? 'LO')) : latin1(bytes);
   return (SINGLE_VALUE_VRS.has(vr ?? '') ? [text] : text.split('\\')).map(withoutPadding);
 }
@@ -49,7 +35,7 @@ export function binaryReader(
   implicitVr: string | undefined,
 ): ((bytes: Uint8Array) => number[]) | null {
   const isUnknown = vr === null || vr === 'UN';
-  const format = FORMATS[(isUnknown ? (implicitVr ?? BINARY_VR.get(tag)) : vr) ?? ''];
+  const format = FORMATS[(isUnknown ? (implicitVr ?? implicitVrOf(tag)) : vr) ?? ''];
   if (format === undefined) return null;
   // UN: an archive that did not know the element wrote it in little endian (§6.2.2).
   const littleEndian = vr === 'UN' || coding.littleEndian;

@@ -40,7 +40,7 @@ export async function startDemoPacs(folder: string, port: number): Promise<DemoP
 /** @returns the path. @throws IchorError UID_MISSING, which the sender sees as the status of its C-STORE */
 async function keep(folder: string, request: StoreRequest): Promise<string> {
   const dataset = Buffer.concat(request.chunks);
-  const studyInstanceUid = parseDataset(dataset, request.transferSyntaxUid).text('x0020000d') ?? '';
+  const studyInstanceUid = parseDataset(dataset, request.transferSyntaxUid).text('StudyInstanceUID') ?? '';
   if (!isSafeUid(studyInstanceUid) || !isSafeUid(request.sopInstanceUid))
     throw new IchorError('UID_MISSING', { name: 'Study Instance UID' });
   const path = join(folder, studyInstanceUid, `${kindOf(request)}-${request.sopInstanceUid}.dcm`);

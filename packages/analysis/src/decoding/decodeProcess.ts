@@ -26,8 +26,8 @@ async function decode({ frame, timeoutMs }: ToDecoder): Promise<LoadedSlice> {
 
 async function shapeOf(frame: StoredFrame): Promise<ShapedFrame> {
   const { dataset } = await readPart10Head(frame.path);
-  const [rows, columns] = [dataset.number('x00280010') ?? 0, dataset.number('x00280011') ?? 0];
-  return { ...frame, rows, columns, frames: dataset.number('x00280008') ?? 1 };
+  const [rows, columns] = [dataset.number('Rows') ?? 0, dataset.number('Columns') ?? 0];
+  return { ...frame, rows, columns, frames: dataset.number('NumberOfFrames') ?? 1 };
 }
 
 process.on('message', (request: ToDecoder) => {

@@ -7,7 +7,7 @@ import { findDicomFiles } from './findDicomFiles.ts';
 
 export type StudyFiles = { readonly studyInstanceUid: string; readonly paths: readonly string[] };
 
-const STUDY_INSTANCE_UID = 'x0020000d';
+const STUDY_INSTANCE_UID = 'StudyInstanceUID';
 
 /**
  * A file that looks like DICOM but whose study cannot be read may be the slice with the bleed: it counts to every study

@@ -1,6 +1,8 @@
 /** One slice's file → Hounsfield units. */
+
 import { readFile, stat } from 'node:fs/promises';
-import type { Dataset, Tag } from '@ichor/dicom/dataset';
+import type { Dataset } from '@ichor/dicom/dataset';
+import type { Tag } from '@ichor/dicom/keywords';
 import { decodePixels } from '@ichor/dicom/pixels/decodePixels';
 import { type PixelModule, toHounsfield } from '@ichor/dicom/pixels/hounsfield';
 import { storedBits, type WordFormat } from '@ichor/dicom/pixels/storedValues';
@@ -63,8 +65,8 @@ function pixelDataOf(dataset: Dataset) {
 
 /** The attributes that turn bytes of a frame into Hounsfield units, checked. @throws NotAnalysable */
 export function pixelModule(dataset: Dataset, frameNumber: number): PixelModule {
-  const photometricInterpretation = dataset.text('x00280004') ?? '';
-  if ((dataset.number('x00280002') ?? 1) !== 1 || !/^MONOCHROME[12]$/.test(photometricInterpretation)) {
+  const photometricInterpretation = dataset.text('PhotometricInterpretation') ?? '';
+  if ((dataset.number('SamplesPerPixel') ?? 1) !== 1 || !/^MONOCHROME[12]$/.test(photometricInterpretation)) {
     throw new NotAnalysable('unsupported-photometric', photometricInterpretation || 'absent');
   }
   const word = wordOf(dataset);
@@ -80,10 +82,10 @@ export function pixelModule(dataset: Dataset, frameNumber: number): PixelModule 
 }
 
 function wordOf(dataset: Dataset): Omit<WordFormat, 'overlayBits'> {
-  const bitsAllocated = dataset.number('x00280100') ?? 16;
-  const bitsStored = dataset.number('x00280101') ?? bitsAllocated;
-  const highBit = dataset.number('x00280102') ?? bitsStored - 1;
-  const representation = dataset.number('x00280103') ?? 0;
+  const bitsAllocated = dataset.number('BitsAllocated') ?? 16;
+  const bitsStored = dataset.number('BitsStored') ?? bitsAllocated;
+  const highBit = dataset.number('HighBit') ?? bitsStored - 1;
+  const representation = dataset.number('PixelRepresentation') ?? 0;
   const possible =
     [8, 16].includes(bitsAllocated) &&
     bitsStored >= 1 &&
@@ -122,15 +124,15 @@ const [SMALLEST_SLOPE, LARGEST_SLOPE, LARGEST_INTERCEPT] = [0.01, 100, 65_536];
 
 /** Modality LUT of the frame or of all frames (Pixel Value Transformation, 0028,9145), or else of the instance. */
 function rescaleOf(dataset: Dataset, frameNumber: number): Pick<PixelModule, 'rescaleSlope' | 'rescaleIntercept'> {
-  const own = dataset.items('x52009230')[frameNumber - 1];
-  const groups = [...(own === undefined ? [] : [own]), ...dataset.items('x52009229')];
-  const sources = [...groups.flatMap((group) => group.items('x00289145')), dataset];
-  if (dataset.items('x00283000').length > 0)
+  const own = dataset.items('PerFrameFunctionalGroupsSequence')[frameNumber - 1];
+  const groups = [...(own === undefined ? [] : [own]), ...dataset.items('SharedFunctionalGroupsSequence')];
+  const sources = [...groups.flatMap((group) => group.items('PixelValueTransformationSequence')), dataset];
+  if (dataset.items('ModalityLUTSequence').length > 0)
     throw new NotAnalysable('unsupported-pixel-format', 'a Modality LUT, no linear rescale to Hounsfield units');
-  const source = sources.find((one) => one.has('x00281052'));
-  const rescaleIntercept = source?.number('x00281052') ?? null;
+  const source = sources.find((one) => one.has('RescaleIntercept'));
+  const rescaleIntercept = source?.number('RescaleIntercept') ?? null;
   // Absent it is 1; one that is there and is no number must not become 1.
-  const rescaleSlope = source?.has('x00281053') ? (source.number('x00281053') ?? Number.NaN) : 1;
+  const rescaleSlope = source?.has('RescaleSlope') ? (source.number('RescaleSlope') ?? Number.NaN) : 1;
   if (rescaleIntercept === null || rescaleSlope === 0)
     throw new NotAnalysable('unsupported-pixel-format', 'no linear rescale to Hounsfield units');
   const believable =
@@ -149,9 +151,9 @@ function rescaleOf(dataset: Dataset, frameNumber: number): Pick<PixelModule, 're
 function paddingOf(dataset: Dataset, signed: boolean): readonly [number, number] | null {
   const vr = signed ? 'SS' : 'US';
   const asPixel = (number: number): number => (signed ? (number << 16) >> 16 : number & 0xffff);
-  const stored = dataset.number('x00280120', vr);
+  const stored = dataset.number('PixelPaddingValue', vr);
   if (stored === null) return null;
   const value = asPixel(stored);
-  const limit = asPixel(dataset.number('x00280121', vr) ?? stored);
+  const limit = asPixel(dataset.number('PixelPaddingRangeLimit', vr) ?? stored);
   return [Math.min(value, limit), Math.max(value, limit)];
 }

@@ -1,6 +1,7 @@
 /** The heads of a study's files: what selection and geometry need, without holding pixels in memory. */
 
-import type { Dataset, Tag } from '@ichor/dicom/dataset';
+import type { Dataset } from '@ichor/dicom/dataset';
+import type { Keyword } from '@ichor/dicom/keywords';
 import { type Part10, readPart10Head } from '@ichor/dicom/readPart10';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
 import { bodyPartOf, contrastAgentOf, kernelsOf, rescalesOf, rescaleTypesOf } from './functionalGroups.ts';
@@ -91,39 +92,39 @@ async function readHeader(path: string, onProblem: (problem: HeaderProblem) => v
 }
 
 function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): InstanceHeader {
-  const uid = (name: string, tag: Tag): string => {
-    const value = dataset.text(tag);
+  const uid = (name: string, keyword: Keyword): string => {
+    const value = dataset.text(keyword);
     if (value === null) throw new IchorError('UID_MISSING', { name });
     return value;
   };
   return {
     path,
-    studyInstanceUid: uid('Study Instance UID', 'x0020000d'),
-    seriesInstanceUid: uid('Series Instance UID', 'x0020000e'),
-    sopInstanceUid: uid('SOP Instance UID', 'x00080018'),
-    sopClassUid: uid('SOP Class UID', 'x00080016'),
+    studyInstanceUid: uid('Study Instance UID', 'StudyInstanceUID'),
+    seriesInstanceUid: uid('Series Instance UID', 'SeriesInstanceUID'),
+    sopInstanceUid: uid('SOP Instance UID', 'SOPInstanceUID'),
+    sopClassUid: uid('SOP Class UID', 'SOPClassUID'),
     transferSyntaxUid,
-    modality: dataset.text('x00080060'),
-    seriesDescription: dataset.text('x0008103e'),
-    studyDescription: dataset.text('x00081030'),
-    protocolName: dataset.text('x00181030'),
+    modality: dataset.text('Modality'),
+    seriesDescription: dataset.text('SeriesDescription'),
+    studyDescription: dataset.text('StudyDescription'),
+    protocolName: dataset.text('ProtocolName'),
     bodyPartExamined: bodyPartOf(dataset),
-    imageType: dataset.texts('x00080008'),
+    imageType: dataset.texts('ImageType'),
     convolutionKernels: kernelsOf(dataset),
-    manufacturer: dataset.text('x00080070'),
+    manufacturer: dataset.text('Manufacturer'),
     contrastAgent: contrastAgentOf(dataset),
     rescaleTypes: rescaleTypesOf(dataset),
     rescales: rescalesOf(dataset),
-    rows: dataset.number('x00280010'),
-    columns: dataset.number('x00280011'),
-    samplesPerPixel: dataset.number('x00280002') ?? 1,
-    photometricInterpretation: dataset.text('x00280004'),
-    hasPixelData: dataset.has('x7fe00010'),
-    frameOfReferenceUid: dataset.text('x00200052'),
-    patientPosition: dataset.text('x00185100'),
+    rows: dataset.number('Rows'),
+    columns: dataset.number('Columns'),
+    samplesPerPixel: dataset.number('SamplesPerPixel') ?? 1,
+    photometricInterpretation: dataset.text('PhotometricInterpretation'),
+    hasPixelData: dataset.has('PixelData'),
+    frameOfReferenceUid: dataset.text('FrameOfReferenceUID'),
+    patientPosition: dataset.text('PatientPosition'),
     marks: scanMarksOf(dataset, kernelsOf(dataset)),
-    sliceLocationMm: dataset.number('x00201041'),
-    numberOfFrames: dataset.number('x00280008'),
+    sliceLocationMm: dataset.number('SliceLocation'),
+    numberOfFrames: dataset.number('NumberOfFrames'),
     frames: framesOf(dataset),
     dataset,
   };
@@ -131,17 +132,18 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
 
 /** Enhanced multi-frame: per-frame functional groups before shared ones (PS3.3 C.7.6.16). */
 function framesOf(dataset: Dataset): FrameGeometry[] {
-  const perFrame = dataset.items('x52009230');
-  if (perFrame.length === 0) return [geometryOf(dataset, dataset, dataset, [], dataset.number('x00200012'))];
-  const shared = dataset.items('x52009229')[0];
-  const macro = (frame: Dataset, tag: Tag): Dataset => frame.items(tag)[0] ?? shared?.items(tag)[0] ?? EMPTY;
+  const perFrame = dataset.items('PerFrameFunctionalGroupsSequence');
+  if (perFrame.length === 0) return [geometryOf(dataset, dataset, dataset, [], dataset.number('AcquisitionNumber'))];
+  const shared = dataset.items('SharedFunctionalGroupsSequence')[0];
+  const macro = (frame: Dataset, keyword: Keyword): Dataset =>
+    frame.items(keyword)[0] ?? shared?.items(keyword)[0] ?? EMPTY;
   return perFrame.map((frame) =>
     geometryOf(
-      macro(frame, 'x00209113'),
-      macro(frame, 'x00209116'),
-      macro(frame, 'x00289110'),
-      macro(frame, 'x00189329').texts('x00089007'),
-      macro(frame, 'x00209111').number('x00209156', 'US'),
+      macro(frame, 'PlanePositionSequence'),
+      macro(frame, 'PlaneOrientationSequence'),
+      macro(frame, 'PixelMeasuresSequence'),
+      macro(frame, 'CTImageFrameTypeSequence').texts('FrameType'),
+      macro(frame, 'FrameContentSequence').number('FrameAcquisitionNumber', 'US'),
     ),
   );
 }
@@ -154,10 +156,10 @@ function geometryOf(
   acquisitionNumber: number | null,
 ): FrameGeometry {
   return {
-    positionMm: exactly(3, position.numbers('x00200032')) as FrameGeometry['positionMm'],
-    orientation: exactly(6, orientation.numbers('x00200037')) as FrameGeometry['orientation'],
-    pixelSpacingMm: exactly(2, measures.numbers('x00280030')) as FrameGeometry['pixelSpacingMm'],
-    sliceThicknessMm: measures.number('x00180050'),
+    positionMm: exactly(3, position.numbers('ImagePositionPatient')) as FrameGeometry['positionMm'],
+    orientation: exactly(6, orientation.numbers('ImageOrientationPatient')) as FrameGeometry['orientation'],
+    pixelSpacingMm: exactly(2, measures.numbers('PixelSpacing')) as FrameGeometry['pixelSpacingMm'],
+    sliceThicknessMm: measures.number('SliceThickness'),
     frameType,
     acquisitionNumber,
   };

@@ -14,18 +14,20 @@ export type ScanMarks = {
 export function scanMarksOf(dataset: Dataset, kernels: readonly string[]): ScanMarks {
   const shared = {
     'Convolution Kernel': kernels.length === 0 ? null : kernels.join(' '),
-    'Irradiation Event UID': dataset.text('x00083010'),
-    'Acquisition UID': dataset.text('x00080017'),
-    KVP: dataset.text('x00180060'),
+    'Irradiation Event UID': dataset.text('IrradiationEventUID'),
+    'Acquisition UID': dataset.text('AcquisitionUID'),
+    KVP: dataset.text('KVP'),
   };
   return {
-    instanceNumber: dataset.number('x00200013'),
+    instanceNumber: dataset.number('InstanceNumber'),
     acquiredAt: acquiredAtOf(dataset),
     shared: Object.fromEntries(Object.entries(shared).filter((entry): entry is [string, string] => entry[1] !== null)),
   };
 }
 
 function acquiredAtOf(dataset: Dataset): string | null {
-  const time = dataset.text('x00080032');
-  return dataset.text('x0008002a') ?? (time === null ? null : `${dataset.text('x00080022') ?? ''}${time}`);
+  const time = dataset.text('AcquisitionTime');
+  return (
+    dataset.text('AcquisitionDateTime') ?? (time === null ? null : `${dataset.text('AcquisitionDate') ?? ''}${time}`)
+  );
 }

@@ -1,27 +1,28 @@
 /** Patient, study and equipment attributes that derived objects copy: as the source has them, but no longer than PS3.5 §6.2 allows. */
+import type { Keyword } from '@ichor/dicom/keywords';
 import type { SourceIdentity } from '../types.ts';
 import type { InstanceHeader } from './readHeaders.ts';
 
 export function sourceIdentity({ dataset, studyInstanceUid }: InstanceHeader): SourceIdentity {
-  const text = (tag: `x${string}`, longest: number): string | null => clipped(dataset.text(tag), longest);
+  const text = (keyword: Keyword, longest: number): string | null => clipped(dataset.text(keyword), longest);
   return {
-    patientName: personName(dataset.text('x00100010')),
-    patientId: text('x00100020', 64),
-    issuerOfPatientId: text('x00100021', 64),
-    patientBirthDate: text('x00100030', 10),
-    patientSex: text('x00100040', 16),
-    patientAge: text('x00101010', 4),
+    patientName: personName(dataset.text('PatientName')),
+    patientId: text('PatientID', 64),
+    issuerOfPatientId: text('IssuerOfPatientID', 64),
+    patientBirthDate: text('PatientBirthDate', 10),
+    patientSex: text('PatientSex', 16),
+    patientAge: text('PatientAge', 4),
     studyInstanceUid,
-    studyDate: text('x00080020', 10),
-    studyTime: text('x00080030', 16),
-    studyId: text('x00200010', 16),
-    studyDescription: text('x00081030', 64),
-    accessionNumber: text('x00080050', 16),
-    referringPhysicianName: personName(dataset.text('x00080090')),
-    timezoneOffsetFromUtc: text('x00080201', 16),
-    bodyPartExamined: text('x00180015', 16),
-    patientPosition: text('x00185100', 16),
-    modality: text('x00080060', 16),
+    studyDate: text('StudyDate', 10),
+    studyTime: text('StudyTime', 16),
+    studyId: text('StudyID', 16),
+    studyDescription: text('StudyDescription', 64),
+    accessionNumber: text('AccessionNumber', 16),
+    referringPhysicianName: personName(dataset.text('ReferringPhysicianName')),
+    timezoneOffsetFromUtc: text('TimezoneOffsetFromUTC', 16),
+    bodyPartExamined: text('BodyPartExamined', 16),
+    patientPosition: text('PatientPosition', 16),
+    modality: text('Modality', 16),
   };
 }
 

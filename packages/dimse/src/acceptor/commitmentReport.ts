@@ -6,16 +6,16 @@ import { IchorError } from '@ichor/shared/errors';
 
 /** Transaction UID, Referenced SOP Sequence, Failed SOP Sequence. @throws IchorError UID_MISSING */
 export function commitmentReportOf(dataset: Dataset): CommitmentReport {
-  const transactionUid = dataset.text('x00081195');
+  const transactionUid = dataset.text('TransactionUID');
   if (transactionUid === null) throw new IchorError('UID_MISSING', { name: 'Transaction UID' });
   return {
     transactionUid,
-    succeeded: dataset.items('x00081199').map(referencedInstance),
-    failed: dataset.items('x00081198').map((item) => ({
+    succeeded: dataset.items('ReferencedSOPSequence').map(referencedInstance),
+    failed: dataset.items('FailedSOPSequence').map((item) => ({
       sopInstanceUid: referencedInstance(item),
-      reason: item.number('x00081197', 'US') ?? 0,
+      reason: item.number('FailureReason', 'US') ?? 0,
     })),
   };
 }
 
-const referencedInstance = (item: Dataset): string => item.text('x00081155') ?? '';
+const referencedInstance = (item: Dataset): string => item.text('ReferencedSOPInstanceUID') ?? '';

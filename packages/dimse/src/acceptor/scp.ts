@@ -6,9 +6,11 @@
  * reading of commands prints to the console what is odd in them; its command buffer is never emptied; its datasets are
  * rewritten. All of that is in framing.ts, associateRequest.ts, messages.ts, operations.ts and ending.ts.
  */
+
 import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
-import { parseDataset, type Tag } from '@ichor/dicom/dataset';
+import { parseDataset } from '@ichor/dicom/dataset';
+import type { Keyword } from '@ichor/dicom/keywords';
 import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '@ichor/dicom/part10';
 import { silenceDcmjs } from '@ichor/dicom/silenceDcmjs';
 import { reasonOf } from '@ichor/shared/errors';
@@ -117,21 +119,21 @@ export function decodeCommand(contextId: number, bytes: Buffer): Command {
 }
 
 /** What is needed of a request and repeated in its response (PS3.7 §9.3 and §10.3). */
-const NUMBERS = {
-  CommandField: 'x00000100',
-  MessageID: 'x00000110',
-  CommandDataSetType: 'x00000800',
-  EventTypeID: 'x00001002',
-} as const satisfies Readonly<Record<string, Tag>>;
-const UIDS = { AffectedSOPClassUID: 'x00000002', AffectedSOPInstanceUID: 'x00001000' } as const;
+const NUMBERS = [
+  'CommandField',
+  'MessageID',
+  'CommandDataSetType',
+  'EventTypeID',
+] as const satisfies readonly Keyword[];
+const UIDS = ['AffectedSOPClassUID', 'AffectedSOPInstanceUID'] as const satisfies readonly Keyword[];
 type Elements = Readonly<Record<string, number | string>>;
 
 /** Not read by the library: it prints what it finds odd to the console, and with it whatever a peer sent in place of a command. */
 function readCommand(bytes: Buffer): Elements {
   try {
     const command = parseDataset(bytes, IMPLICIT_LITTLE_ENDIAN);
-    const numbers = Object.entries(NUMBERS).map(([keyword, tag]) => [keyword, command.number(tag, 'US')] as const);
-    const uids = Object.entries(UIDS).map(([keyword, tag]) => [keyword, command.text(tag)] as const);
+    const numbers = NUMBERS.map((keyword) => [keyword, command.number(keyword)] as const);
+    const uids = UIDS.map((keyword) => [keyword, command.text(keyword)] as const);
     return Object.fromEntries([...numbers, ...uids].filter(([, value]) => value !== null)) as Elements;
   } catch (thrown) {
     throw new FramingError(`a command cannot be read (${reasonOf(thrown)})`);

@@ -15,7 +15,11 @@ export type SurveyedStudy = StudyFiles & {
   readonly patient: string | null;
 };
 
-const TAGS = { sopInstanceUid: 'x00080018', patientId: 'x00100020', issuerOfPatientId: 'x00100021' } as const;
+const TAGS = {
+  sopInstanceUid: 'SOPInstanceUID',
+  patientId: 'PatientID',
+  issuerOfPatientId: 'IssuerOfPatientID',
+} as const;
 
 export async function surveyStudy(study: StudyFiles): Promise<SurveyedStudy> {
   const digests: string[] = [];
