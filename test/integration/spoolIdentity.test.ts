@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { statusOf } from '@ichor/dimse/acceptor/statuses';
+import { statusOf } from '@ichor/dimse/statuses';
 import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { startReceiverRole } from '@ichor/receiver/receiver';
 import { loadConfig } from '@ichor/settings/config';

@@ -1,8 +1,8 @@
 /** An instance that was refused or broke off → what its study misses (docs/adr/0015). Pure. */
 
-import { CT_IMAGES } from '@ichor/dicom/ctImages';
 import { type Dataset, parseReadable } from '@ichor/dicom/dataset';
 import type { Keyword } from '@ichor/dicom/keywords';
+import { CT_IMAGES } from '@ichor/dicom/sopClasses';
 import { isSafeUid } from '@ichor/dicom/uid';
 import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
 import { printable } from './storeInstance.ts';

@@ -1,6 +1,6 @@
 /** ★ The receiver role: association → instance → spool → index → study complete → job. */
 
-import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import { CT_IMAGES } from '@ichor/dicom/sopClasses';
 import type { AssociationEvents } from '@ichor/dimse/acceptor/associationEvents';
 import type { AssociationContext } from '@ichor/dimse/acceptor/associationState';
 import { listenDicom } from '@ichor/dimse/acceptor/listen';

@@ -1,15 +1,14 @@
 /** One C-STORE request with its bytes → a durable instance and a DIMSE status (PS3.4 §B.2.3). */
 
-import { CT_IMAGES } from '@ichor/dicom/ctImages';
 import type { Dataset } from '@ichor/dicom/dataset';
 import { readDataset } from '@ichor/dicom/dataset';
 import type { Keyword } from '@ichor/dicom/keywords';
 import { isOwnObject } from '@ichor/dicom/ownObjects';
 import { part10Header } from '@ichor/dicom/part10';
+import { CT_IMAGES, isStorage } from '@ichor/dicom/sopClasses';
 import { isSafeUid } from '@ichor/dicom/uid';
-import { isStorage } from '@ichor/dimse/acceptor/negotiate';
-import { statusOf } from '@ichor/dimse/acceptor/statuses';
 import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
+import { statusOf } from '@ichor/dimse/statuses';
 import type { Config } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';
 import type { Spool } from '@ichor/store/files/spool';

@@ -1,6 +1,8 @@
 /** The heads of data elements and of items as they are written (PS3.5 §7.1, §7.5), in any of the codings. Pure. */
+
 import { IchorError } from '@ichor/shared/errors';
 import type { ByteSource } from './byteSource.ts';
+import { TRANSFER_SYNTAX } from './transferSyntaxes.ts';
 import { hasLongLength, vrOf } from './valueRepresentations.ts';
 
 export type Coding = { readonly explicit: boolean; readonly littleEndian: boolean };
@@ -11,8 +13,8 @@ export const IMPLICIT_LITTLE_ENDIAN: Coding = { explicit: false, littleEndian: t
 
 /** Annex A: all but two transfer syntaxes are Explicit VR Little Endian. */
 export function codingOf(transferSyntaxUid: string): Coding {
-  if (transferSyntaxUid === '1.2.840.10008.1.2') return IMPLICIT_LITTLE_ENDIAN;
-  return transferSyntaxUid === '1.2.840.10008.1.2.2' ? EXPLICIT_BIG_ENDIAN : EXPLICIT_LITTLE_ENDIAN;
+  if (transferSyntaxUid === TRANSFER_SYNTAX.implicitLittleEndian) return IMPLICIT_LITTLE_ENDIAN;
+  return transferSyntaxUid === TRANSFER_SYNTAX.explicitBigEndian ? EXPLICIT_BIG_ENDIAN : EXPLICIT_LITTLE_ENDIAN;
 }
 
 export const PIXEL_DATA = 0x7fe00010;

@@ -2,14 +2,16 @@
  * Deflated datasets (PS3.5 §A.5). A few bytes can stand for gigabytes, so a received one is inflated as a stream, outside the
  * event loop, and only what is looked at is kept: values of more than a piece, Pixel Data above all, are counted and let go.
  */
+
 import { Readable } from 'node:stream';
 import { constants, createInflateRaw, inflateRawSync } from 'node:zlib';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import { type ByteSource, byteSource, type Piece } from './byteSource.ts';
 import { EXPLICIT_LITTLE_ENDIAN } from './elementHeader.ts';
 import { scanElements } from './elements.ts';
+import { TRANSFER_SYNTAX } from './transferSyntaxes.ts';
 
-export const DEFLATED = '1.2.840.10008.1.2.1.99';
+export const DEFLATED = TRANSFER_SYNTAX.deflatedExplicitLittleEndian;
 
 /** Called with every piece; an {@link IchorError} that it throws ends the inflating. */
 export type InflateWatch = {

@@ -6,15 +6,24 @@ export type TransferSyntax = {
   readonly encapsulated: boolean;
 };
 
+/** Those that code names. */
+export const TRANSFER_SYNTAX = {
+  implicitLittleEndian: '1.2.840.10008.1.2',
+  explicitLittleEndian: '1.2.840.10008.1.2.1',
+  deflatedExplicitLittleEndian: '1.2.840.10008.1.2.1.99',
+  explicitBigEndian: '1.2.840.10008.1.2.2',
+  rleLossless: '1.2.840.10008.1.2.5',
+} as const;
+
 const native = (uid: string, name: string): TransferSyntax => ({ uid, name, encapsulated: false });
 const encapsulated = (uid: string, name: string): TransferSyntax => ({ uid, name, encapsulated: true });
 
 export const TRANSFER_SYNTAXES: readonly TransferSyntax[] = [
-  native('1.2.840.10008.1.2.1', 'Explicit VR Little Endian'),
-  native('1.2.840.10008.1.2', 'Implicit VR Little Endian'),
-  native('1.2.840.10008.1.2.1.99', 'Deflated Explicit VR Little Endian'),
-  native('1.2.840.10008.1.2.2', 'Explicit VR Big Endian'),
-  encapsulated('1.2.840.10008.1.2.5', 'RLE Lossless'),
+  native(TRANSFER_SYNTAX.explicitLittleEndian, 'Explicit VR Little Endian'),
+  native(TRANSFER_SYNTAX.implicitLittleEndian, 'Implicit VR Little Endian'),
+  native(TRANSFER_SYNTAX.deflatedExplicitLittleEndian, 'Deflated Explicit VR Little Endian'),
+  native(TRANSFER_SYNTAX.explicitBigEndian, 'Explicit VR Big Endian'),
+  encapsulated(TRANSFER_SYNTAX.rleLossless, 'RLE Lossless'),
   encapsulated('1.2.840.10008.1.2.4.57', 'JPEG Lossless, Non-Hierarchical (Process 14)'),
   encapsulated('1.2.840.10008.1.2.4.70', 'JPEG Lossless, First-Order Prediction'),
   encapsulated('1.2.840.10008.1.2.4.80', 'JPEG-LS Lossless'),

@@ -1,7 +1,9 @@
 /** New CT instances as Part 10 bytes in any transfer syntax that Ichor accepts (sole importer here of dcmjs and dcmjs-codecs). */
+
 import { createRequire } from 'node:module';
 import { deflateRawSync } from 'node:zlib';
 import { readMeta } from '@ichor/dicom/readPart10';
+import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import { IchorError } from '@ichor/shared/errors';
 import dcmjs from 'dcmjs';
 
@@ -10,8 +12,6 @@ const require = createRequire(import.meta.url);
 /** Attributes by DICOM keyword. */
 export type DatasetOf = Record<string, unknown>;
 
-const EXPLICIT = '1.2.840.10008.1.2.1';
-const DEFLATED = '1.2.840.10008.1.2.1.99';
 /** Transcoded by dcmjs-codecs. */
 const TRANSCODED = [
   '1.2.840.10008.1.2',
@@ -23,7 +23,11 @@ const TRANSCODED = [
   '1.2.840.10008.1.2.4.201',
   '1.2.840.10008.1.2.4.202',
 ];
-export const PHANTOM_TRANSFER_SYNTAXES: readonly string[] = [EXPLICIT, DEFLATED, ...TRANSCODED];
+export const PHANTOM_TRANSFER_SYNTAXES: readonly string[] = [
+  TRANSFER_SYNTAX.explicitLittleEndian,
+  TRANSFER_SYNTAX.deflatedExplicitLittleEndian,
+  ...TRANSCODED,
+];
 
 /**
  * @param hu int16 [rows, columns]; stored by the dataset's RescaleSlope, RescaleIntercept and PixelRepresentation
@@ -32,7 +36,7 @@ export const PHANTOM_TRANSFER_SYNTAXES: readonly string[] = [EXPLICIT, DEFLATED,
 export async function encodePart10(
   dataset: DatasetOf,
   hu: Int16Array,
-  transferSyntaxUid = EXPLICIT,
+  transferSyntaxUid: string = TRANSFER_SYNTAX.explicitLittleEndian,
 ): Promise<Uint8Array> {
   if (!PHANTOM_TRANSFER_SYNTAXES.includes(transferSyntaxUid)) {
     throw new IchorError('TRANSFER_SYNTAX_UNSUPPORTED', {
@@ -41,13 +45,15 @@ export async function encodePart10(
     });
   }
   const plain = writeExplicit(dataset, hu);
-  if (transferSyntaxUid === EXPLICIT) return plain;
-  return transferSyntaxUid === DEFLATED ? deflate(plain) : transcode(plain, transferSyntaxUid);
+  if (transferSyntaxUid === TRANSFER_SYNTAX.explicitLittleEndian) return plain;
+  return transferSyntaxUid === TRANSFER_SYNTAX.deflatedExplicitLittleEndian
+    ? deflate(plain)
+    : transcode(plain, transferSyntaxUid);
 }
 
 function writeExplicit(dataset: DatasetOf, hu: Int16Array): Uint8Array {
   const withPixels = 'PixelData' in dataset ? dataset : { ...dataset, PixelData: storedValues(dataset, hu).buffer };
-  const meta = metaOf(dataset, EXPLICIT);
+  const meta = metaOf(dataset, TRANSFER_SYNTAX.explicitLittleEndian);
   const dict = new dcmjs.data.DicomDict(dcmjs.data.DicomMetaDictionary.denaturalizeDataset(meta));
   dict.dict = dcmjs.data.DicomMetaDictionary.denaturalizeDataset({ ...withPixels, _vrMap: vrsOf(dataset) });
   return new Uint8Array(dict.write({ allowInvalidVRLength: true }));
@@ -83,7 +89,10 @@ function deflate(plain: Uint8Array): Uint8Array {
   const { datasetOffset } = readMeta(plain, 'phantom');
   const body = deflateRawSync(plain.subarray(datasetOffset));
   const padded = body.length % 2 === 0 ? body : Buffer.concat([body, Buffer.from([0])]);
-  return Buffer.concat([withTransferSyntax(plain.subarray(0, datasetOffset), DEFLATED), padded]);
+  return Buffer.concat([
+    withTransferSyntax(plain.subarray(0, datasetOffset), TRANSFER_SYNTAX.deflatedExplicitLittleEndian),
+    padded,
+  ]);
 }
 
 /** Rewrites Transfer Syntax UID in a file meta information that dcmjs wrote. */

@@ -1,6 +1,8 @@
 /** A phantom as a DICOM CT series on disk, clearly marked synthetic, with its labels beside it. */
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { deriveUid } from '@ichor/dicom/uid';
 import { BLEEDS, type Bleed } from './bleeds.ts';
 import { type DatasetOf, encodePart10 } from './encodePart10.ts';
@@ -84,7 +86,7 @@ function instanceOf(phantom: Phantom, identity: Identity, slice: PhantomSlice, i
   return {
     SpecificCharacterSet: 'ISO_IR 100',
     ImageType: ['ORIGINAL', 'PRIMARY', 'AXIAL'],
-    SOPClassUID: '1.2.840.10008.5.1.4.1.1.2',
+    SOPClassUID: SOP_CLASS.ctImage,
     SOPInstanceUID: identity.sopInstanceUids[index]!,
     StudyDate: '20260101',
     SeriesDate: '20260101',

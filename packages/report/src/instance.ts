@@ -5,14 +5,13 @@ import { CODES } from '@ichor/dicom/codes';
 import { MANUFACTURER, MODEL_NAME } from '@ichor/dicom/ownObjects';
 import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '@ichor/dicom/part10';
 import { silenceDcmjs } from '@ichor/dicom/silenceDcmjs';
+import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import type { ModelIdentity } from '@ichor/shared/study';
 import dcmjs from 'dcmjs';
 import { coded } from './contentItems.ts';
 import { validAge, validDate, validOffset, validSex, validTime } from './validValues.ts';
 
 silenceDcmjs(dcmjs);
-
-const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
 
 export type NewInstance = Readonly<Record<string, unknown>> & {
   readonly SOPClassUID: string;
@@ -27,7 +26,7 @@ export function encodeInstance(instance: NewInstance, vrs: Readonly<Record<strin
     FileMetaInformationVersion: new Uint8Array([0, 1]).buffer,
     MediaStorageSOPClassUID: instance.SOPClassUID,
     MediaStorageSOPInstanceUID: instance.SOPInstanceUID,
-    TransferSyntaxUID: EXPLICIT_LITTLE_ENDIAN,
+    TransferSyntaxUID: TRANSFER_SYNTAX.explicitLittleEndian,
     ImplementationClassUID: IMPLEMENTATION_CLASS_UID,
     ImplementationVersionName: IMPLEMENTATION_VERSION_NAME,
   };

@@ -1,7 +1,9 @@
 /** A heat map as Secondary Capture instance (PS3.3 A.8.1), placed where its source slice lies so that viewers link scrolling. */
+
 import { shownMap } from '@ichor/analysis/sliceHeatmaps';
 import type { ClassMap, KeySliceImage, Slice, SliceStack, SourceIdentity } from '@ichor/analysis/types';
 import { CODES, FINDING_NAMES } from '@ichor/dicom/codes';
+import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { deriveUid } from '@ichor/dicom/uid';
 import { FINDING_CLASSES, type FindingClass, type TriageResult } from '@ichor/shared/study';
 import { coded } from './contentItems.ts';
@@ -9,8 +11,6 @@ import { drawHeatmap, magnification } from './heatmapImage.ts';
 import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
 import { percent } from './measurementReport.ts';
 import { validCode } from './validValues.ts';
-
-export const SECONDARY_CAPTURE = '1.2.840.10008.5.1.4.1.1.7';
 
 /** Corners are small. */
 const SHORT_NAMES: Readonly<Record<FindingClass, string>> = {
@@ -70,7 +70,7 @@ export async function writeHeatmap(
   const bytes = encodeInstance(
     {
       ...commonAttributes(identity, result.model, at),
-      SOPClassUID: SECONDARY_CAPTURE,
+      SOPClassUID: SOP_CLASS.secondaryCapture,
       SOPInstanceUID: sopInstanceUid,
       ImageType: ['DERIVED', 'SECONDARY', 'OTHER'],
       Modality: 'OT',

@@ -1,5 +1,7 @@
 /** Content and evidence → Comprehensive (3D) SR instance (PS3.3 A.35.3, A.35.13). */
+
 import { CODES } from '@ichor/dicom/codes';
+import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { deriveUid } from '@ichor/dicom/uid';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { FormerReport } from '@ichor/shared/formerReport';
@@ -9,8 +11,8 @@ import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
 import { measurementReport, type ReportInput } from './measurementReport.ts';
 
 export const SR_CLASSES = {
-  'comprehensive-3d': '1.2.840.10008.5.1.4.1.1.88.34',
-  comprehensive: '1.2.840.10008.5.1.4.1.1.88.33',
+  'comprehensive-3d': SOP_CLASS.comprehensive3dSr,
+  comprehensive: SOP_CLASS.comprehensiveSr,
 } as const;
 const TITLES = { triage: CODES.triageReport, measurement: CODES.imagingMeasurementReport } as const;
 /** What destinations may want differently. */

@@ -1,12 +1,12 @@
 /** ★ Everything that goes back to the PACS for one result: reports, and heat maps of what was found. */
 
 import type { AnalysedStudy } from '@ichor/analysis/analyseStudy';
-import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import { CT_IMAGES, SOP_CLASS } from '@ichor/dicom/sopClasses';
 import type { Config } from '@ichor/settings/config';
 import type { FormerReport } from '@ichor/shared/formerReport';
 import type { FindingClass } from '@ichor/shared/study';
 import type { ImageReference } from './contentItems.ts';
-import { SECONDARY_CAPTURE, writeHeatmap } from './secondaryCapture.ts';
+import { writeHeatmap } from './secondaryCapture.ts';
 import { type ReportForm, writeReport } from './structuredReport.ts';
 
 export type DerivedObject = {
@@ -96,7 +96,7 @@ async function heatmapObjects({ analysis, stack, result, identity }: Identified,
   const objects: DerivedObject[] = [];
   for (const [index, keySlice] of analysis.keySliceImages.entries()) {
     const written = await writeHeatmap({ result, identity, stack, keySlice, instanceNumber: index + 1, at });
-    objects.push({ kind: 'SC', sopClassUid: SECONDARY_CAPTURE, form: null, ...written });
+    objects.push({ kind: 'SC', sopClassUid: SOP_CLASS.secondaryCapture, form: null, ...written });
   }
   return objects;
 }

@@ -1,8 +1,10 @@
 /** The PACS of the demo: an archive that takes everything and keeps it as Part 10 files, one folder per study. */
+
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { parseDataset } from '@ichor/dicom/dataset';
 import { part10Header } from '@ichor/dicom/part10';
+import { isSecondaryCapture, isStructuredReport } from '@ichor/dicom/sopClasses';
 import { isSafeUid } from '@ichor/dicom/uid';
 import { listenDicom } from '@ichor/dimse/acceptor/listen';
 import { makeMemoryBudget } from '@ichor/dimse/acceptor/memory';
@@ -51,6 +53,6 @@ async function keep(folder: string, request: StoreRequest): Promise<string> {
 
 /** SR and SC as people call them (PS3.4 Annex B.5). */
 function kindOf({ sopClassUid }: StoreRequest): string {
-  if (sopClassUid.startsWith('1.2.840.10008.5.1.4.1.1.88.')) return 'SR';
-  return sopClassUid.startsWith('1.2.840.10008.5.1.4.1.1.7') ? 'SC' : 'image';
+  if (isStructuredReport(sopClassUid)) return 'SR';
+  return isSecondaryCapture(sopClassUid) ? 'SC' : 'image';
 }

@@ -1,6 +1,6 @@
 /** Transfers and losses as the index keeps them: written with each round, told as incidents. */
 
-import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import { CT_IMAGES } from '@ichor/dicom/sopClasses';
 import type { Config } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';
 import type { Spool } from '@ichor/store/files/spool';

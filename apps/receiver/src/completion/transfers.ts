@@ -5,7 +5,7 @@
  * not be read counts against every study of its association, those included that come later in it.
  */
 import { randomUUID } from 'node:crypto';
-import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import { CT_IMAGES } from '@ichor/dicom/sopClasses';
 import type { NotStored } from '../loss.ts';
 import type { StoredInstance } from '../types.ts';
 

@@ -6,7 +6,7 @@
  * is set aside. An unknown kernel is accepted, but a known soft one is preferred.
  */
 
-import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import { CT_IMAGES } from '@ichor/dicom/sopClasses';
 import { transferSyntax } from '@ichor/dicom/transferSyntaxes';
 import type { Reason, ReasonCode } from '@ichor/shared/reasons';
 import { reason } from '@ichor/shared/reasons';

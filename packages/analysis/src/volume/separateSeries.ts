@@ -6,7 +6,7 @@
  * slices that stay, for then a gap would show that it is missing. What may not be left out stays, and the checks that follow say why
  * the series is not analysed.
  */
-import { CT_IMAGES } from '@ichor/dicom/ctImages';
+import { CT_IMAGES } from '@ichor/dicom/sopClasses';
 import type { LeftOut } from '@ichor/shared/study';
 import { dot, headwardNormal, tiltDegreesOf, type Vector } from './geometry.ts';
 import { kernelKind } from './headerTerms.ts';

@@ -9,7 +9,7 @@ import { decodeJpegLossless } from '../codecs/jpegLossless.ts';
 import { decodeJpegLs } from '../codecs/jpegLs.ts';
 import { decodeRle } from '../codecs/rle.ts';
 import type { PixelData } from '../pixelData.ts';
-import { transferSyntax } from '../transferSyntaxes.ts';
+import { TRANSFER_SYNTAX, transferSyntax } from '../transferSyntaxes.ts';
 import { encapsulatedFrame } from './encapsulatedFrame.ts';
 
 export type FrameShape = {
@@ -21,13 +21,11 @@ export type FrameShape = {
   readonly frames: number;
 };
 
-const BIG_ENDIAN = '1.2.840.10008.1.2.2';
-const RLE = '1.2.840.10008.1.2.5';
-
 type Decode = (frame: Uint8Array, shape: FrameShape) => Uint8Array | Promise<Uint8Array>;
 const jpegLossless: Decode = decodeJpegLossless;
 const DECODERS: Readonly<Record<string, Decode>> = {
-  [RLE]: (frame, shape) => decodeRle(frame, shape.rows * shape.columns, shape.bitsAllocated / 8),
+  [TRANSFER_SYNTAX.rleLossless]: (frame, shape) =>
+    decodeRle(frame, shape.rows * shape.columns, shape.bitsAllocated / 8),
   '1.2.840.10008.1.2.4.57': jpegLossless,
   '1.2.840.10008.1.2.4.70': jpegLossless,
   '1.2.840.10008.1.2.4.80': decodeJpegLs,
@@ -52,7 +50,7 @@ export async function decodePixels(
   const decode = DECODERS[transferSyntaxUid];
   if (decode === undefined) throw new NotAnalysable('unsupported-transfer-syntax', transferSyntaxUid);
   const frame = encapsulatedFrame(pixelData, shape.frameNumber, shape.frames);
-  const readings = transferSyntaxUid === RLE ? [frame] : codestreamsOf(frame, shape);
+  const readings = transferSyntaxUid === TRANSFER_SYNTAX.rleLossless ? [frame] : codestreamsOf(frame, shape);
   return checkedLength(await decodeFirst(readings, decode, shape), shape);
 }
 
@@ -107,7 +105,9 @@ function nativeFrame(
   if (!isPadding(bytes.subarray(expected), expected, shape))
     throw new NotAnalysable('truncated-pixel-data', `${declaredLength} bytes where ${expected} are needed`);
   const frame = bytes.subarray((shape.frameNumber - 1) * length, shape.frameNumber * length);
-  return transferSyntaxUid === BIG_ENDIAN && shape.bitsAllocated === 16 ? Buffer.from(frame).swap16() : frame;
+  return transferSyntaxUid === TRANSFER_SYNTAX.explicitBigEndian && shape.bitsAllocated === 16
+    ? Buffer.from(frame).swap16()
+    : frame;
 }
 
 /**

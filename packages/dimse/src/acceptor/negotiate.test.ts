@@ -1,16 +1,9 @@
+import { APPLICATION_CONTEXT, isStorage, SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import type { AssociateRequest } from './associateRequest.ts';
-import {
-  APPLICATION_CONTEXT,
-  decideContexts,
-  isStorage,
-  REJECTIONS,
-  rejectionOf,
-  STORAGE_COMMITMENT_PUSH,
-  VERIFICATION,
-} from './negotiate.ts';
+import { decideContexts, REJECTIONS, rejectionOf } from './negotiate.ts';
 
 const CT = '1.2.840.10008.5.1.4.1.1.2';
 const EXPLICIT = '1.2.840.10008.1.2.1';
@@ -30,7 +23,13 @@ const decide = (abstractSyntaxUid: string, ...transferSyntaxUids: string[]) =>
 
 describe('presentation contexts', () => {
   const uid = fc.constantFrom(...TRANSFER_SYNTAXES.map((one) => one.uid), '1.2.840.10008.1.2.4.50', '1.2.3', '');
-  const abstractSyntax = fc.constantFrom(CT, VERIFICATION, STORAGE_COMMITMENT_PUSH, '1.2.840.10008.5.1.4.1.2.2.1', '');
+  const abstractSyntax = fc.constantFrom(
+    CT,
+    SOP_CLASS.verification,
+    SOP_CLASS.storageCommitmentPush,
+    '1.2.840.10008.5.1.4.1.2.2.1',
+    '',
+  );
   const context = fc.record({ id: fc.nat(255), abstractSyntaxUid: abstractSyntax, transferSyntaxUids: fc.array(uid) });
 
   test('every proposed context is decided once, in order, and an accepted syntax was proposed and can be decoded', () => {
@@ -79,12 +78,12 @@ describe('presentation contexts', () => {
   );
 
   test('Verification and storage commitment are uncompressed only', () => {
-    expect(decide(VERIFICATION, '1.2.840.10008.1.2.4.70', IMPLICIT).transferSyntaxUid).toBe(IMPLICIT);
-    expect(decide(STORAGE_COMMITMENT_PUSH, '1.2.840.10008.1.2.4.70').result).toBe(4);
+    expect(decide(SOP_CLASS.verification, '1.2.840.10008.1.2.4.70', IMPLICIT).transferSyntaxUid).toBe(IMPLICIT);
+    expect(decide(SOP_CLASS.storageCommitmentPush, '1.2.840.10008.1.2.4.70').result).toBe(4);
   });
 
   test('a PACS may be the SCP of storage commitment, and nobody the SCP of storage', () => {
-    const contexts = [STORAGE_COMMITMENT_PUSH, CT].map((abstractSyntaxUid, index) => ({
+    const contexts = [SOP_CLASS.storageCommitmentPush, CT].map((abstractSyntaxUid, index) => ({
       id: 2 * index + 1,
       abstractSyntaxUid,
       transferSyntaxUids: [EXPLICIT],

@@ -1,13 +1,10 @@
 /** Pure negotiation (PS3.8 §9.3): what was proposed → what is accepted. */
 
-import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
+import { APPLICATION_CONTEXT, isStorage, SOP_CLASS } from '@ichor/dicom/sopClasses';
+import { TRANSFER_SYNTAX, TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
 import type { Caller } from '@ichor/settings/aeTitles';
 import type { AssociateRequest, ProposedContext, ProposedRole } from './associateRequest.ts';
 import { MIN_PDU_LENGTH } from './framing.ts';
-
-export const APPLICATION_CONTEXT = '1.2.840.10008.3.1.1.1';
-export const VERIFICATION = '1.2.840.10008.1.1';
-export const STORAGE_COMMITMENT_PUSH = '1.2.840.10008.1.20.1';
 
 /** Results of a presentation context (PS3.8 table 9-18). */
 export const CONTEXT_RESULT = { accepted: 0, abstractSyntaxNotSupported: 3, transferSyntaxesNotSupported: 4 } as const;
@@ -25,14 +22,8 @@ export type DecidedContext = {
   readonly role: Role | null;
 };
 
-const STORAGE_PREFIX = '1.2.840.10008.5.1.4.1.1.';
-/** Query/retrieve services that PS3.6 put under the storage root. */
-const NO_STORAGE = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.(200\.[456]|201\.[2-6])$/;
-const UNCOMPRESSED = ['1.2.840.10008.1.2.1', '1.2.840.10008.1.2'];
+const UNCOMPRESSED = [TRANSFER_SYNTAX.explicitLittleEndian, TRANSFER_SYNTAX.implicitLittleEndian];
 const STORABLE = TRANSFER_SYNTAXES.map(({ uid }) => uid);
-
-export const isStorage = (sopClassUid: string): boolean =>
-  sopClassUid.startsWith(STORAGE_PREFIX) && !NO_STORAGE.test(sopClassUid);
 
 /** One decision per proposed context, in the order of the proposal. */
 export function decideContexts({ contexts, roles }: AssociateRequest): DecidedContext[] {
@@ -60,12 +51,14 @@ function decideContext({ id, abstractSyntaxUid, transferSyntaxUids }: ProposedCo
 
 function acceptableFor(abstractSyntaxUid: string): readonly string[] | null {
   if (isStorage(abstractSyntaxUid)) return STORABLE;
-  return abstractSyntaxUid === VERIFICATION || abstractSyntaxUid === STORAGE_COMMITMENT_PUSH ? UNCOMPRESSED : null;
+  return abstractSyntaxUid === SOP_CLASS.verification || abstractSyntaxUid === SOP_CLASS.storageCommitmentPush
+    ? UNCOMPRESSED
+    : null;
 }
 
 /** A PACS that reports storage commitment to us is its SCP though it calls us; elsewhere the caller is the SCU. */
 function decideRole({ sopClassUid, scu, scp }: ProposedRole): Role {
-  return sopClassUid === STORAGE_COMMITMENT_PUSH ? { scu: false, scp } : { scu, scp: false };
+  return sopClassUid === SOP_CLASS.storageCommitmentPush ? { scu: false, scp } : { scu, scp: false };
 }
 
 /** An A-ASSOCIATE-RJ (PS3.8 table 9-21): result 1 permanent, 2 transient. */

@@ -1,14 +1,15 @@
 /** What is done with a DIMSE message: C-ECHO, C-STORE, N-EVENT-REPORT, each with its response (PS3.7 §9.1, §10.1). */
 
 import { parseDataset } from '@ichor/dicom/dataset';
+import { isStorage, SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
+import { STATUS, statusOf } from '../statuses.ts';
 import type { AssociationEvents, AssociationInfo } from './associationEvents.ts';
 import { commitmentReportOf } from './commitmentReport.ts';
 import { errorComment } from './errorComment.ts';
 import type { IncomingDataset, Message } from './messages.ts';
-import { type DecidedContext, isStorage, STORAGE_COMMITMENT_PUSH } from './negotiate.ts';
+import type { DecidedContext } from './negotiate.ts';
 import type { Command, Wire } from './scp.ts';
-import { statusOf } from './statuses.ts';
 import type { StoreRequest } from './storeRequest.ts';
 
 export type OperationParts = {
@@ -22,7 +23,7 @@ export type OperationParts = {
 export function perform({ command, dataset }: Message, parts: OperationParts): Promise<void> | null {
   switch (command.kind) {
     case 'C-ECHO':
-      parts.respond(command, 0);
+      parts.respond(command, STATUS.success);
       return null;
     case 'C-STORE':
       return store(command, dataset, parts);
@@ -39,7 +40,7 @@ async function store(command: Command, dataset: IncomingDataset | null, parts: O
     if (dataset === null) throw new IchorError('DATASET_UNREADABLE', { reason: 'there is none' });
     if (dataset.error !== null) throw dataset.error;
     await parts.events.store(request, parts.association);
-    parts.respond(command, 0);
+    parts.respond(command, STATUS.success);
   } catch (thrown) {
     const error = asIchorError(thrown);
     parts.events.refused(request, error, parts.association);
@@ -93,13 +94,13 @@ async function report(
 ): Promise<void> {
   const { abstractSyntaxUid, transferSyntaxUid } = contexts.get(command.contextId)!;
   try {
-    if (abstractSyntaxUid !== STORAGE_COMMITMENT_PUSH)
+    if (abstractSyntaxUid !== SOP_CLASS.storageCommitmentPush)
       throw new IchorError('SOP_CLASS_MISMATCH', { sopClassUid: command.sopClassUid, abstractSyntaxUid });
     if (dataset?.error) throw dataset.error;
     const bytes = Buffer.concat(dataset?.pieces.list ?? []);
     await events.commitment(commitmentReportOf(parseDataset(bytes, transferSyntaxUid!)));
-    respond(command, 0);
+    respond(command, STATUS.success);
   } catch (thrown) {
-    respond(command, 0x0110, errorComment(asIchorError(thrown)));
+    respond(command, STATUS.processingFailure, errorComment(asIchorError(thrown)));
   }
 }

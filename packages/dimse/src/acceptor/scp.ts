@@ -13,6 +13,7 @@ import { parseDataset } from '@ichor/dicom/dataset';
 import type { Keyword } from '@ichor/dicom/keywords';
 import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '@ichor/dicom/part10';
 import { silenceDcmjs } from '@ichor/dicom/silenceDcmjs';
+import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import { reasonOf } from '@ichor/shared/errors';
 import dimse from 'dcmjs-dimse';
 import type { AssociateRequest } from './associateRequest.ts';
@@ -102,7 +103,6 @@ const KINDS: Readonly<Record<number, Command['kind']>> = {
 const { CEchoRequest, CStoreRequest, NEventReportRequest } = dimse.requests;
 const { CEchoResponse, CStoreResponse, NEventReportResponse } = dimse.responses;
 const NO_DATASET = 0x0101;
-const IMPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2';
 
 /** @param bytes a complete command set (PS3.7 Annex E). @throws FramingError when it is none */
 export function decodeCommand(contextId: number, bytes: Buffer): Command {
@@ -131,7 +131,7 @@ type Elements = Readonly<Record<string, number | string>>;
 /** Not read by the library: it prints what it finds odd to the console, and with it whatever a peer sent in place of a command. */
 function readCommand(bytes: Buffer): Elements {
   try {
-    const command = parseDataset(bytes, IMPLICIT_LITTLE_ENDIAN);
+    const command = parseDataset(bytes, TRANSFER_SYNTAX.implicitLittleEndian);
     const numbers = NUMBERS.map((keyword) => [keyword, command.number(keyword)] as const);
     const uids = UIDS.map((keyword) => [keyword, command.text(keyword)] as const);
     return Object.fromEntries([...numbers, ...uids].filter(([, value]) => value !== null)) as Elements;

@@ -12,6 +12,7 @@
  *     ▼                              ▼
  * DESTINATION_UNREACHABLE        ASSOCIATION_LOST   (ASSOCIATION_REJECTED when the peer says so for good)
  */
+
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -19,12 +20,15 @@ import { toImplicitVr } from '@ichor/dicom/implicitVr';
 import type { Part10 } from '@ichor/dicom/readPart10';
 import { readMeta } from '@ichor/dicom/readPart10';
 import { silenceDcmjs } from '@ichor/dicom/silenceDcmjs';
+import { SOP_CLASS, STORAGE_COMMITMENT_INSTANCE } from '@ichor/dicom/sopClasses';
+import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
 import { TLS_POLICY } from '@ichor/settings/tlsPolicy';
 import type { CommitmentReport } from '@ichor/shared/commitmentReport';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import dimse from 'dcmjs-dimse';
+import { isOutOfResources, meansStored, STATUS, statusText } from '../statuses.ts';
 
 export type Peer = Pick<Destination, 'aeTitle' | 'host' | 'port' | 'tls'>;
 /** What an association needs of the configuration. */
@@ -108,12 +112,6 @@ export async function storeFiles(
   return outcomes;
 }
 
-/** Storage Commitment Push Model (PS3.4 Annex J): its SOP Class and well-known SOP Instance. */
-const STORAGE_COMMITMENT = '1.2.840.10008.1.20.1';
-const STORAGE_COMMITMENT_INSTANCE = '1.2.840.10008.1.20.1.1';
-const IMPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2';
-const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';
-
 /** How long the association stays open for a report that comes on it (PS3.4 §J.3.3.1.2); later ones come on one of their own. */
 const REPORT_WAIT_MS = 2_000;
 
@@ -137,7 +135,7 @@ export async function requestCommitment(
   { transactionUid, instances }: CommitmentRequest,
   onReport: (report: CommitmentReport) => Promise<void>,
 ): Promise<CommitmentAnswer> {
-  const context: ContextKey = `${STORAGE_COMMITMENT} ${IMPLICIT_LITTLE_ENDIAN}`;
+  const context: ContextKey = `${SOP_CLASS.storageCommitmentPush} ${TRANSFER_SYNTAX.implicitLittleEndian}`;
   const reported = Promise.withResolvers<void>();
   const answered = reported.promise.then(() => pause(REPORT_REST_MS));
   let answer: CommitmentAnswer = { kind: 'not-offered' };
@@ -170,9 +168,9 @@ export type CommitmentRequest = {
 const NO_RESPONSE = 0xffff;
 
 function commitmentRequest(transactionUid: string, instances: CommitmentRequest['instances']) {
-  const request = new requests.NActionRequest(STORAGE_COMMITMENT, STORAGE_COMMITMENT_INSTANCE, 1);
+  const request = new requests.NActionRequest(SOP_CLASS.storageCommitmentPush, STORAGE_COMMITMENT_INSTANCE, 1);
   const elements = { TransactionUID: transactionUid, ReferencedSOPSequence: instances.map(reference) };
-  request.setDataset(new Dataset(elements, IMPLICIT_LITTLE_ENDIAN));
+  request.setDataset(new Dataset(elements, TRANSFER_SYNTAX.implicitLittleEndian));
   return request;
 }
 
@@ -264,13 +262,13 @@ function storeError(peer: Peer, { sopInstanceUid }: InstanceFile, response: Stor
   const status = response.getStatus();
   if (typeof status !== 'number')
     return new IchorError('ASSOCIATION_LOST', { destination: peer.aeTitle, reason: 'it answered without a status' });
-  if (status === 0 || status === 0x0111 || (status & 0xf000) === 0xb000) return null;
+  if (meansStored(status)) return null;
   const facts = {
     destination: peer.aeTitle,
     sopInstanceUid,
-    status: status.toString(16).padStart(4, '0').toUpperCase(),
+    status: statusText(status),
   };
-  if ((status & 0xff00) === 0xa700) return new IchorError('STORE_OUT_OF_RESOURCES', facts);
+  if (isOutOfResources(status)) return new IchorError('STORE_OUT_OF_RESOURCES', facts);
   return new IchorError('STORE_REFUSED', { ...facts, comment: response.getErrorComment() || 'no comment' });
 }
 
@@ -353,7 +351,6 @@ function associate(
 type EventReport = InstanceType<typeof requests.NEventReportRequest>;
 type Respond = (response: unknown) => void;
 /** PS3.7 Annex C.5. */
-const [SUCCESS, PROCESSING_FAILURE] = [0x0000, 0x0110];
 
 /** Answers a storage commitment report that came on our own association (PS3.4 §J.3.3). */
 async function answerReport(
@@ -362,12 +359,12 @@ async function answerReport(
   record: Conversation['onEventReport'],
 ): Promise<void> {
   const response = responses.NEventReportResponse.fromRequest(request);
-  response.setStatus(SUCCESS);
+  response.setStatus(STATUS.success);
   try {
     if (record === undefined) throw new Error('no report was asked for');
     await record(reportOf(request));
   } catch {
-    response.setStatus(PROCESSING_FAILURE);
+    response.setStatus(STATUS.processingFailure);
   }
   respond(response);
 }
@@ -503,8 +500,8 @@ const transferSyntaxOf = (context: ContextKey): string => context.split(' ')[1]!
 
 /** In the order of preference. */
 const contextsOf = ({ sopClassUid, transferSyntaxUid }: InstanceFile): ContextKey[] =>
-  transferSyntaxUid === EXPLICIT_LITTLE_ENDIAN
-    ? [`${sopClassUid} ${transferSyntaxUid}`, `${sopClassUid} ${IMPLICIT_LITTLE_ENDIAN}`]
+  transferSyntaxUid === TRANSFER_SYNTAX.explicitLittleEndian
+    ? [`${sopClassUid} ${transferSyntaxUid}`, `${sopClassUid} ${TRANSFER_SYNTAX.implicitLittleEndian}`]
     : [`${sopClassUid} ${transferSyntaxUid}`];
 
 /** Splits so that no association needs more contexts than there are. */
