@@ -2,10 +2,9 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { addPatients } from '@ichor/accounts/patients';
-import { readContent } from '@ichor/worker/notification/content';
+import { findStudies, resultView } from '@ichor/store/studyView';
 import { writeOru } from '@ichor/worker/notification/hl7Message';
 import { triageStudy } from '@ichor/worker/triageStudy';
-import { findStudies } from '@ichor/worklist/studies';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { runPython } from '../support/python.ts';
 import { writerFor } from '../support/rawDataset.ts';
@@ -96,7 +95,7 @@ async function hl7Of(studyInstanceUid: string): Promise<{ set: string; name: str
   const { rows } = await bench.database.pool.query('SELECT result_id FROM study WHERE study_instance_uid = $1', [
     studyInstanceUid,
   ]);
-  const content = await readContent(bench.database, rows[0].result_id);
+  const content = await resultView(bench.database, rows[0].result_id);
   const message = writeOru(content, {
     app: 'RIS',
     facility: 'F',

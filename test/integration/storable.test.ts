@@ -17,12 +17,12 @@ import { markDead, postpone } from '@ichor/store/rows/delivery';
 import { claimObjects, markUnwritable, postponeObjects } from '@ichor/store/rows/derivedObject';
 import { openIncidents } from '@ichor/store/rows/incident';
 import * as notifications from '@ichor/store/rows/notification';
-import { readContent } from '@ichor/worker/notification/content';
+import { listStudies } from '@ichor/store/studyPage';
+import { findStudies, resultView } from '@ichor/store/studyView';
 import { writeOru } from '@ichor/worker/notification/hl7Message';
 import { claimStudy, saveResult } from '@ichor/worker/results';
 import { triageStudy } from '@ichor/worker/triageStudy';
 import { addFeedback } from '@ichor/worklist/feedback';
-import { findStudies, listStudies } from '@ichor/worklist/studies';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { requirePeer } from '../support/peers.ts';
@@ -149,7 +149,7 @@ async function resultWith(study: string, text: string): Promise<number> {
   expect(shown?.series[0]?.description).toBe(text.replaceAll('\0', '').toWellFormed());
   const found = { states: [], accessionNumber: text, withinHours: null, search: text, searchPatients: true, limit: 1 };
   await listStudies(bench.database, { ...found, after: null });
-  writeOru(await readContent(bench.database, resultId), {
+  writeOru(await resultView(bench.database, resultId), {
     app: 'RIS',
     facility: '',
     controlId: 'I1',
@@ -247,7 +247,7 @@ test.each([
       expect(readPart10(await readFile(file), file).dataset.text('PatientName')?.length ?? 0).toBeLessThanOrEqual(64);
     }
     const envelope = { app: 'RIS', facility: '', controlId: 'I1', createdAt: new Date(0), correction: false };
-    const message = writeOru(await readContent(bench.database, Number(rows[0].result_id)), envelope);
+    const message = writeOru(await resultView(bench.database, Number(rows[0].result_id)), envelope);
     for (const segment of message.split('\r').slice(0, -1))
       expect(segment).toMatch(/^(MSH|PID|OBR|NTE|OBX)\|[^\p{Cc}]*$/u);
   },

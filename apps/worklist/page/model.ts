@@ -1,6 +1,15 @@
-/** What the API gives, as far as the pages use it. */
-export const CLASSES = ['epidural', 'intraparenchymal', 'intraventricular', 'subarachnoid', 'subdural', 'any'] as const;
-export type FindingClass = (typeof CLASSES)[number];
+/** What the API gives, as far as the pages use it. Types only come from the packages: a browser loads none of them. */
+import type { FindingClass, StudyView } from '@ichor/shared/study';
+
+export const CLASSES = [
+  'epidural',
+  'intraparenchymal',
+  'intraventricular',
+  'subarachnoid',
+  'subdural',
+  'any',
+] as const satisfies readonly FindingClass[];
+export type { FindingClass };
 /** Where there is little room. */
 export const SHORT: Readonly<Record<FindingClass, string>> = {
   epidural: 'EDH',
@@ -10,40 +19,7 @@ export const SHORT: Readonly<Record<FindingClass, string>> = {
   subdural: 'SDH',
   any: 'Any',
 };
-export type Finding = { readonly score: number; readonly threshold: number; readonly present: boolean };
-export type Study = {
-  readonly patient?: { readonly name: string | null; readonly id: string | null } | null;
-  readonly studyInstanceUid: string;
-  readonly accessionNumber: string | null;
-  readonly state: 'receiving' | 'queued' | 'analysing' | 'flagged' | 'clear' | 'not-analysed' | 'failed';
-  readonly reason: { readonly code: string; readonly sentence: string; readonly detail?: string | null } | null;
-  readonly error: string | null;
-  readonly revision: number;
-  readonly priority: number;
-  readonly receivedInstances: number;
-  readonly incomplete: { readonly missingInstances: number; readonly brokenOffSeries: number } | null;
-  readonly findings: Readonly<Record<FindingClass, Finding>> | null;
-  readonly keySlices: readonly { sopInstanceUid: string; frameNumber?: number; finding: FindingClass; score: number }[];
-  readonly series: readonly {
-    seriesInstanceUid: string;
-    description: string | null;
-    instances: number;
-    reason: { sentence: string; detail?: string | null } | null;
-    leftOut?: { instances: number; why: string }[];
-  }[];
-  readonly model: { readonly name: string; readonly version: string; readonly sha256: string } | null;
-  readonly times: Readonly<
-    Record<'firstInstance' | 'lastInstance' | 'complete' | 'flagged' | 'delivered', string | null>
-  >;
-  readonly report: 'pending' | 'written' | 'failed' | null;
-  readonly deliveries: readonly {
-    destination: string;
-    object: string;
-    state: string;
-    attempts: number;
-    error: string | null;
-  }[];
-};
+export type Study = StudyView;
 export type Detail = {
   readonly slices: readonly {
     sopInstanceUid: string;

@@ -6,6 +6,8 @@ import { asIchorError, type ErrorCode, IchorError, reasonOf } from '@ichor/share
 import type { StudyView } from '@ichor/shared/study';
 import type { Database } from '@ichor/store/postgres/database';
 import { listIncidents } from '@ichor/store/rows/incident';
+import { listStudies } from '@ichor/store/studyPage';
+import { findStudy } from '@ichor/store/studyView';
 import type { Log } from '@ichor/telemetry/log';
 import { renderMetrics } from '@ichor/telemetry/metrics';
 import fastify, { type FastifyInstance, type FastifyReply } from 'fastify';
@@ -15,7 +17,6 @@ import { addPages, type PageParts } from './pageRoutes.ts';
 import { encodeCursor, parseIncidentQuery, parseStudyQuery } from './queries.ts';
 import { type Checks, readiness } from './readiness.ts';
 import { stateMetrics } from './stateMetrics.ts';
-import { findStudy, listStudies } from './studies.ts';
 import { detailJsonSchema, studyJsonSchema } from './studySchema.ts';
 
 export type AppParts = {

@@ -4,8 +4,8 @@ import { NOTIFICATION_KINDS } from '@ichor/settings/notificationSettings';
 import { IchorError } from '@ichor/shared/errors';
 import { FINDING_CLASSES, STUDY_STATES } from '@ichor/shared/study';
 import type { IncidentQuery } from '@ichor/store/rows/incident';
+import type { Position, StudyQuery } from '@ichor/store/studyPage';
 import { z } from 'zod';
-import type { Position, StudyQuery } from './studies.ts';
 
 const MOST_ROWS = 500;
 

@@ -13,12 +13,12 @@ import type { Database } from '@ichor/store/postgres/database';
 import { checkDatabase, openDatabase } from '@ichor/store/postgres/database';
 import { checkQueue, openQueues } from '@ichor/store/queue/queues';
 import { resendNotifications } from '@ichor/store/rows/notification';
+import { findStudies } from '@ichor/store/studyView';
 import type { Log } from '@ichor/telemetry/log';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { type Changes, watchChanges } from './changes.ts';
 import { type EventStream, openEventStream } from './eventStream.ts';
-import { findStudies } from './studies.ts';
 
 /**
  * Opens database and queues, and listens.

@@ -147,30 +147,3 @@ export type StudyView = {
   readonly report: ReportState | null;
   readonly deliveries: readonly StudyDelivery[];
 };
-
-/** {@link StudyView.report} of the result `r`, as SQL. */
-export const REPORT_STATE_SQL = `CASE r.objects WHEN 'due' THEN 'pending' WHEN 'failed' THEN 'failed'
-  ELSE (SELECT 'written' FROM derived_object o WHERE o.result_id = r.result_id LIMIT 1) END`;
-
-/** `jsonb` keeps no order of keys. */
-export const findingsInOrder = (findings: Findings | null): Findings | null =>
-  findings === null ? null : (Object.fromEntries(FINDING_CLASSES.map((name) => [name, findings[name]])) as Findings);
-
-/** Columns. */
-export type StudyTimes = Readonly<
-  Record<'first_instance_at' | 'last_instance_at' | 'completed_at' | 'resulted_at' | 'delivered_at', Date | null>
-> & { readonly state: StudyState };
-
-/** @param row of a study and the result that is shown */
-export function timesOf(row: StudyTimes): StudyView['times'] {
-  return {
-    firstInstance: isoTime(row.first_instance_at),
-    lastInstance: isoTime(row.last_instance_at),
-    complete: isoTime(row.completed_at),
-    decided: isoTime(row.resulted_at),
-    flagged: row.state === 'flagged' ? isoTime(row.resulted_at) : null,
-    delivered: isoTime(row.delivered_at),
-  };
-}
-
-const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;

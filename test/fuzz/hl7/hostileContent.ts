@@ -1,5 +1,5 @@
 /** Results with hostile values in every field that a message is built from. */
-import type { Content } from '@ichor/worker/notification/content';
+import type { ResultView } from '@ichor/store/studyView';
 import { FINDINGS } from '../../support/worklistRows.ts';
 import type { Dice } from '../dice.ts';
 import { hostileText } from '../mutate/hostileText.ts';
@@ -9,7 +9,7 @@ const MOST_CHARACTERS = 3_000;
 const STATES = ['flagged', 'clear', 'not-analysed', 'failed'] as const;
 
 /** @param hostile false: as triage leaves it */
-export function contentOf(dice: Dice, hostile: boolean): Content {
+export function contentOf(dice: Dice, hostile: boolean): ResultView {
   const text = <T extends string | null>(usual: T): T =>
     hostile && dice.chance(0.5) ? (hostileText(dice).slice(0, MOST_CHARACTERS) as T) : usual;
   const state = dice.pick(STATES);

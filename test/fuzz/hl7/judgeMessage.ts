@@ -1,10 +1,10 @@
 /** Whether a message is what it should be, read by an HL7 parser that is not ours (simple-hl7). */
 
-import type { Content } from '@ichor/worker/notification/content';
+import type { ResultView } from '@ichor/store/studyView';
 import simpleHl7 from 'simple-hl7';
 
 /** What is wrong with the message; empty when nothing is. */
-export function judgeMessage(text: string, content: Content): string[] {
+export function judgeMessage(text: string, content: ResultView): string[] {
   const problems: string[] = [];
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they would break the framing
   if (/[\x00-\x0c\x0e-\x1f\x7f]/.test(text)) problems.push('the message holds control characters');

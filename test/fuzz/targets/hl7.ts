@@ -1,6 +1,6 @@
 /** `hl7`: a hostile HL7 receiver against the sender of results, and hostile values in what is sent. */
 import { join } from 'node:path';
-import type { Content } from '@ichor/worker/notification/content';
+import type { ResultView } from '@ichor/store/studyView';
 import type { Dice } from '../dice.ts';
 import { hostileReply, type Reply, SOUND_REPLIES, soundReply } from '../hl7/acknowledgements.ts';
 import { contentOf } from '../hl7/hostileContent.ts';
@@ -23,7 +23,7 @@ const OUTCOMES = ['delivered', 'NOTIFICATION_DEFERRED', 'NOTIFICATION_REFUSED', 
 type Hl7Input = Input & {
   readonly controlId: string;
   readonly reply: Reply;
-  readonly content: Content;
+  readonly content: ResultView;
   readonly sound: boolean;
 };
 /** A sender and the receiver that it knows. */
@@ -105,7 +105,7 @@ const ALWAYS_FIRST: Dice = {
   bytes: (count) => Buffer.alloc(count),
 };
 
-function soundInput(nth: number, content: Content): Hl7Input {
+function soundInput(nth: number, content: ResultView): Hl7Input {
   const controlId = controlIdOf(nth);
   const reply = soundReply(nth, controlId);
   return { bytes: reply.bytes, about: 'a sound answer', controlId, reply, content, sound: true };

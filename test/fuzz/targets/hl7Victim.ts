@@ -2,14 +2,14 @@
 import '../collectGarbage.ts';
 import { loadConfig } from '@ichor/settings/config';
 import { asIchorError } from '@ichor/shared/errors';
-import type { Content } from '@ichor/worker/notification/content';
+import type { ResultView } from '@ichor/store/studyView';
 import { lanesOf, send } from '@ichor/worker/notification/lanes';
 import { parseAck } from '@ichor/worker/notification/mllpClient';
 
 export type ToSender = {
   readonly port: number;
   readonly controlId: string;
-  readonly content: Content;
+  readonly content: ResultView;
   readonly ack: string;
 };
 /** `delivered`, or the code of an error with its message. */

@@ -14,7 +14,7 @@ import type { Hl7Destination } from '@ichor/settings/notificationSettings';
 import { describeIncompleteness } from '@ichor/shared/incompleteness';
 import type { FindingClass, Presence } from '@ichor/shared/study';
 import { FINDING_CLASSES, presenceOf } from '@ichor/shared/study';
-import type { Content } from './content.ts';
+import type { ResultView } from '@ichor/store/studyView';
 
 export type Hl7Envelope = Pick<Hl7Destination, 'app' | 'facility'> & {
   /** MSH-10, at most 20 characters. */
@@ -24,7 +24,7 @@ export type Hl7Envelope = Pick<Hl7Destination, 'app' | 'facility'> & {
 };
 
 /** Segments end with a carriage return; fields that are empty at the end of a segment are left out. */
-export function writeOru(content: Content, envelope: Hl7Envelope): string {
+export function writeOru(content: ResultView, envelope: Hl7Envelope): string {
   const segments = [header(envelope), patient(content), order(content, envelope), ...notes(content)];
   return [...segments, ...observations(content, envelope)].map((segment) => `${segment}\r`).join('');
 }
@@ -65,7 +65,7 @@ function header({ app, facility, controlId, createdAt }: Hl7Envelope): string {
   return segment('MSH', '^~\\&', 'ICHOR', '', escaped(app), escaped(facility), time(createdAt), ...message);
 }
 
-function patient({ patient: { id, name } }: Content): string {
+function patient({ patient: { id, name } }: ResultView): string {
   return segment('PID', 1, '', components(id), '', personName(name));
 }
 
@@ -89,9 +89,9 @@ export function personName(name: string | null): string {
     .join('~');
 }
 
-const available = ({ study }: Content): boolean => study.findings !== null;
+const available = ({ study }: ResultView): boolean => study.findings !== null;
 
-function order(content: Content, { correction }: Hl7Envelope): string {
+function order(content: ResultView, { correction }: Hl7Envelope): string {
   const { study, studyDate, resultAt } = content;
   const accession = escaped(study.accessionNumber ?? '');
   const observed = /^\d{8}$/.test(studyDate ?? '') ? studyDate : '';
@@ -103,7 +103,7 @@ function order(content: Content, { correction }: Hl7Envelope): string {
   );
 }
 
-function notes(content: Content): string[] {
+function notes(content: ResultView): string[] {
   const { reason, error, incomplete, state } = content.study;
   const missing = incomplete && state !== 'not-analysed' && `Incomplete study: ${describeIncompleteness(incomplete)}.`;
   const why =
@@ -127,7 +127,7 @@ type Observation = {
   readonly status?: 'O' | 'X';
 };
 
-function observations(content: Content, { correction }: Hl7Envelope): string[] {
+function observations(content: ResultView, { correction }: Hl7Envelope): string[] {
   const { study, resultAt } = content;
   const status = correction ? 'C' : 'P';
   const all: Observation[] = [
@@ -156,7 +156,7 @@ const OUTCOMES: Readonly<Record<string, string>> = {
 };
 
 /** Flagged, clear, or not analysed with the code of the reason; only a result is normal or abnormal. */
-function outcome({ study }: Content): Observation {
+function outcome({ study }: ResultView): Observation {
   const why = study.reason === null ? study.error : study.reason.code;
   const detail = why === null ? [] : [why, study.reason?.sentence ?? 'Analysis failed', '99ICHOR'];
   return {
@@ -174,7 +174,7 @@ const FLAGS = { present: { flag: 'A' }, absent: { flag: 'N' }, undetermined: {} 
 >;
 
 /** Presence and score; the score's range is what does not count as present. */
-function finding({ study }: Content, name: FindingClass, subId: number): Observation[] {
+function finding({ study }: ResultView, name: FindingClass, subId: number): Observation[] {
   const local = `ICH-${name.toUpperCase()}`;
   const presence = components(local, FINDING_NAMES[name], '99ICHOR', ...triplet(FINDING_CODES[name].finding));
   const score = components(`${local}-SCORE`, `${FINDING_NAMES[name]}, score`, '99ICHOR', ...triplet(CODES.certainty));

@@ -3,7 +3,7 @@ import type { Config } from '@ichor/settings/config';
 import type { NotificationLane } from '@ichor/settings/notificationSettings';
 import { IchorError } from '@ichor/shared/errors';
 import type { Claimed } from '@ichor/store/rows/notification';
-import type { Content } from './content.ts';
+import type { ResultView } from '@ichor/store/studyView';
 import { writeOru } from './hl7Message.ts';
 import { sendMail, writeLetter } from './mail.ts';
 import { sendHl7 } from './mllpClient.ts';
@@ -27,7 +27,7 @@ export async function send(
   config: NotificationSettings,
   { kind, destination }: NotificationLane,
   { controlId, createdAt, correction }: Claimed,
-  content: Content,
+  content: ResultView,
 ): Promise<void> {
   const timeoutMs = config.notificationTimeoutMs;
   if (kind === 'hl7') {

@@ -36,9 +36,9 @@ import {
   probeWithPositive,
   waitMs,
 } from '@ichor/store/rows/notification';
+import { resultView } from '@ichor/store/studyView';
 import type { Log } from '@ichor/telemetry/log';
 import { metrics } from '@ichor/telemetry/metrics';
-import { readContent } from './content.ts';
 import { lanesOf, send } from './lanes.ts';
 import { Refusal } from './refusal.ts';
 
@@ -101,7 +101,7 @@ const claimMs = ({ notificationTimeoutMs }: Config): number => 2 * notificationT
 const longestMs = (config: Config): number => Math.max(LONGEST_PAUSE_MS, claimMs(config));
 
 async function sendOne(context: NotificationContext, lane: NotificationLane, claimed: Claimed): Promise<void> {
-  const error = await readContent(context.database, claimed.resultId)
+  const error = await resultView(context.database, claimed.resultId)
     .then((content) => send(context.config, lane, claimed, content))
     .then(() => null, asIchorError);
   if (error?.code === 'DATABASE_UNAVAILABLE') throw error;

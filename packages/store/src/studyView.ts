@@ -1,0 +1,165 @@
+/**
+ * A study as people and systems see it: the one statement and the one mapper behind API, page, notifications and command line.
+ *
+ * A statement and no SQL view: its columns change together with the mapper, in one file and without a migration, and no table is
+ * hindered by a view that names its columns. The planner sees the same.
+ */
+import { IchorError } from '@ichor/shared/errors';
+import type { Incompleteness } from '@ichor/shared/incompleteness';
+import type { Reason } from '@ichor/shared/reasons';
+import {
+  FINDING_CLASSES,
+  type Findings,
+  type KeySlice,
+  type ReportState,
+  type SeriesSelection,
+  type StudyDelivery,
+  type StudyState,
+  type StudyView,
+} from '@ichor/shared/study';
+import type { Database } from './postgres/database.ts';
+
+/** Where what is told of a study comes from; `s` is the study, `r` the result. */
+type Source = Readonly<Record<'said' | 'incomplete' | 'resultId' | 'resultedAt' | 'deliveredAt', string>>;
+/** What the study shows now, with the result `r` behind it, if any. */
+const NOW: Source = {
+  said: 's',
+  incomplete: 'incompleteness(s.study_instance_uid)',
+  resultId: 's.result_id',
+  resultedAt: 's.resulted_at',
+  deliveredAt: 's.delivered_at',
+};
+/** What the result `r` said, whatever came later. */
+const THEN: Source = {
+  said: 'r',
+  incomplete: 'r.incomplete',
+  resultId: 'r.result_id',
+  resultedAt: 'r.created_at',
+  deliveredAt: 'CASE WHEN s.result_id = r.result_id THEN s.delivered_at END',
+};
+
+/** The columns of a {@link StudyRow}. */
+const viewOf = ({ said, incomplete, resultId, resultedAt, deliveredAt }: Source): string => `
+  s.study_instance_uid, s.accession_number, s.priority, ${said}.state, ${said}.reason, ${said}.error_code, ${said}.revision,
+  (SELECT count(DISTINCT sop_instance_uid)::int FROM instance i WHERE i.study_instance_uid = s.study_instance_uid) AS instances,
+  ${incomplete} AS incomplete, r.findings, r.key_slices, r.series, r.model_name, r.model_version, r.model_sha256,
+  CASE r.objects WHEN 'due' THEN 'pending' WHEN 'failed' THEN 'failed'
+    ELSE (SELECT 'written' FROM derived_object o WHERE o.result_id = r.result_id LIMIT 1) END AS report,
+  s.first_instance_at, s.last_instance_at, s.completed_at, ${resultedAt} AS resulted_at, ${deliveredAt} AS delivered_at,
+  (SELECT json_agg(json_build_object('destination', d.destination, 'object', o.kind, 'sopInstanceUid', o.sop_instance_uid,
+                                     'state', d.state, 'attempts', d.attempts, 'error', d.error)
+                   ORDER BY d.destination, d.delivery_id)
+     FROM delivery d JOIN derived_object o USING (sop_instance_uid) WHERE d.result_id = ${resultId}) AS deliveries`;
+
+/** Columns of every study that {@link SHOWN} has. */
+export const SHOWN_VIEW = viewOf(NOW);
+
+type StudyRow = {
+  readonly study_instance_uid: string;
+  readonly accession_number: string | null;
+  readonly priority: number;
+  readonly state: StudyState;
+  readonly reason: Reason | null;
+  readonly error_code: string | null;
+  readonly revision: number;
+  readonly instances: number;
+  readonly incomplete: Incompleteness | null;
+  readonly findings: Findings | null;
+  readonly key_slices: readonly KeySlice[] | null;
+  readonly series: readonly SeriesSelection[] | null;
+  readonly model_name: string;
+  readonly model_version: string;
+  /** Null without a result. */
+  readonly model_sha256: string | null;
+  readonly report: ReportState | null;
+  readonly first_instance_at: Date;
+  readonly last_instance_at: Date;
+  readonly completed_at: Date | null;
+  readonly resulted_at: Date | null;
+  readonly delivered_at: Date | null;
+  readonly deliveries: readonly StudyDelivery[] | null;
+};
+
+export function toView(row: StudyRow): StudyView {
+  return {
+    studyInstanceUid: row.study_instance_uid,
+    accessionNumber: row.accession_number,
+    state: row.state,
+    reason: row.reason,
+    error: row.error_code,
+    revision: row.revision,
+    priority: row.priority,
+    receivedInstances: row.instances,
+    incomplete: row.incomplete,
+    findings: inOrder(row.findings),
+    keySlices: row.key_slices ?? [],
+    series: row.series ?? [],
+    model:
+      row.model_sha256 === null ? null : { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
+    times: timesOf(row),
+    report: row.report,
+    deliveries: row.deliveries ?? [],
+  };
+}
+
+/** `jsonb` keeps no order of keys. */
+const inOrder = (findings: Findings | null): Findings | null =>
+  findings === null ? null : (Object.fromEntries(FINDING_CLASSES.map((name) => [name, findings[name]])) as Findings);
+
+const timesOf = (row: StudyRow): StudyView['times'] => ({
+  firstInstance: isoTime(row.first_instance_at),
+  lastInstance: isoTime(row.last_instance_at),
+  complete: isoTime(row.completed_at),
+  decided: isoTime(row.resulted_at),
+  flagged: row.state === 'flagged' ? isoTime(row.resulted_at) : null,
+  delivered: isoTime(row.delivered_at),
+});
+const isoTime = (time: Date | null): string | null => time?.toISOString() ?? null;
+
+/** A result that was withdrawn, because something is missing, is not shown (docs/adr/0015). */
+export const SHOWN =
+  "study s LEFT JOIN result r ON r.result_id = s.result_id AND s.state NOT IN ('receiving', 'queued', 'analysing')";
+/** The order of the worklist: positive first, then by priority, then who has waited longest. */
+export const POSITION = 'worklist_rank(s.state), s.priority, s.first_instance_at, s.study_instance_uid';
+
+/** @throws IchorError STUDY_UNKNOWN */
+export async function findStudy(database: Database, studyInstanceUid: string): Promise<StudyView> {
+  const [study] = await findStudies(database, [studyInstanceUid]);
+  if (study === undefined) throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid });
+  return study;
+}
+
+/** The studies with these UIDs, in the order of the worklist; unknown ones are left out. */
+export async function findStudies(database: Database, studyInstanceUids: readonly string[]): Promise<StudyView[]> {
+  const { rows } = await database.pool.query(
+    `SELECT ${SHOWN_VIEW} FROM ${SHOWN}
+      WHERE s.study_instance_uid = ANY ($1) ORDER BY ${POSITION}`,
+    [studyInstanceUids],
+  );
+  return rows.map(toView);
+}
+
+/** What a notification tells: the study as one result has it, whatever came later. `patient` goes into HL7 messages only. */
+export type ResultView = {
+  readonly study: StudyView;
+  readonly patient: { readonly id: string | null; readonly name: string | null };
+  /** YYYYMMDD as in Study Date. */
+  readonly studyDate: string | null;
+  readonly resultAt: Date;
+};
+
+/** @param resultId of a row of the outbox, so that there is such a result */
+export async function resultView(database: Database, resultId: number): Promise<ResultView> {
+  const { rows } = await database.pool.query(
+    `SELECT ${viewOf(THEN)}, s.patient_id, s.patient_name, s.study_date
+       FROM result r JOIN study s USING (study_instance_uid) WHERE r.result_id = $1`,
+    [resultId],
+  );
+  const row = rows[0];
+  return {
+    study: toView(row),
+    patient: { id: row.patient_id, name: row.patient_name },
+    studyDate: row.study_date,
+    resultAt: row.resulted_at,
+  };
+}
