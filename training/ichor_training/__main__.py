@@ -100,7 +100,7 @@ def add_folds(add) -> None:
     bundle = add("export-fold", help="a fold's networks as a bundle, and PyTorch's figures on its held-out studies")
     bundle.add_argument("--cnn", type=Path, required=True, help="weights of the fold's CNN")
     bundle.add_argument("--sequence", type=Path, help="weights of its sequence model; without: the CNN alone")
-    bundle.add_argument("--backbone", default="slim_resnext")
+    bundle.add_argument("--backbone", help="of weights that do not say it themselves (default: slim_resnext)")
     bundle.add_argument("--out", type=Path, required=True)
     bundle.set_defaults(action=commands.export_fold)
     for one in (dicom, bundle):
@@ -121,7 +121,7 @@ def add_table2(add) -> None:
     one.add_argument(
         "--phantoms", type=Path, help="imported phantoms for the smoke run (default: `ichor phantom` makes them)"
     )
-    one.add_argument("--start", help="ImageNet weights, as the paper started from: a file")
+    one.add_argument("--start", help="weakly supervised weights, as the paper started from: a file (docs/paper.md)")
     one.add_argument("--run", type=Path, help="where outcomes are kept (default: training/runs/table2 or table2-smoke)")
     one.add_argument(
         "--bundles", type=Path, help="write the bundle of every row that is run into a folder of its own here"
@@ -212,7 +212,7 @@ def add_folds_of_bundle(one: argparse.ArgumentParser) -> None:
     """A finished bundle, its networks, those of its folds, and their data."""
     default = TRAINING / "runs" / "default"
     one.add_argument("bundle", type=Path)
-    one.add_argument("--backbone", default="slim_resnext")
+    one.add_argument("--backbone", help="of weights that do not say it themselves (default: slim_resnext)")
     one.add_argument(
         "--cnn",
         type=Path,

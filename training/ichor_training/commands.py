@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,9 +19,10 @@ from .data import ct_ich, dicom_folders, rsna
 from .data.fold_dicom import write_fold
 from .data.studies import Studies, held_out
 from .models.networks import CnnAlone
-from .stages import pipeline
-from .stages.experiment import Experiment, read_experiment
-from .stages.fold_networks import experiment_of_networks, load_networks, predict, probabilities
+from .stages import facts, pipeline, trained
+from .stages.checks import check
+from .stages.configuration import Experiment, read_experiment
+from .stages.fold_networks import experiment_of_networks, load_networks, predict, probabilities, refuse_known
 from .stages.table2 import export_row, read_rows, rsna_studies, run_row, smoke_phantoms, table
 
 __all__ = ["ExportRefused"]
@@ -48,38 +49,32 @@ def told(studies: Studies, out: Path) -> Studies:
     return studies
 
 
-def opened(arguments: Namespace) -> tuple[Experiment, pipeline.Data, Path]:
+def opened(arguments: Namespace) -> tuple[Experiment, facts.Data, Path]:
     """The experiment, its data, its run folder."""
     changed = {"start": arguments.start} if arguments.start else {}
     experiment = read_experiment(arguments.experiment, **changed)
     phantoms = Studies.load(arguments.phantoms) if arguments.phantoms else None
-    if phantoms is None and any(stage.phantom for stage, _ in experiment.stages()):
-        raise ValueError(f"{arguments.experiment} trains on phantoms too: name imported ones with --phantoms")
-    return (
-        experiment,
-        pipeline.Data(experiment, Studies.load(arguments.data), phantoms),
-        arguments.run or arguments.runs / arguments.experiment.stem,
-    )
+    real = Studies.load(arguments.data)
+    check(experiment, str(arguments.experiment), real, phantoms, arguments.mobilenet)
+    folder = arguments.run or arguments.runs / arguments.experiment.stem
+    return experiment, facts.Data(experiment, real, phantoms), folder
 
 
 def train_cnn(arguments: Namespace) -> None:
     experiment, data, folder = opened(arguments)
     cnn = pipeline.train_cnn(experiment, data, folder, arguments.mobilenet)
-    print(
-        json.dumps(
-            pipeline.judge(experiment, cnn, CnnAlone(), data, folder / "features", folder / "cnn-alone"), indent=2
-        )
-    )
+    alone = replace(experiment, selector=None, sequence=None)
+    figures = pipeline.judge(alone, cnn, CnnAlone(), data, folder / "features", folder / "cnn-alone")
+    print(json.dumps(figures, indent=2))
 
 
 def select_features(arguments: Namespace) -> None:
     experiment, data, folder = opened(arguments)
     if experiment.selector is None:
         raise ValueError(f"{arguments.experiment} has no selector: it is the CNN alone")
-    cnn = pipeline.saved_cnn(experiment, folder)
-    centre, projection = pipeline.select_features(
-        experiment, cnn, pipeline.training_scans(experiment, cnn, data, folder), folder
-    )
+    cnn = pipeline.saved_cnn(experiment, data, folder)
+    scans = pipeline.training_scans(experiment, cnn, data, folder)
+    centre, projection = pipeline.select_features(experiment, cnn, scans, data, folder)
     print(f"{folder / 'selector.npz'}: {experiment.selector.kind}, {projection.shape[1]} of {len(centre)} features")
 
 
@@ -87,23 +82,26 @@ def train_sequence(arguments: Namespace) -> None:
     experiment, data, folder = opened(arguments)
     if experiment.selector is None or experiment.sequence is None:
         raise ValueError(f"{arguments.experiment} has no sequence model")
-    cnn = pipeline.saved_cnn(experiment, folder)
-    sequence = pipeline.fit_sequence(experiment, cnn, pipeline.training_scans(experiment, cnn, data, folder), folder)
+    cnn = pipeline.saved_cnn(experiment, data, folder)
+    scans = pipeline.training_scans(experiment, cnn, data, folder)
+    sequence = pipeline.fit_sequence(experiment, cnn, scans, data, folder)
     print(json.dumps(pipeline.judge(experiment, cnn, sequence, data, folder / "features", folder), indent=2))
 
 
 def export(arguments: Namespace) -> None:
-    experiment, data, folder = opened(arguments)
-    cnn = pipeline.saved_cnn(experiment, folder)
-    sequence = pipeline.saved_sequence(experiment, cnn, folder / "sequence.pt")
-    pipeline.judge(experiment, cnn, sequence, data, folder / "features", folder)
+    """The bundle says what the weights say of themselves; of the experiment's file only name and version."""
+    file = read_experiment(arguments.experiment)
+    folder = arguments.run or arguments.runs / arguments.experiment.stem
+    phantoms = Studies.load(arguments.phantoms) if arguments.phantoms else None
+    found = trained.read_run(folder, Studies.load(arguments.data), phantoms, file)
+    pipeline.judge(found.experiment, found.cnn, found.sequence, found.data, folder / "features", folder)
     export_experiment(
-        experiment,
-        cnn,
-        sequence,
+        found.experiment,
+        found.cnn.net,
+        found.sequence,
         arguments.out,
-        trained_on=[data.train] + ([data.phantoms] if data.phantoms is not None else []),
-        outcome=pipeline.saved_outcome(folder),
+        trained_on=[found.data.train] + ([phantoms] if phantoms is not None else []),
+        outcome=pipeline.saved_outcome(found.experiment, found.cnn, found.data, folder),
         precision=Precision(arguments.weights, arguments.quantise == "int8"),
         limit=arguments.limit,
     )
@@ -124,8 +122,11 @@ def fold_of(arguments: Namespace) -> tuple[Studies, Studies]:
 def export_fold(arguments: Namespace) -> None:
     cnn, sequence = load_networks(arguments.backbone, arguments.cnn, arguments.sequence)
     held, others = fold_of(arguments)
+    paths = [arguments.cnn, arguments.sequence]
+    refuse_known(held, *paths)
     outcome = predict(cnn, sequence, held)
-    experiment = experiment_of_networks(f"ichor-fold-{arguments.fold}", arguments.backbone, arguments.seed, sequence)
+    name = f"ichor-fold-{arguments.fold}"
+    experiment = experiment_of_networks(name, arguments.backbone, sequence, paths, arguments.seed)
     export_experiment(experiment, cnn, sequence, arguments.out, trained_on=[others], outcome=None)
     beside = arguments.out.with_name(f"{arguments.out.name}-pytorch.json")
     figures = {
@@ -144,9 +145,11 @@ def table2(arguments: Namespace) -> None:
         for row in read_rows(arguments.experiment, arguments.smoke, arguments.start)
         if arguments.smoke or row.number == arguments.row
     ]
-    studies = studies_of_table2(arguments, folder)
     if not rows:
         raise ValueError(f"{arguments.experiment} has no row {arguments.row}")
+    studies = studies_of_table2(arguments, folder)
+    for row in rows:
+        check(row.experiment, f"{arguments.experiment}, row {row.number}", studies, None, arguments.mobilenet)
     figures = [run_row(row, studies, folder, arguments.mobilenet) for row in rows]
     if arguments.bundles is not None:
         for row in rows:

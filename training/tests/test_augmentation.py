@@ -6,7 +6,14 @@ import torch
 from small_data import small_studies
 
 from ichor_training.models.networks import SliceNet
-from ichor_training.stages.policies import POLICIES, brightness_contrast, flip_shift_scale_rotate, policy, resize
+from ichor_training.stages.policies import (
+    POLICIES,
+    Variation,
+    brightness_contrast,
+    flip_shift_scale_rotate,
+    policy,
+    resize,
+)
 from ichor_training.stages.train_cnn import augmented
 
 
@@ -21,7 +28,7 @@ def test_a_policy_gives_the_side_asked_for_the_same_under_a_seed_and_finite_valu
     draws = []
     for seed in (1, 1, 2):
         torch.manual_seed(seed)
-        draws.append(augmented(net, heads.clone(), name, 96))
+        draws.append(augmented(net, heads.clone(), Variation(name), 96))
     assert draws[0].shape == (len(heads), 3, 96, 96) and torch.isfinite(draws[0]).all()
     assert torch.equal(draws[0], draws[1])
     assert torch.equal(draws[0], draws[2]) == (name == "none")
@@ -38,7 +45,9 @@ def test_brain_stays_brain_on_average_and_the_surroundings_stay_air(name, heads)
 def test_without_augmentation_the_channels_are_those_of_production_but_at_edges(heads):
     """Training resizes before windowing, production after: they differ where bone meets air."""
     net = SliceNet("tiny_resnext")
-    assert ((augmented(net, heads, "none", 256) - net.preprocessing(heads)).abs() < 0.05).float().mean() > 0.95
+    assert (
+        (augmented(net, heads, Variation("none"), 256) - net.preprocessing(heads)).abs() < 0.05
+    ).float().mean() > 0.95
     assert resize(heads, 160).shape == (len(heads), 160, 160)
 
 
@@ -65,3 +74,19 @@ def test_brightness_and_contrast_stay_in_the_window_and_leave_half_alone():
 def test_an_unknown_policy_is_refused_by_name():
     with pytest.raises(ValueError, match="scanner, paper, none"):
         policy("strong")
+
+
+def test_with_windows_first_and_no_augmentation_the_channels_are_those_of_production(heads):
+    """The paper's order: windows at the resolution that slices are kept at, then resize."""
+    net = SliceNet("tiny_resnext")
+    varied = augmented(net, heads, Variation("none", windows_first=True), 256)
+    assert torch.allclose(varied, net.preprocessing(heads), atol=1e-6)
+
+
+def test_the_papers_augmentation_moves_windows_as_it_moves_hounsfield_units(heads):
+    net = SliceNet("tiny_resnext")
+    torch.manual_seed(6)
+    first = augmented(net, heads, Variation("paper", windows_first=True), 128)
+    torch.manual_seed(6)
+    last = augmented(net, heads, Variation("paper"), 128)
+    assert ((first - last).abs() < 0.3).float().mean() > 0.9 and not torch.equal(first, last)

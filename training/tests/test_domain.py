@@ -16,7 +16,7 @@ from ichor_training.measure import domain_check
 from ichor_training.measure.domain import distance, export_domain, fit_domain
 from ichor_training.measure.outliers import KINDS
 from ichor_training.models.networks import CnnAlone, SliceNet
-from ichor_training.stages.experiment import experiment_of
+from ichor_training.stages.configuration import experiment_of
 
 FEATURES = 24
 

@@ -21,7 +21,7 @@ from ichor_training.models.backbones import BACKBONES
 from ichor_training.models.explain import WithInner
 from ichor_training.models.graphs import CNN_OUTPUTS, export_cnn, export_gradient, export_sequence
 from ichor_training.models.networks import CnnAlone, SequenceNet, SliceNet
-from ichor_training.stages.experiment import experiment_of
+from ichor_training.stages.configuration import experiment_of
 
 ROOT = Path(__file__).resolve().parents[2]
 

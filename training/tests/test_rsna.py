@@ -84,6 +84,13 @@ def test_series_are_studies_in_spatial_order_and_damaged_files_are_named_not_emp
     assert studies.hu.shape == (8, SIDE, SIDE)
 
 
+def test_what_was_left_out_is_counted_to_the_end_damaged_pixels_included(kaggle, tmp_path, capsys):
+    import_rsna(kaggle, tmp_path / "out")
+    told = capsys.readouterr().out
+    assert "8 slices of 3 series; left out: 1 without a label, 2 that could not be read" in told
+    assert "errors.csv" in told
+
+
 def test_a_patient_with_two_series_is_in_one_fold(kaggle, tmp_path):
     studies = import_rsna(kaggle, tmp_path / "out")
     folds = patient_folds(studies, 2, 1)

@@ -11,12 +11,13 @@ from ..data.studies import Studies
 from ..measure.metrics import maximum_per_group, sigmoid
 from ..models.networks import CnnAlone, SequenceNet, SliceNet
 from ..stages.build_default import FEWEST_POSITIVE_PATIENTS, temperatures_of, thresholds_of
-from ..stages.experiment import Experiment
+from ..stages.configuration import Experiment
 from ..stages.pipeline import figures_of
 from .experiment_card import experiment_card
 from .export import write_bundle
-from .manifest import DEFAULT_THRESHOLDS, SOURCES
+from .manifest import DEFAULT_THRESHOLDS
 from .precision import FP32, Precision
+from .sources import SOURCES
 
 CALIBRATION_SLICES = 64
 

@@ -26,7 +26,8 @@ class FinishedBundle:
     """A bundle, the networks it was made of, those of its folds, and their data."""
 
     bundle: Path
-    backbone: str
+    backbone: str | None
+    """Of weights that do not say it themselves."""
     cnn: Path
     """Weights of the bundle's CNN."""
     fold_cnn: str

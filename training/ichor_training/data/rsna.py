@@ -39,16 +39,23 @@ def import_rsna(folder: Path, out: Path, labels: Path | None = None) -> Studies:
     truth = read_labels(labels or find_labels(folder))
     headers = read_headers(folder, out)
     labelled = [row for row in headers if row["sop"] in truth]
-    print(
-        f"{len(headers)} instances, {len(headers) - len(labelled)} of them without a label; "
-        f"{len(read_errors(out))} could not be read",
-        flush=True,
-    )
     series = in_order(labelled)
     if not series:
         raise ValueError(f"no labelled instance of {folder} can be read; see {out / 'errors.csv'}")
     write_slices(folder, out, series)
-    return finish(out, series, truth)
+    studies = finish(out, series, truth)
+    print(counted(out, len(headers) - len(labelled), studies), flush=True)
+    return studies
+
+
+def counted(out: Path, unlabelled: int, studies: Studies) -> str:
+    """What became of every instance, those whose pixels turned out to be damaged included."""
+    broken = len({row["file"] for row in read_errors(out)})
+    reasons = f" (reasons: {out / 'errors.csv'})" if broken else ""
+    return (
+        f"{len(studies.labels)} slices of {len(studies.ranges())} series; left out: {unlabelled} without a label, "
+        f"{broken} that could not be read{reasons}"
+    )
 
 
 def find_labels(folder: Path) -> Path:

@@ -6,6 +6,7 @@ Small data live in one `.npz`. Large data are a folder: `hu.npy` stays on disk a
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,10 @@ from .. import CLASSES
 
 SIDE = 320
 """Rows and columns that slices are kept at; the network's preprocessing resizes to 256."""
+
+
+DIGESTED = 2_000
+"""Slices that the digest of data reads: more would take minutes on a whole challenge."""
 
 
 class Rows:
@@ -81,6 +86,21 @@ class Studies:
             )
         return Studies(hu, labels, study, patient, source)
 
+    def people(self) -> set[str]:
+        """Patients, with the name of their data."""
+        return {f"{self.source}: {patient}" for patient in np.unique(self.patient)}
+
+    def facts(self) -> dict[str, object]:
+        """What tells these data from others. Of more than DIGESTED slices as many are looked at, evenly spread."""
+        digest, count = hashlib.sha256(), len(self.labels)
+        rows = np.unique(np.linspace(0, count - 1, min(count, DIGESTED)).astype(int)) if count else np.arange(0)
+        for part in (self.labels, self.study.astype(np.int64), np.char.encode(self.patient.astype(str), "utf-8")):
+            digest.update(np.ascontiguousarray(part).tobytes())
+        for start in range(0, len(rows), 64):
+            digest.update(np.ascontiguousarray(self.hu[rows[start : start + 64]]).tobytes())
+        found = {"source": self.source, "patients": len(self.people()), "slices": count}
+        return found | {"sha256": digest.hexdigest()}
+
     def where(self, chosen: np.ndarray) -> Studies:
         """The slices where `chosen` (bool [slices]) holds."""
         hu = self.hu.where(chosen) if isinstance(self.hu, Rows) else self.hu[chosen]
@@ -110,6 +130,11 @@ def patient_folds(studies: Studies, folds: int, seed: int) -> dict[str, int]:
         rng.shuffle(group)
         order += group
     return {patient: index % folds for index, patient in enumerate(order)}
+
+
+def last_scans(studies: Studies, count: int) -> np.ndarray:
+    """bool [slices]: the slices of the last so many studies."""
+    return np.isin(np.arange(len(studies.labels)), np.concatenate(studies.ranges()[-count:]))
 
 
 def held_out(studies: Studies, folds: int, fold: int, seed: int) -> np.ndarray:

@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ..data.studies import Studies, held_out
 from ..models.networks import SliceNet
+from ..stages.policies import Variation
 from ..stages.train_cnn import run
 from .domain import Domain, distance, fit_domain
 from .outliers import KINDS
@@ -33,13 +34,13 @@ def fit(cnn: SliceNet, real: Studies, phantoms: Studies, seed: int) -> Domain:
     is too sure."""
     torch.manual_seed(seed)
     return fit_domain(
-        [features_of(cnn, one, FIT_STRIDE, augmented=True) for one in (real, phantoms.first(PHANTOMS_FITTED))], seed
+        [features_of(cnn, one, FIT_STRIDE, varied=True) for one in (real, phantoms.first(PHANTOMS_FITTED))], seed
     )
 
 
-def features_of(cnn: SliceNet, studies: Studies, stride: int = 1, augmented: bool = False) -> list[np.ndarray]:
+def features_of(cnn: SliceNet, studies: Studies, stride: int = 1, varied: bool = False) -> list[np.ndarray]:
     """Per study [S, F]."""
-    return [run(cnn, studies.hu[rows[::stride]], augmented)[0] for rows in studies.ranges()]
+    return [run(cnn, studies.hu[rows[::stride]], Variation() if varied else None)[0] for rows in studies.ranges()]
 
 
 @dataclass(frozen=True)

@@ -29,9 +29,12 @@ class Preprocessing(nn.Module):
         self.register_buffer("mean", torch.tensor(MEAN).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("deviation", torch.tensor(STANDARD_DEVIATION).view(1, 3, 1, 1), persistent=False)
 
+    def windows(self, hu: Tensor) -> Tensor:
+        """HU [N, H, W] → [N, 3, H, W], 0 to 1."""
+        return ((hu.float().unsqueeze(1) - self.low) / self.width).clamp(0, 1)
+
     def forward(self, hu: Tensor) -> Tensor:
-        channels = ((hu.float().unsqueeze(1) - self.low) / self.width).clamp(0, 1)
-        channels = F.interpolate(channels, size=(SIDE, SIDE), mode="bilinear", align_corners=False)
+        channels = F.interpolate(self.windows(hu), size=(SIDE, SIDE), mode="bilinear", align_corners=False)
         return (channels - self.mean) / self.deviation
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ..provenance import load_network
 from .networks import SliceNet
 
 LITE = {
@@ -59,7 +60,7 @@ def start(net: SliceNet, backbone: str, weights: str, mobilenet: Path) -> None:
 
 
 def load_saved(net: SliceNet, path: Path) -> None:
-    state = torch.load(existing(path), map_location="cpu", weights_only=True)
+    state = load_network(existing(path)).state
     if any(key.startswith("backbone.") for key in state):
         net.load_state_dict(state)
     else:

@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import yaml
 
 from .. import CLASSES
 from ..data.ct_ich import import_ct_ich
@@ -33,7 +32,8 @@ from ..measure.metrics import (
 )
 from ..models.networks import SequenceNet, SliceNet
 from . import pipeline
-from .experiment import Experiment, read_experiment
+from .checks import check
+from .configuration import Experiment, read_experiment
 from .side_by_side import side_by_side
 
 FEWEST_POSITIVE_PATIENTS = 10
@@ -53,37 +53,41 @@ def build(
     """@param path an experiment whose `folds` lists those to cross-validate with
     @returns the networks and a report (folds, temperatures, thresholds, metrics)
     """
-    plan, experiment = yaml.safe_load(path.read_text()), read_experiment(path)
+    experiment = read_experiment(path)
     runs.mkdir(parents=True, exist_ok=True)
     real = kept(runs / REAL, lambda: import_ct_ich(ct_ich))
     synthetic = kept(runs / SYNTHETIC, lambda: import_phantoms(phantoms))
-    pretrained = replace(experiment, fine_tune=[], held_out=None)
+    check(experiment, str(path), real, synthetic, mobilenet)
+    pretrained = replace(experiment, fine_tune=(), held_out=None)
     pipeline.train_cnn(pretrained, pipeline.Data(pretrained, real, synthetic), runs / "pretrained", mobilenet)
-    fine_tuned = replace(experiment, pretrain=[], start=str(runs / "pretrained" / "cnn.pt"))
-    folds, final = [replace(fine_tuned, held_out=fold) for fold in plan["folds"]], replace(fine_tuned, held_out=None)
-    side_by_side(
-        partial(train, runs, mobilenet), [part for part in (*folds, final) if not finished(part, runs)], processes
-    )
-    report = judge([pipeline.saved_outcome(folder_of(part, runs)) for part in folds])
+    fine_tuned = replace(experiment, pretrain=(), start=str(runs / "pretrained" / "cnn.pt"))
+    folds = [replace(fine_tuned, held_out=fold) for fold in experiment.cross_validate]
+    final = replace(fine_tuned, held_out=None)
+    side_by_side(partial(train, runs, mobilenet), [*folds, final], processes)
+    report = judge([outcome_of(part, runs, real, synthetic) for part in folds])
+    plan = experiment.plain() | {"folds": list(experiment.cross_validate)}
     report |= {"experiment": plan, "counts": {"real": counts(real), "synthetic": counts(synthetic)}}
-    cnn = pipeline.saved_cnn(final, folder_of(final, runs))
-    return cnn, pipeline.saved_sequence(final, cnn, folder_of(final, runs) / "sequence.pt"), report
+    data, folder = pipeline.Data(final, real, synthetic), folder_of(final, runs)
+    cnn = pipeline.saved_cnn(final, data, folder)
+    return cnn.net, pipeline.saved_sequence(final, cnn, data, folder / "sequence.pt"), report
+
+
+def outcome_of(part: Experiment, runs: Path, real: Studies, synthetic: Studies) -> dict[str, np.ndarray]:
+    data, folder = pipeline.Data(part, real, synthetic), folder_of(part, runs)
+    return pipeline.saved_outcome(part, pipeline.saved_cnn(part, data, folder), data, folder)
 
 
 def train(runs: Path, mobilenet: Path, part: Experiment) -> None:
     """All stages of one part, and what its networks say of the patients they never saw; in a process of its own."""
     data, folder = pipeline.Data(part, Studies.load(runs / REAL), Studies.load(runs / SYNTHETIC)), folder_of(part, runs)
     cnn = pipeline.train_cnn(part, data, folder, mobilenet)
-    sequence = pipeline.fit_sequence(part, cnn, pipeline.training_scans(part, cnn, data, folder), folder)
+    scans = pipeline.training_scans(part, cnn, data, folder)
+    sequence = pipeline.fit_sequence(part, cnn, scans, data, folder)
     print(folder.name, json.dumps(pipeline.judge(part, cnn, sequence, data, folder / "features", folder)), flush=True)
 
 
 def folder_of(part: Experiment, runs: Path) -> Path:
     return runs / ("final" if part.held_out is None else f"fold-{part.held_out}")
-
-
-def finished(part: Experiment, runs: Path) -> bool:
-    return (folder_of(part, runs) / ("sequence.pt" if part.held_out is None else "held-out.npz")).exists()
 
 
 def counts(studies: Studies) -> dict[str, int]:

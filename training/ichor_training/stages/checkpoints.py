@@ -9,6 +9,8 @@ import numpy as np
 import torch
 from torch import nn
 
+from ..provenance import Made, save_whole
+
 
 def save_stage(
     path: Path | None,
@@ -19,10 +21,12 @@ def save_stage(
     average: dict,
     rng: np.random.Generator,
     sources: list,
+    made: Made | None = None,
 ) -> None:
     if path is None:
         return
     state = {
+        "made": made.text if made else None,
         "step": step,
         "net": net.state_dict(),
         "optimiser": optimiser.state_dict(),
@@ -37,12 +41,23 @@ def save_stage(
 
 
 def restore_stage(
-    path: Path | None, net: nn.Module, optimiser, schedule, average: dict, rng: np.random.Generator, sources: list
+    path: Path | None,
+    net: nn.Module,
+    optimiser,
+    schedule,
+    average: dict,
+    rng: np.random.Generator,
+    sources: list,
+    made: Made | None = None,
 ) -> int:
-    """@returns the step to go on with; 0 without a checkpoint"""
+    """@returns the step to go on with; 0 without a checkpoint
+    @raises MadeOtherwise when the checkpoint was made by something else
+    """
     if path is None or not path.exists():
         return 0
     state = torch.load(path, map_location="cpu", weights_only=True)
+    if made is not None:
+        made.accept(state.get("made"), path)
     net.load_state_dict(state["net"])
     optimiser.load_state_dict(state["optimiser"])
     schedule.load_state_dict(state["schedule"])
@@ -55,11 +70,3 @@ def restore_stage(
     for source, queue in zip(sources, state["queues"], strict=True):
         source.queue = queue.numpy()
     return state["step"]
-
-
-def save_whole(state: dict, path: Path) -> None:
-    """Whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    torch.save(state, temporary)
-    temporary.replace(path)

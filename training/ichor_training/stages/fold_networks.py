@@ -5,41 +5,76 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-import torch
 
 from ..data.fold_dicom import uid
 from ..data.studies import Studies
 from ..measure.metrics import sigmoid
 from ..models.networks import CnnAlone, SequenceNet, SliceNet
-from .experiment import Experiment, experiment_of
+from ..provenance import Network, load_network, weights_digest
+from .configuration import Experiment, experiment_of
+from .facts import experiment_of_facts
+from .pipeline import sequence_of
 from .train_cnn import run
 from .train_sequence import run_sequence
 
-
-def load_networks(backbone: str, cnn_path: Path, sequence_path: Path | None) -> tuple[SliceNet, SequenceNet | CnnAlone]:
-    """@raises FileNotFoundError, ValueError for an unknown backbone"""
-    cnn = SliceNet(backbone).eval()
-    cnn.load_state_dict(torch.load(cnn_path, map_location="cpu", weights_only=True))
-    return cnn, CnnAlone() if sequence_path is None else load_sequence(cnn, sequence_path)
+DEFAULT_BACKBONE = "slim_resnext"
 
 
-def load_sequence(cnn: SliceNet, path: Path) -> SequenceNet:
-    """Its sizes are read from the weights."""
-    state = torch.load(path, map_location="cpu", weights_only=True)
-    layers = sum(key.startswith("lstm.weight_ih") and not key.endswith("reverse") for key in state)
-    hidden, selected = state["lstm.weight_hh_l0"].shape[1], state["projection"].shape[1]
-    net = SequenceNet(
-        cnn.backbone.features, selected, hidden, layers, predictions_at_head=state["head.weight"].shape[1] > 2 * hidden
-    )
-    net.load_state_dict(state)
-    return net.eval()
+def load_networks(
+    backbone: str | None, cnn_path: Path, sequence_path: Path | None
+) -> tuple[SliceNet, SequenceNet | CnnAlone]:
+    """@param backbone of a file that does not say it itself; None: the default bundle's
+    @raises FileNotFoundError, ValueError for an unknown backbone, or another than the file's
+    """
+    network = load_network(cnn_path)
+    named = network.made.facts["backbone"] if network.made else backbone or DEFAULT_BACKBONE
+    if backbone not in (None, named):
+        raise ValueError(f"{cnn_path} was made with backbone {named}, now {backbone}")
+    cnn = SliceNet(named).eval()
+    cnn.load_state_dict(network.state)
+    if sequence_path is None:
+        return cnn, CnnAlone()
+    sequence = load_network(sequence_path)
+    refuse_strangers(network, sequence, cnn_path, sequence_path)
+    return cnn, sequence_of(sequence.state, cnn.backbone.features).eval()
 
 
-def experiment_of_networks(name: str, backbone: str, seed: int, sequence: SequenceNet | CnnAlone) -> Experiment:
-    """What a manifest needs to know of networks that were trained elsewhere; PCA is what the default bundle selects
-    with."""
-    selector = None if isinstance(sequence, CnnAlone) else {"kind": "pca", "count": sequence.selected}
-    return experiment_of({"name": name, "backbone": backbone, "seed": seed, "selector": selector}, name)
+def refuse_strangers(cnn: Network, sequence: Network, cnn_path: Path, sequence_path: Path) -> None:
+    """@raises ValueError when the sequence model learned from another CNN"""
+    if sequence.made is not None and sequence.made.facts["cnn_weights"] != weights_digest(cnn.state):
+        raise ValueError(f"{sequence_path} was made with another CNN than {cnn_path}")
+
+
+def refuse_known(held: Studies, *paths: Path | None) -> None:
+    """@raises ValueError when a network, where its file says so, learned from a held-out patient"""
+    for path in paths:
+        made = load_network(path).made if path is not None else None
+        both = held.people() & set(made.patients) if made else set()
+        if both:
+            raise ValueError(
+                f"{len(both)} held-out patients were learned from by {path}: {', '.join(sorted(both)[:3])}"
+            )
+
+
+def experiment_of_networks(
+    name: str, backbone: str | None, sequence: SequenceNet | CnnAlone, paths: list[Path | None], seed: int
+) -> Experiment:
+    """What a manifest needs to know: what the files say of themselves, else what their weights show."""
+    made = next((one for one in (load_network(path).made for path in reversed(paths) if path) if one), None)
+    if made is not None:
+        return experiment_of_facts(made.facts, name, "0.0.0")
+    backbone = backbone or DEFAULT_BACKBONE
+    plan = {"name": name, "backbone": backbone, "seed": seed, "selector": shown_selector(sequence)}
+    return experiment_of(plan, name)
+
+
+def shown_selector(sequence: SequenceNet | CnnAlone) -> dict | None:
+    """PCA is what the default bundle selects with."""
+    if isinstance(sequence, CnnAlone):
+        return None
+    if sequence.selected == 0:
+        return {"kind": "predictions-only", "count": 0}
+    return {"kind": "pca", "count": sequence.selected}
 
 
 def predict(cnn: SliceNet, sequence: SequenceNet | CnnAlone, test: Studies) -> dict[str, np.ndarray]:

@@ -1,7 +1,7 @@
-"""The three stages of one experiment in a run folder. Every stage keeps its outcome there and is skipped when that is
-there.
+"""The three stages of one experiment in a run folder. Every outcome says what made it (facts.py); it is used again for
+exactly that, and anything else is refused.
 
-cnn.pt → features/ → selector.npz → sequence.pt → figures.json
+cnn.pt → features/ → selector.npz → sequence.pt → held-out.npz, figures.json
 """
 
 from __future__ import annotations
@@ -12,37 +12,24 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from ..data.studies import Studies, held_out
 from ..measure.metrics import auc, challenge_loss, maximum_per_group
 from ..models.networks import CnnAlone, SequenceNet, SliceNet
 from ..models.start_weights import start
-from .checkpoints import save_whole
+from ..provenance import Made, Network, load_network, read_network, save_network, weights_digest
+from .configuration import Experiment
 from .device import to_best_device
-from .experiment import Experiment
+from .facts import Cnn, Data, cnn_made, judged_made, selector_made, sequence_made, stage_of, varied
 from .features import sample, scans_on_disk
+from .policies import Variation
 from .select_features import select
 from .train_cnn import kept_stage
 from .train_sequence import Scans, run_sequence, train_sequence
 
-SELECTOR_SLICES = 32_000
-"""As many as the paper fitted its PCA on."""
 
-
-class Data:
-    """The studies of an experiment, split by patient."""
-
-    def __init__(self, experiment: Experiment, real: Studies, phantoms: Studies | None) -> None:
-        held = np.zeros(len(real.labels), bool)
-        if experiment.held_out is not None:
-            held = held_out(real, experiment.folds, experiment.held_out, experiment.seed)
-        self.train, self.test, self.phantoms = real.where(~held), real.where(held), phantoms
-
-
-def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) -> SliceNet:
-    """Stage 1 → `cnn.pt`."""
+def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) -> Cnn:
+    """Stage 1 → `cnn.pt`. @raises MadeOtherwise when the folder holds another experiment's"""
     torch.manual_seed(experiment.seed)
-    net = SliceNet(experiment.backbone)
-    path = run / "cnn.pt"
+    net, path, made = SliceNet(experiment.backbone), run / "cnn.pt", cnn_made(experiment, data)
     if not path.exists():
         start(net, experiment.backbone, experiment.start, mobilenet)
         for number, (stage, seed) in enumerate(experiment.stages()):
@@ -54,152 +41,167 @@ def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) ->
                 seed,
                 f"{run.name}: cnn, stage {number + 1}",
                 run / f"stage-{number}.pt",
+                cnn_made(experiment, data, number + 1),
             )
-        save_whole(net.state_dict(), path)
-    return saved_cnn(experiment, run)
+        save_network(net.state_dict(), made, path)
+    return saved_cnn(experiment, data, run)
 
 
-def saved_cnn(experiment: Experiment, run: Path) -> SliceNet:
-    """@raises FileNotFoundError when stage 1 has not run"""
-    path = run / "cnn.pt"
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: run train-cnn first")
-    net = SliceNet(experiment.backbone)
-    net.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
+def saved_cnn(experiment: Experiment, data: Data, run: Path) -> Cnn:
+    """@raises FileNotFoundError when stage 1 has not run, MadeOtherwise, ValueError when it knows a held-out patient"""
+    return loaded_cnn(read_network(present(run / "cnn.pt", "train-cnn"), cnn_made(experiment, data)), data, run)
+
+
+def loaded_cnn(network: Network, data: Data, run: Path) -> Cnn:
+    data.refuse_leak(network.made.patients, str(run / "cnn.pt"))
+    net = SliceNet(network.made.facts["backbone"])
+    net.load_state_dict(network.state)
     to_best_device(net)
-    return net.eval()
+    return Cnn(net.eval(), network.made, weights_digest(network.state))
 
 
-def training_scans(experiment: Experiment, cnn: SliceNet, data: Data, run: Path) -> Scans:
+def present(path: Path, command: str) -> Path:
+    if path.exists():
+        return path
+    raise FileNotFoundError(f"{path} is missing: run {command} first")
+
+
+def training_scans(experiment: Experiment, cnn: Cnn, data: Data, run: Path) -> Scans:
     """What the sequence model learns from: the slices as they are, or varied copies of them, on which the CNN is less
     sure of itself."""
-    seed, copies = experiment.seed + 200, experiment.sequence.augmented_copies if experiment.sequence else 0
-    if copies == 0:
-        return scans_on_disk(cnn, data.train, run / "features" / "train", False, seed)
-    augmentation = experiment.stages()[-1][0].augmentation
-    scans = Scans([], [], [])
-    for copy in range(copies):
-        scans = scans + scans_on_disk(
-            cnn, data.train, run / "features" / f"train-{copy}", True, seed + copy, augmentation
-        )
+    seed, folder = experiment.seed + 200, run / "features"
+    if not varied(experiment):
+        return scans_on_disk(cnn, data.train, folder / "train", None, seed)
+    plan, stage = experiment.sequence, stage_of(experiment)
+    variation, scans = Variation(stage.augmentation, stage.windows_first), Scans([], [], [])
+    for copy in range(plan.augmented_copies):
+        scans = scans + scans_on_disk(cnn, data.train, folder / f"train-{copy}", variation, seed + copy)
     if data.phantoms is not None:
-        scans = scans + scans_on_disk(
-            cnn,
-            data.phantoms.first(experiment.sequence.phantom_studies),
-            run / "features" / "phantoms",
-            True,
-            seed + copies,
-            augmentation,
-        )
+        phantoms = data.phantoms.first(plan.phantom_studies)
+        scans = scans + scans_on_disk(cnn, phantoms, folder / "phantoms", variation, seed + plan.augmented_copies)
     return scans
 
 
-def select_features(experiment: Experiment, cnn: SliceNet, scans: Scans, run: Path) -> tuple[np.ndarray, np.ndarray]:
+def select_features(
+    experiment: Experiment, cnn: Cnn, scans: Scans, data: Data, run: Path
+) -> tuple[np.ndarray, np.ndarray]:
     """Stage 2 → `selector.npz`: centre and projection."""
-    path = run / "selector.npz"
+    path, plan, made = run / "selector.npz", experiment.selector, selector_made(experiment, cnn, data)
     if not path.exists():
-        fitted = sample(scans, SELECTOR_SLICES, experiment.seed)
-        head = cnn.head.weight.detach().cpu().numpy()
-        centre, projection = select(experiment.selector.kind, experiment.selector.count, fitted, head)
+        fitted = sample(scans, plan.fitted_on, experiment.seed)
+        head = cnn.net.head.weight.detach().cpu().numpy()
+        centre, projection = select(plan.kind, plan.count, fitted, head, plan.per_class)
         run.mkdir(parents=True, exist_ok=True)
-        np.savez(path, centre=centre, projection=projection)
+        np.savez(path, centre=centre, projection=projection, made=made.text)
+    stored = read_arrays(path, made)
+    return stored["centre"], stored["projection"]
+
+
+def read_arrays(path: Path, made: Made) -> dict[str, np.ndarray]:
+    """@raises MadeOtherwise"""
     with np.load(path) as stored:
-        return stored["centre"], stored["projection"]
+        made.accept(str(stored["made"]) if "made" in stored.files else None, path)
+        return {key: stored[key] for key in stored.files if key != "made"}
 
 
-def fit_sequence(experiment: Experiment, cnn: SliceNet, scans: Scans, run: Path) -> SequenceNet:
+def fit_sequence(experiment: Experiment, cnn: Cnn, scans: Scans, data: Data, run: Path) -> SequenceNet:
     """Stage 3 → `sequence.pt`."""
-    plan, path = experiment.sequence, run / "sequence.pt"
+    path, made = run / "sequence.pt", sequence_made(experiment, cnn, data)
     if not path.exists():
-        net = new_sequence(experiment, cnn, *select_features(experiment, cnn, scans, run))
-        train_sequence(
-            net,
-            scans,
-            plan.epochs,
-            plan.learning_rate,
-            experiment.seed + 300,
-            f"{run.name}: sequence",
-            batch=plan.batch,
-            partial=plan.partial,
-            weight_decay=plan.weight_decay,
-            schedule=plan.schedule,
-            checkpoint=run / "sequence-checkpoint.pt",
-        )
-        save_whole(net.state_dict(), path)
-    return saved_sequence(experiment, cnn, path)
+        net = new_sequence(experiment, cnn, *select_features(experiment, cnn, scans, data, run))
+        name, checkpoint = f"{run.name}: sequence", run / "sequence-checkpoint.pt"
+        train_sequence(net, scans, experiment.sequence, experiment.seed + 300, name, checkpoint, made)
+        save_network(net.state_dict(), made, path)
+    return loaded_sequence(read_network(path, made), cnn, data, path)
 
 
-def new_sequence(experiment: Experiment, cnn: SliceNet, centre: np.ndarray, projection: np.ndarray) -> SequenceNet:
-    plan = experiment.sequence
+def new_sequence(experiment: Experiment, cnn: Cnn, centre: np.ndarray, projection: np.ndarray) -> SequenceNet:
+    plan, features = experiment.sequence, cnn.net.backbone.features
     torch.manual_seed(experiment.seed + 250)
-    net = SequenceNet(cnn.backbone.features, projection.shape[1], plan.hidden, plan.layers, plan.predictions_at_head)
+    net = SequenceNet(features, projection.shape[1], plan.hidden, plan.layers, plan.predictions_at_head)
     net.centre.copy_(torch.from_numpy(centre))
     net.projection.copy_(torch.from_numpy(projection))
     return net
 
 
-def saved_sequence(experiment: Experiment, cnn: SliceNet, path: Path) -> SequenceNet | CnnAlone:
-    """Without a selector there is no sequence model. @raises FileNotFoundError when stage 3 has not run"""
+def saved_sequence(experiment: Experiment, cnn: Cnn, data: Data, path: Path) -> SequenceNet | CnnAlone:
+    """None without a selector. @raises FileNotFoundError when stage 3 has not run, MadeOtherwise"""
     if experiment.selector is None:
         return CnnAlone()
-    if not path.exists():
-        raise FileNotFoundError(f"{path} is missing: run train-sequence first")
-    state, plan = torch.load(path, map_location="cpu", weights_only=True), experiment.sequence
-    net = SequenceNet(
-        cnn.backbone.features, state["projection"].shape[1], plan.hidden, plan.layers, plan.predictions_at_head
-    )
-    net.load_state_dict(state)
+    present(path, "train-sequence")
+    return loaded_sequence(read_network(path, sequence_made(experiment, cnn, data)), cnn, data, path)
+
+
+def loaded_sequence(network: Network, cnn: Cnn, data: Data, path: Path) -> SequenceNet:
+    data.refuse_leak(network.made.patients, str(path))
+    net = sequence_of(network.state, cnn.net.backbone.features)
     to_best_device(net)
     return net.eval()
 
 
+def sequence_of(state: dict[str, torch.Tensor], features: int) -> SequenceNet:
+    """Its sizes are read from the weights."""
+    layers = sum(key.startswith("lstm.weight_ih") and not key.endswith("reverse") for key in state)
+    hidden, selected = state["lstm.weight_hh_l0"].shape[1], state["projection"].shape[1]
+    at_head = state["head.weight"].shape[1] > 2 * hidden
+    net = SequenceNet(features, selected, hidden, layers, predictions_at_head=at_head)
+    net.load_state_dict(state)
+    return net
+
+
+def read_cnn(run: Path) -> Network:
+    """Of whatever made it, if it says so. @raises FileNotFoundError, MadeOtherwise"""
+    path = present(run / "cnn.pt", "train-cnn")
+    network = load_network(path)
+    return read_network(path, network.made or Made({}))
+
+
 def judge(
-    experiment: Experiment, cnn: SliceNet, sequence: SequenceNet | CnnAlone, data: Data, features: Path, run: Path
+    experiment: Experiment, cnn: Cnn, sequence: SequenceNet | CnnAlone, data: Data, features: Path, run: Path
 ) -> dict:
     """Held-out patients: logits → `held-out.npz`, figures → `figures.json`. Empty when nobody was held out."""
     if len(data.test.labels) == 0:
         return {}
-    outcome = held_out_logits(cnn, sequence, data.test, features / "held-out", experiment.seed)
+    made = judged_made(experiment, cnn, data)
+    outcome = held_out_logits(cnn, sequence, data, features / "held-out", experiment.seed)
     figures = {name: figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")}
     figures |= {"patients": len(np.unique(outcome["patient"])), "slices": len(outcome["labels"])}
     run.mkdir(parents=True, exist_ok=True)
-    np.savez(run / "held-out.npz", **outcome)
-    (run / "figures.json").write_text(json.dumps(figures, indent=2) + "\n")
+    np.savez(run / "held-out.npz", **outcome, made=made.text)
+    (run / "figures.json").write_text(json.dumps(figures | {"made": made.digest}, indent=2) + "\n")
     return figures
 
 
 def held_out_logits(
-    cnn: SliceNet, sequence: SequenceNet | CnnAlone, test: Studies, folder: Path, seed: int
+    cnn: Cnn, sequence: SequenceNet | CnnAlone, data: Data, folder: Path, seed: int
 ) -> dict[str, np.ndarray]:
     """`cnn` and `sequence` logits [N, 6], `labels` [N, 6], `patient` [N]."""
-    scans = scans_on_disk(cnn, test, folder, False, seed)
+    scans = scans_on_disk(cnn, data.test, folder, None, seed)
     joint = [run_sequence(sequence, *one) for one in zip(scans.features, scans.logits, strict=True)]
     return {
         "cnn": np.concatenate(scans.logits),
         "sequence": np.concatenate(joint),
         "labels": np.concatenate(scans.labels),
-        "patient": test.patient,
+        "patient": data.test.patient,
     }
 
 
-def saved_outcome(run: Path) -> dict[str, np.ndarray] | None:
-    """What `judge` kept; None when nobody was held out."""
-    path = run / "held-out.npz"
-    if not path.exists():
+def saved_outcome(experiment: Experiment, cnn: Cnn, data: Data, run: Path) -> dict[str, np.ndarray] | None:
+    """What `judge` kept; None when nobody was held out. @raises MadeOtherwise"""
+    if len(data.test.labels) == 0:
         return None
-    with np.load(path) as stored:
-        return {key: stored[key] for key in stored.files}
+    return read_arrays(present(run / "held-out.npz", "train-sequence"), judged_made(experiment, cnn, data))
 
 
 def figures_of(labels: np.ndarray, logits: np.ndarray, patient: np.ndarray) -> dict[str, float | None]:
     """AUC of any hemorrhage, None where there is only one kind; the loss over all classes."""
-
-    def rounded(value):
-        return None if np.isnan(value) else round(value, 4)
-
     truth = maximum_per_group(labels[:, -1], patient)
     return {
         "challengeLogLoss": round(challenge_loss(labels, logits), 5),
         "anySliceAuc": rounded(auc(labels[:, -1], logits[:, -1])),
         "anyPatientAuc": rounded(auc(truth, maximum_per_group(logits[:, -1], patient))),
     }
+
+
+def rounded(value: float) -> float | None:
+    return None if np.isnan(value) else round(value, 4)

@@ -3,12 +3,9 @@ CNN."""
 
 from __future__ import annotations
 
-import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
-
-import yaml
 
 from ..bundle.experiment_export import export_experiment
 from ..data.dicom_folders import import_phantoms
@@ -16,8 +13,9 @@ from ..data.phantoms import phantoms
 from ..data.rsna import import_rsna
 from ..data.studies import Studies
 from ..models.networks import CnnAlone
-from .experiment import Experiment, experiment_of
-from .pipeline import Data, fit_sequence, judge, saved_cnn, saved_outcome, saved_sequence, train_cnn, training_scans
+from .configuration import Experiment, experiment_of, read_yaml
+from .facts import Data
+from .pipeline import fit_sequence, judge, saved_cnn, saved_outcome, saved_sequence, train_cnn, training_scans
 
 
 @dataclass(frozen=True)
@@ -29,57 +27,51 @@ class Row:
     paper: float | None
     """The paper's log loss on the challenge's private test set."""
     experiment: Experiment
-
-    @property
-    def features(self) -> int | str:
-        """What the table shows: how many go to the sequence model; the predictions alone are six."""
-        return "" if self.experiment.selector is None else self.experiment.selector.count or 6
+    features: int
+    """As the paper counts them; the predictions alone are six."""
 
 
 def read_rows(path: Path, smoke: bool, start: str | None = None) -> list[Row]:
     """@param start start weights of every CNN, in the place of those that the file names"""
-    plan = yaml.safe_load(path.read_text())
+    plan = read_yaml(path)
     chosen = {**plan, **plan["smoke"]} if smoke else plan
     return [row_of(row, plan, chosen, start, str(path)) for row in plan["rows"]]
 
 
 def row_of(row: dict, plan: dict, chosen: dict, start: str | None, where: str) -> Row:
     settings = {
-        **{key: plan[key] for key in ("seed", "folds", "held_out")},
+        "paper": True,
+        **{key: chosen[key] for key in ("seed", "folds", "held_out", "held_out_scans") if key in chosen},
         **chosen["cnns"][row["cnn"]],
         **({"start": start} if start else {}),
         "name": f"ichor-table2-row-{row['row']}",
         "selector": row["selector"],
-        "sequence": {**chosen["sequence"], "predictions_at_head": row.get("predictions_at_head", False)}
-        if row["selector"]
-        else None,
+        "sequence": {**chosen["sequence"], **row.get("sequence", {})} if row["selector"] else None,
     }
-    return Row(
-        row["row"], row["model"], row["cnn"], row["paper"], experiment_of(settings, f"{where}, row {row['row']}")
-    )
+    experiment = experiment_of(settings, f"{where}, row {row['row']}")
+    return Row(row["row"], row["model"], row["cnn"], row["paper"], experiment, row["features"])
 
 
 def run_row(row: Row, studies: Studies, run: Path, mobilenet: Path) -> dict:
-    """@returns the figures on the held-out patients"""
+    """@returns the figures on the held-out patients @raises MadeOtherwise when the folder holds another's networks"""
     cnn_run, row_run = run / "cnns" / row.cnn, run / f"row-{row.number:02d}"
-    done = row_run / "figures.json"
-    if done.exists():
-        return json.loads(done.read_text())
     data = Data(row.experiment, studies, None)
     cnn = train_cnn(row.experiment, data, cnn_run, mobilenet)
     if row.experiment.selector is None:
         sequence = CnnAlone()
     else:
-        sequence = fit_sequence(row.experiment, cnn, training_scans(row.experiment, cnn, data, cnn_run), row_run)
+        scans = training_scans(row.experiment, cnn, data, cnn_run)
+        sequence = fit_sequence(row.experiment, cnn, scans, data, row_run)
     return judge(row.experiment, cnn, sequence, data, cnn_run / "features", row_run)
 
 
 def export_row(row: Row, studies: Studies, run: Path, out: Path) -> None:
     """The bundle of a row that has run."""
     row_run, data = run / f"row-{row.number:02d}", Data(row.experiment, studies, None)
-    cnn = saved_cnn(row.experiment, run / "cnns" / row.cnn)
-    sequence = saved_sequence(row.experiment, cnn, row_run / "sequence.pt")
-    export_experiment(row.experiment, cnn, sequence, out, trained_on=[data.train], outcome=saved_outcome(row_run))
+    cnn = saved_cnn(row.experiment, data, run / "cnns" / row.cnn)
+    sequence = saved_sequence(row.experiment, cnn, data, row_run / "sequence.pt")
+    outcome = saved_outcome(row.experiment, cnn, data, row_run)
+    export_experiment(row.experiment, cnn.net, sequence, out, trained_on=[data.train], outcome=outcome)
 
 
 COLUMNS = [("row", 3), ("model", 46), ("features", 8), ("paper's loss", 12), ("our loss", 9), ("slice AUC", 9)]
@@ -117,7 +109,7 @@ def smoke_phantoms(path: Path, run: Path) -> Studies:
     """
     kept, made = run / "phantoms.npz", run / "dicom"
     if not kept.exists():
-        size = yaml.safe_load(path.read_text())["smoke"]["phantoms"]
+        size = read_yaml(path)["smoke"]["phantoms"]
         half, slices, matrix = size["studies"] // 2, size["slices"], size["matrix"]
         phantoms(made / "bleed", half, 8_100_001, slices, matrix, "--bleed", "random")
         phantoms(made / "none", size["studies"] - half, 8_200_001, slices, matrix, "--confounders", "random")

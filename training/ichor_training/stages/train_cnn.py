@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -12,43 +11,21 @@ from torch import nn
 
 from ..data.studies import Studies
 from ..models.networks import SIDE, SliceNet
-from .checkpoints import restore_stage, save_stage, save_whole
+from ..provenance import Made, read_network, save_network
+from .checkpoints import restore_stage, save_stage
+from .configuration import Stage
 from .device import device_of, mixed_precision, to_best_device
-from .policies import policy
+from .policies import Variation, policy, resized
 from .side_by_side import progress
 
 STEPS_PER_CHECKPOINT = 200
 
 
-@dataclass(frozen=True)
-class Stage:
-    """One training stage. `real` and `phantom` are slices per batch; `steps`, or `epochs` over the real (else the
-    phantom) slices."""
-
-    learning_rate: float
-    real: int
-    phantom: int
-    steps: int = 0
-    epochs: float = 0
-    side: int = SIDE
-    weight_decay: float = 0.05
-    label_smoothing: float = 0.02
-    augmentation: str = "scanner"
-    sampling: str = "bleeds-first"
-    """`bleeds-first`: slices with blood more often, rare subtypes most; `uniform`: every slice once before any comes
-    again."""
-    schedule: str = "one-cycle"
-    """`one-cycle` or `constant`."""
-    averaged: bool = True
-    """Whether the weights become their exponential moving average at the end."""
-    mixed: bool = True
-    """Whether forward and backward run in bf16. Depthwise convolutions are faster in fp32 on a CPU."""
-
-    def step_count(self, real: Studies | None, phantoms: Studies | None) -> int:
-        if self.steps:
-            return self.steps
-        studies, size = (real, self.real) if self.real else (phantoms, self.phantom)
-        return max(1, round(self.epochs * len(studies.hu) / size))
+def step_count(stage: Stage, real: Studies | None, phantoms: Studies | None) -> int:
+    if stage.steps:
+        return stage.steps
+    studies, size = (real, stage.real) if stage.real else (phantoms, stage.phantom)
+    return max(1, round(stage.epochs * len(studies.hu) / size))
 
 
 def train_stage(
@@ -59,8 +36,10 @@ def train_stage(
     seed: int,
     name: str,
     checkpoint: Path | None = None,
+    made: Made | None = None,
 ) -> None:
-    """Trains in place. With a checkpoint a stage that was stopped goes on, and ends as if it had not been."""
+    """Trains in place. @param made what makes it, for the checkpoint; one that was made otherwise is refused
+    With a checkpoint a stage that was stopped goes on, and ends as if it had not been."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     device = to_best_device(net)
@@ -69,16 +48,17 @@ def train_stage(
         for s, n in ((real, stage.real), (phantoms, stage.phantom))
         if s is not None and n > 0
     ]
-    steps = stage.step_count(real, phantoms)
-    optimiser = torch.optim.AdamW(net.parameters(), lr=stage.learning_rate, weight_decay=stage.weight_decay)
+    steps = step_count(stage, real, phantoms)
+    optimiser = torch.optim.AdamW(net.parameters(), lr=first_rate(stage), weight_decay=stage.weight_decay)
     schedule = schedule_of(stage, optimiser, steps)
     average = {key: value.detach().clone().float() for key, value in net.state_dict().items()}
-    first = restore_stage(checkpoint, net, optimiser, schedule, average, rng, sources)
+    first = restore_stage(checkpoint, net, optimiser, schedule, average, rng, sources, made)
+    variation = Variation(stage.augmentation, stage.windows_first)
     net.train()
     bar = progress(range(first, steps), name, steps, first)
     for step in bar:
         hu, labels = batch(sources, rng)
-        channels, labels = augmented(net, hu.to(device), stage.augmentation, stage.side), labels.to(device)
+        channels, labels = augmented(net, hu.to(device), variation, stage.side), labels.to(device)
         with mixed_precision(device, stage.mixed):
             logits = net.classify(channels)[1]
         loss = F.binary_cross_entropy_with_logits(
@@ -86,7 +66,8 @@ def train_stage(
         )
         optimiser.zero_grad()
         loss.backward()
-        nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        if stage.clip is not None:
+            nn.utils.clip_grad_norm_(net.parameters(), stage.clip)
         optimiser.step()
         schedule.step()
         if stage.averaged:
@@ -94,38 +75,51 @@ def train_stage(
         if step % 50 == 0:
             bar.set_postfix(loss=f"{loss.item():.4f}")
         if (step + 1) % STEPS_PER_CHECKPOINT == 0:
-            save_stage(checkpoint, step + 1, net, optimiser, schedule, average, rng, sources)
+            save_stage(checkpoint, step + 1, net, optimiser, schedule, average, rng, sources, made)
     if stage.averaged:
         net.load_state_dict({key: value.to(net.state_dict()[key].dtype) for key, value in average.items()})
     net.eval()
 
 
 def kept_stage(
-    net: SliceNet, stage: Stage, real: Studies | None, phantoms: Studies | None, seed: int, name: str, finished: Path
+    net: SliceNet,
+    stage: Stage,
+    real: Studies | None,
+    phantoms: Studies | None,
+    seed: int,
+    name: str,
+    finished: Path,
+    made: Made,
 ) -> None:
-    """The stage, unless `finished` holds its outcome already; one that was stopped goes on from its last checkpoint."""
+    """The stage, unless `finished` holds its outcome already; one that was stopped goes on from its last checkpoint.
+    @raises MadeOtherwise when what is there was made by something else
+    """
     if not finished.exists():
-        train_stage(net, stage, real, phantoms, seed, name, finished.with_name(f"{finished.stem}-checkpoint.pt"))
-        save_whole(net.state_dict(), finished)
-    net.load_state_dict(torch.load(finished, map_location="cpu", weights_only=True))
+        checkpoint = finished.with_name(f"{finished.stem}-checkpoint.pt")
+        train_stage(net, stage, real, phantoms, seed, name, checkpoint, made)
+        save_network(net.state_dict(), made, finished)
+    net.load_state_dict(read_network(finished, made).state)
+
+
+def first_rate(stage: Stage) -> float:
+    return stage.learning_rates[0] if stage.learning_rates else stage.learning_rate
 
 
 def schedule_of(stage: Stage, optimiser: torch.optim.Optimizer, steps: int) -> torch.optim.lr_scheduler.LRScheduler:
-    """@raises ValueError for an unknown schedule"""
+    rates = stage.learning_rates
+    if rates:
+        return torch.optim.lr_scheduler.LambdaLR(
+            optimiser, lambda step: rates[min(step * len(rates) // steps, len(rates) - 1)] / rates[0]
+        )
     if stage.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0)
-    if stage.schedule == "one-cycle":
-        return torch.optim.lr_scheduler.OneCycleLR(optimiser, stage.learning_rate, total_steps=steps + 1)
-    raise ValueError(f"schedule {stage.schedule!r} is none of one-cycle, constant")
+    return torch.optim.lr_scheduler.OneCycleLR(optimiser, stage.learning_rate, total_steps=steps + 1)
 
 
 class Source:
     """Draws slices of one data set."""
 
     def __init__(self, studies: Studies, count: int, sampling: str) -> None:
-        """@raises ValueError for an unknown way of sampling"""
-        if sampling not in ("bleeds-first", "uniform"):
-            raise ValueError(f"sampling {sampling!r} is none of bleeds-first, uniform")
         self.studies, self.count = studies, count
         self.weight = sampling_weights(studies) if sampling == "bleeds-first" else None
         self.queue = np.empty(0, np.int64)
@@ -157,13 +151,14 @@ def batch(sources: list[Source], rng: np.random.Generator) -> tuple[torch.Tensor
     return torch.cat(hu), torch.cat(labels)
 
 
-def augmented(net: SliceNet, hu: torch.Tensor, augmentation: str, side: int) -> torch.Tensor:
-    """float32 HU [N, H, W] → the network's channels [N, 3, side, side]: the policy around windowing, then
-    normalisation."""
-    chosen, full = policy(augmentation), net.preprocessing
+def augmented(net: SliceNet, hu: torch.Tensor, variation: Variation, side: int) -> torch.Tensor:
+    """float32 HU [N, H, W] → the network's channels [N, 3, side, side]: varied, windowed, then normalised."""
+    chosen, full = policy(variation.augmentation), net.preprocessing
     with torch.device(hu.device):
-        moved = chosen.on_hu(hu, side)
-        windows = chosen.on_channels(((moved.unsqueeze(1) - full.low) / full.width).clamp(0, 1))
+        if variation.windows_first:
+            windows = chosen.on_windows(resized(full.windows(hu), side))
+        else:
+            windows = chosen.on_channels(full.windows(chosen.on_hu(hu, side)))
     return ((windows - full.mean) / full.deviation).contiguous(memory_format=torch.channels_last)
 
 
@@ -174,10 +169,9 @@ def blend(average: dict[str, torch.Tensor], net: nn.Module, decay: float) -> Non
 
 @torch.no_grad()
 def run(
-    net: SliceNet, hu: np.ndarray, augmented_slices: bool = False, size: int = 32, augmentation: str = "scanner"
+    net: SliceNet, hu: np.ndarray, variation: Variation | None = None, size: int = 32
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features [N, F] and logits [N, 6] of int16 HU [N, H, W]; `augmented_slices` varies pose and noise as in
-    training."""
+    """Features [N, F] and logits [N, 6] of int16 HU [N, H, W]. @param variation None: as production"""
     net.eval()
     features = np.empty((len(hu), net.backbone.features), np.float32)
     logits = np.empty((len(hu), net.head.out_features), np.float32)
@@ -185,11 +179,11 @@ def run(
     for start in range(0, len(hu), size):
         part = torch.from_numpy(hu[start : start + size].astype(np.float32)).to(device)
         prepared = (
-            augmented(net, part, augmentation, SIDE)
-            if augmented_slices
-            else net.preprocessing(part).contiguous(memory_format=torch.channels_last)
+            net.preprocessing(part).contiguous(memory_format=torch.channels_last)
+            if variation is None
+            else augmented(net, part, variation, SIDE)
         )
-        with mixed_precision(device, enabled=augmented_slices):
+        with mixed_precision(device, enabled=variation is not None):
             found = [one.float().cpu().numpy() for one in net.classify(prepared)[:2]]
         features[start : start + size], logits[start : start + size] = found
     return features, logits

@@ -11,29 +11,11 @@ import torch.nn.functional as F
 from torch import nn
 
 from ..models.networks import CnnAlone, SequenceNet
+from ..provenance import Made
 from .checkpoints import restore_stage, save_stage
+from .configuration import SequencePlan
 from .device import device_of, to_best_device
 from .side_by_side import progress
-
-
-@dataclass(frozen=True)
-class SequencePlan:
-    epochs: int
-    learning_rate: float
-    augmented_copies: int = 0
-    """How many varied copies of the real slices are learned from; 0: the slices as they are."""
-    phantom_studies: int | None = None
-    """How many of the phantoms are learned from beside them; None: all."""
-    batch: int = 8
-    """Studies per step."""
-    partial: bool = True
-    """Whether a part of a study is shown at times."""
-    weight_decay: float = 0.02
-    schedule: str = "one-cycle"
-    """`one-cycle` or `constant`."""
-    predictions_at_head: bool = True
-    hidden: int = 256
-    layers: int = 3
 
 
 @dataclass(frozen=True)
@@ -51,45 +33,42 @@ class Scans:
 def train_sequence(
     net: SequenceNet,
     scans: Scans,
-    epochs: int,
-    learning_rate: float,
+    plan: SequencePlan,
     seed: int,
     name: str,
-    *,
-    batch: int = 8,
-    partial: bool = True,
-    weight_decay: float = 0.02,
-    schedule: str = "one-cycle",
     checkpoint: Path | None = None,
+    made: Made | None = None,
 ) -> None:
     """Trains in place. Studies are padded to batches; a part of a scan is shown at times, as partial studies occur.
     With a checkpoint, training that was stopped goes on from its last whole epoch.
+    @param made what makes it, for the checkpoint; one that was made otherwise is refused
     """
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
-    count, device = len(scans.features), to_best_device(net)
-    steps = epochs * int(np.ceil(count / batch))
-    optimiser = torch.optim.AdamW(net.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    if schedule == "one-cycle":
-        rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, learning_rate, total_steps=steps + 1)
+    count, device, batch = len(scans.features), to_best_device(net), plan.batch
+    steps = plan.epochs * int(np.ceil(count / batch))
+    optimiser = torch.optim.AdamW(net.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    if plan.schedule == "one-cycle":
+        rate = torch.optim.lr_scheduler.OneCycleLR(optimiser, plan.learning_rate, total_steps=steps + 1)
     else:
         rate = torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0)
-    first = restore_stage(checkpoint, net, optimiser, rate, {}, rng, [])
+    first = restore_stage(checkpoint, net, optimiser, rate, {}, rng, [], made)
     net.train()
-    for epoch in progress(range(first, epochs), name, epochs, first):
+    for epoch in progress(range(first, plan.epochs), name, plan.epochs, first):
         order = rng.permutation(count)
         for start in range(0, count, batch):
             features, logits, labels, mask = (
-                one.to(device) for one in padded(scans, order[start : start + batch], rng, partial)
+                one.to(device) for one in padded(scans, order[start : start + batch], rng, plan.partial)
             )
             loss = F.binary_cross_entropy_with_logits(net.batched(features, logits), labels, reduction="none")
             loss = (loss * mask).sum() / (mask.sum() * labels.shape[-1])
             optimiser.zero_grad()
             loss.backward()
-            nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+            if plan.clip is not None:
+                nn.utils.clip_grad_norm_(net.parameters(), plan.clip)
             optimiser.step()
             rate.step()
-        save_stage(checkpoint, epoch + 1, net, optimiser, rate, {}, rng, [])
+        save_stage(checkpoint, epoch + 1, net, optimiser, rate, {}, rng, [], made)
     net.eval()
 
 
