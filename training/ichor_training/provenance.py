@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,17 @@ def read_network(path: Path, made: Made) -> Network:
     network = load_network(path)
     made.accept(network.made.text if network.made else None, path)
     return network
+
+
+def kept_json(path: Path, made: Made, measure: Callable[[], dict]) -> dict:
+    """From the file, or measured and kept there. @raises MadeOtherwise"""
+    if not path.exists():
+        found = measure()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps({"made": made.text, **found}))
+    stored = json.loads(path.read_text())
+    made.accept(stored.pop("made", None), path)
+    return stored
 
 
 def weights_digest(state: dict[str, Tensor]) -> str:

@@ -16,6 +16,7 @@ from ichor_training.measure import domain_check
 from ichor_training.measure.domain import distance, export_domain, fit_domain
 from ichor_training.measure.outliers import KINDS
 from ichor_training.models.networks import CnnAlone, SliceNet
+from ichor_training.provenance import Made, MadeOtherwise
 from ichor_training.stages.configuration import experiment_of
 
 FEATURES = 24
@@ -93,7 +94,10 @@ def test_a_bundle_gets_its_detector_and_its_digests_follow(tmp_path):
     assert (tmp_path / "MODEL_CARD.md").read_text().count(f"## {TITLE}\n") == 1
 
 
-def test_a_fold_is_measured_once(tmp_path):
+def test_a_fold_is_measured_once_and_never_taken_for_another_networks(tmp_path):
+    path, made = tmp_path / "a" / "fold.json", Made({"networks": ["one"]})
     measured = domain_check.Distances({"phantoms": [1.0]}, {})
-    assert domain_check.kept_fold(tmp_path / "a" / "fold.json", lambda: measured) == measured
-    assert domain_check.kept_fold(tmp_path / "a" / "fold.json", lambda: pytest.fail("measured again")) == measured
+    assert domain_check.kept_fold(path, made, lambda: measured) == measured
+    assert domain_check.kept_fold(path, made, lambda: pytest.fail("measured again")) == measured
+    with pytest.raises(MadeOtherwise, match="another"):
+        domain_check.kept_fold(path, Made({"networks": ["another"]}), lambda: pytest.fail("measured again"))

@@ -9,6 +9,8 @@ import yaml
 from small_data import small_studies
 
 from ichor_training.__main__ import main
+from ichor_training.bundle.finished import FinishedBundle
+from ichor_training.data.studies import Studies
 from ichor_training.models.networks import SliceNet
 from ichor_training.provenance import load_network
 from ichor_training.stages import pipeline
@@ -221,3 +223,30 @@ def test_an_outcome_that_does_not_say_what_made_it_is_refused(data, capsys):
     trained(data)
     torch.save(load_network(data / "run" / "cnn.pt").state, data / "run" / "cnn.pt")
     assert command(data, "train-sequence") == 1 and "does not say what made it" in capsys.readouterr().err
+
+
+def export_fold(data, fold, *more):
+    weights = ["--cnn", str(data / "run" / "cnn.pt"), "--sequence", str(data / "run" / "sequence.pt")]
+    split = ["--fold", str(fold), "--seed", "5", "--data", str(data / "real.npz")]
+    return main(["export-fold", *split, *weights, "--out", str(data / "fold"), *more])
+
+
+def test_a_fold_is_exported_with_what_its_networks_say_and_only_to_patients_they_do_not_know(data, capsys):
+    trained(data, selector={"kind": "smallest-weights", "count": 6, "per_class": True})
+    assert export_fold(data, 0) == 0
+    assert json.loads((data / "fold" / "manifest.json").read_text())["selector"]["kind"] == "smallest-weights"
+    assert export_fold(data, 1) == 1 and "2 held-out patients were learned from" in capsys.readouterr().err
+    assert export_fold(data, 0, "--backbone", "mobilenet_v2") == 1
+    assert "was made with backbone tiny_resnext, now mobilenet_v2" in capsys.readouterr().err
+
+
+def test_a_finished_bundle_is_not_measured_on_patients_that_its_folds_know(data):
+    trained(data)
+    real = Studies.load(data / "real.npz")
+    run = str(data / "run")
+    files = {"cnn": data / "run" / "cnn.pt", "fold_cnn": f"{run}/cnn.pt", "fold_sequence": f"{run}/sequence.pt"}
+    place = {"bundle": data / "bundle", "data": data / "real.npz", "phantoms": data / "real.npz"}
+    finished = FinishedBundle(**files, **place, backbone=None, folds=5, seed=5)
+    assert finished.made("aberrant", 0, real, real).facts["fold"] == 0
+    with pytest.raises(ValueError, match="learned from by"):
+        finished.made("aberrant", 1, real, real)

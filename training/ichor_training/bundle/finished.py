@@ -12,7 +12,8 @@ from ..data.dicom_folders import import_phantoms
 from ..data.studies import Studies, held_out
 from ..measure import aberrant, aberrant_figure, domain_check
 from ..models.networks import SequenceNet, SliceNet
-from ..stages.fold_networks import load_networks
+from ..provenance import Made, kept_json, load_network, weights_digest
+from ..stages.fold_networks import load_networks, refuse_known
 from . import domain_bundle
 from .bundle_sections import read_manifest, set_section, write_manifest
 
@@ -44,6 +45,14 @@ class FinishedBundle:
     def kept(self, what: str, fold: int) -> Path:
         return (self.run or self.cnn.parent / what) / f"fold-{fold}.json"
 
+    def made(self, what: str, fold: int, real: Studies, phantoms: Studies) -> Made:
+        """@raises ValueError when a network of the fold learned from a patient that is held out"""
+        paths = [Path(one.format(fold)) for one in (self.fold_cnn, self.fold_sequence)[: 1 if what == "domain" else 2]]
+        refuse_known(real.where(held_out(real, self.folds, fold, self.seed)), *paths)
+        facts = {"outcome": what, "networks": [weights_digest(load_network(path).state) for path in paths]}
+        facts |= {"fold": fold, "folds": self.folds, "seed": self.seed, "data": real.facts()}
+        return Made(facts | {"phantoms": phantoms.facts()})
+
     def fold_cnn_of(self, fold: int) -> SliceNet:
         return load_networks(self.backbone, Path(self.fold_cnn.format(fold)), None)[0]
 
@@ -55,7 +64,11 @@ def add_domain(finished: FinishedBundle, unseen: dict[str, Path]) -> str:
     """@param unseen by name, DICOM series of no training @returns the section of the model card"""
     real, phantoms = Studies.load(finished.data), Studies.load(finished.phantoms).first(PHANTOMS_FOR_DOMAIN)
     measured = [
-        domain_check.kept_fold(finished.kept("domain", fold), partial(measure_domain, finished, real, phantoms, fold))
+        domain_check.kept_fold(
+            finished.kept("domain", fold),
+            finished.made("domain", fold, real, phantoms),
+            partial(measure_domain, finished, real, phantoms, fold),
+        )
         for fold in range(finished.folds)
     ]
     cnn = load_networks(finished.backbone, finished.cnn, None)[0]
@@ -72,7 +85,11 @@ def add_aberrant(finished: FinishedBundle, unseen_phantoms: Path, figure: Path) 
     """@param unseen_phantoms not trained on; those without a bleed are taken @returns the section of the model card"""
     real, phantoms = Studies.load(finished.data), negative(import_phantoms(unseen_phantoms))
     measured = [
-        aberrant.kept_fold(finished.kept("aberrant", fold), partial(measure_aberrant, finished, real, phantoms, fold))
+        kept_json(
+            finished.kept("aberrant", fold),
+            finished.made("aberrant", fold, real, phantoms),
+            partial(measure_aberrant, finished, real, phantoms, fold),
+        )
         for fold in range(finished.folds)
     ]
     manifest = read_manifest(finished.bundle)

@@ -8,9 +8,7 @@ slices.
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
@@ -92,13 +90,6 @@ def measure_fold(cnn: SliceNet, sequence: SequenceNet, held: Studies, phantoms: 
             ]
         measured[f"{kind}/patch"] = [scores(sequence, *painted(cnn, one, PLACES[1])) for one in negatives]
     return measured
-
-
-def kept_fold(path: Path, measure) -> dict[str, list]:
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps(measure()))
-    return json.loads(path.read_text())
 
 
 def judged(folds: list[dict[str, list]], temperature: float, threshold: float) -> dict:

@@ -3,9 +3,8 @@ and from outliers."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +13,7 @@ from tqdm import tqdm
 
 from ..data.studies import Studies, held_out
 from ..models.networks import SliceNet
+from ..provenance import Made, kept_json
 from ..stages.policies import Variation
 from ..stages.train_cnn import run
 from .domain import Domain, distance, fit_domain
@@ -72,13 +72,9 @@ def outlier_distances(cnn: SliceNet, domain: Domain, sources: list[Studies], see
     }
 
 
-def kept_fold(path: Path, measure: Callable[[], Distances]) -> Distances:
-    """From the file, or measured and kept there."""
-    if not path.exists():
-        measured = measure()
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(json.dumps({"heads": measured.heads, "outliers": measured.outliers}))
-    return Distances(**json.loads(path.read_text()))
+def kept_fold(path: Path, made: Made, measure: Callable[[], Distances]) -> Distances:
+    """From the file, or measured and kept there. @raises MadeOtherwise"""
+    return Distances(**kept_json(path, made, lambda: asdict(measure())))
 
 
 def judged(folds: list[Distances]) -> dict:

@@ -60,10 +60,10 @@ def experiment_of_networks(
     name: str, backbone: str | None, sequence: SequenceNet | CnnAlone, paths: list[Path | None], seed: int
 ) -> Experiment:
     """What a manifest needs to know: what the files say of themselves, else what their weights show."""
-    made = next((one for one in (load_network(path).made for path in reversed(paths) if path) if one), None)
-    if made is not None:
-        return experiment_of_facts(made.facts, name, "0.0.0")
-    backbone = backbone or DEFAULT_BACKBONE
+    named = [load_network(path).made for path in paths if path is not None]
+    if named[-1] is not None:
+        return experiment_of_facts(named[-1].facts, name, "0.0.0")
+    backbone = named[0].facts["backbone"] if named[0] else backbone or DEFAULT_BACKBONE
     plan = {"name": name, "backbone": backbone, "seed": seed, "selector": shown_selector(sequence)}
     return experiment_of(plan, name)
 
