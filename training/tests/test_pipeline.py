@@ -16,6 +16,7 @@ from ichor_training.__main__ import TRAINING, main
 from ichor_training.data.dicom_slices import dataset_hu
 from ichor_training.data.studies import Studies, held_out
 from ichor_training.models.networks import SequenceNet, SliceNet
+from ichor_training.stages import loader
 from ichor_training.stages import train_cnn as stage_1
 from ichor_training.stages.configuration import SequencePlan, Stage, read_experiment
 from ichor_training.stages.table2 import read_rows
@@ -100,39 +101,67 @@ class Stopped(Exception):
     pass
 
 
+@pytest.mark.parametrize("workers", [0, 3])
 @pytest.mark.parametrize("sampling", ["bleeds-first", "uniform"])
-def test_a_stage_that_was_stopped_ends_as_if_it_had_not_been(sampling, tmp_path, monkeypatch):
+def test_a_stage_that_was_stopped_ends_as_if_it_had_not_been(sampling, workers, tmp_path, monkeypatch):
+    """Workers or none, the outcome is the same to the last bit."""
     studies = small_studies(4, 4)
     stage = Stage(**STEP, steps=6, real=4, phantom=0, sampling=sampling)
     monkeypatch.setattr(stage_1, "STEPS_PER_CHECKPOINT", 2)
 
-    def trained(checkpoint, stop_at=None):
+    def trained(checkpoint, workers, stop_at=None):
         torch.manual_seed(0)
         net = SliceNet("tiny_resnext")
-        draw, calls = stage_1.batch, []
+        vary, calls = stage_1.augmented, []
 
         def counted(*arguments):
             calls.append(1)
             if len(calls) == stop_at:
                 raise Stopped
-            return draw(*arguments)
+            return vary(*arguments)
 
         with monkeypatch.context() as patched:
-            patched.setattr(stage_1, "batch", counted)
-            train_stage(net, stage, studies, None, 7, "test", checkpoint)
+            patched.setattr(stage_1, "augmented", counted)
+            train_stage(net, stage, studies, None, 7, "test", checkpoint, workers=workers)
         return net, len(calls)
 
-    whole, _ = trained(None)
+    whole, _ = trained(None, 0)
     with pytest.raises(Stopped):
-        trained(tmp_path / "checkpoint.pt", stop_at=6)
-    resumed, steps = trained(tmp_path / "checkpoint.pt")
+        trained(tmp_path / "checkpoint.pt", workers, stop_at=6)
+    resumed, steps = trained(tmp_path / "checkpoint.pt", workers)
     assert steps == 2
     for one, other in zip(whole.state_dict().values(), resumed.state_dict().values(), strict=True):
         assert torch.equal(one, other)
 
 
+def test_data_on_disk_are_read_ahead_by_workers_and_those_in_memory_are_not(tmp_path):
+    small_studies(5, 4).save(tmp_path / "folder")
+    on_disk, in_memory = Studies.load(tmp_path / "folder"), small_studies(5, 4)
+    sources = [loader.Source(one, 4, "uniform") for one in (on_disk, in_memory)]
+    assert loader.workers_for(sources) == loader.WORKERS_ON_DISK and loader.workers_for(sources[1:]) == 0
+    for (ahead, _), (plain, _) in zip(
+        loader.batches(sources[:1], np.random.default_rng(3), 11, 4),
+        loader.batches(sources[1:], np.random.default_rng(3), 11, 0),
+        strict=True,
+    ):
+        assert all(torch.equal(one, other) for one, other in zip(ahead, plain, strict=True))
+
+
+def test_a_batch_that_cannot_be_read_ends_the_training():
+    class Damaged:
+        shape = (8, 320, 320)
+
+        def __getitem__(self, rows):
+            raise OSError("input/output error")
+
+    studies = small_studies(2, 4)
+    studies.hu = Damaged()
+    with pytest.raises(OSError, match="input/output"):
+        list(loader.batches([loader.Source(studies, 2, "uniform")], np.random.default_rng(0), 9, 3))
+
+
 def test_uniform_sampling_shows_every_slice_once_an_epoch():
-    source = stage_1.Source(small_studies(5, 4), 4, "uniform")
+    source = loader.Source(small_studies(5, 4), 4, "uniform")
     rng = np.random.default_rng(0)
     assert sorted(np.concatenate([source.draw(rng) for _ in range(5)])) == list(range(20))
     assert step_count(Stage(learning_rate=1, real=4, epochs=3), small_studies(5, 4), None) == 15

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from ..provenance import Made, save_whole
+from .loader import Drawn
 
 
 def save_stage(
@@ -19,8 +20,7 @@ def save_stage(
     optimiser,
     schedule,
     average: dict,
-    rng: np.random.Generator,
-    sources: list,
+    drawn: Drawn,
     made: Made | None = None,
 ) -> None:
     if path is None:
@@ -32,10 +32,10 @@ def save_stage(
         "optimiser": optimiser.state_dict(),
         "schedule": schedule.state_dict(),
         "average": average,
-        "numpy": rng.bit_generator.state,
+        "numpy": drawn.numpy,
         "torch": torch.get_rng_state(),
         "cuda": torch.cuda.get_rng_state_all() if torch.cuda.is_available() else [],
-        "queues": [torch.from_numpy(source.queue) for source in sources],
+        "queues": [torch.from_numpy(queue) for queue in drawn.queues],
     }
     save_whole(state, path)
 

@@ -15,6 +15,7 @@ from ..provenance import Made, read_network, save_network
 from .checkpoints import restore_stage, save_stage
 from .configuration import Stage
 from .device import device_of, mixed_precision, to_best_device
+from .loader import Source, batches, workers_for
 from .policies import Variation, policy, resized
 from .side_by_side import progress
 
@@ -37,8 +38,10 @@ def train_stage(
     name: str,
     checkpoint: Path | None = None,
     made: Made | None = None,
+    workers: int | None = None,
 ) -> None:
-    """Trains in place. @param made what makes it, for the checkpoint; one that was made otherwise is refused
+    """Trains in place. @param workers that read ahead; None: as many as the data need
+    @param made what makes it, for the checkpoint; one that was made otherwise is refused
     With a checkpoint a stage that was stopped goes on, and ends as if it had not been."""
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
@@ -56,8 +59,8 @@ def train_stage(
     variation = Variation(stage.augmentation, stage.windows_first)
     net.train()
     bar = progress(range(first, steps), name, steps, first)
-    for step in bar:
-        hu, labels = batch(sources, rng)
+    ahead = batches(sources, rng, steps - first, workers_for(sources) if workers is None else workers)
+    for step, ((hu, labels), drawn) in zip(bar, ahead, strict=True):
         channels, labels = augmented(net, hu.to(device), variation, stage.side), labels.to(device)
         with mixed_precision(device, stage.mixed):
             logits = net.classify(channels)[1]
@@ -75,7 +78,7 @@ def train_stage(
         if step % 50 == 0:
             bar.set_postfix(loss=f"{loss.item():.4f}")
         if (step + 1) % STEPS_PER_CHECKPOINT == 0:
-            save_stage(checkpoint, step + 1, net, optimiser, schedule, average, rng, sources, made)
+            save_stage(checkpoint, step + 1, net, optimiser, schedule, average, drawn, made)
     if stage.averaged:
         net.load_state_dict({key: value.to(net.state_dict()[key].dtype) for key, value in average.items()})
     net.eval()
@@ -114,41 +117,6 @@ def schedule_of(stage: Stage, optimiser: torch.optim.Optimizer, steps: int) -> t
     if stage.schedule == "constant":
         return torch.optim.lr_scheduler.ConstantLR(optimiser, 1.0)
     return torch.optim.lr_scheduler.OneCycleLR(optimiser, stage.learning_rate, total_steps=steps + 1)
-
-
-class Source:
-    """Draws slices of one data set."""
-
-    def __init__(self, studies: Studies, count: int, sampling: str) -> None:
-        self.studies, self.count = studies, count
-        self.weight = sampling_weights(studies) if sampling == "bleeds-first" else None
-        self.queue = np.empty(0, np.int64)
-
-    def draw(self, rng: np.random.Generator) -> np.ndarray:
-        """Rows of the next batch."""
-        if self.weight is not None:
-            return rng.choice(len(self.weight), self.count, p=self.weight)
-        while len(self.queue) < self.count:
-            self.queue = np.concatenate([self.queue, rng.permutation(len(self.studies.labels))])
-        drawn, self.queue = self.queue[: self.count], self.queue[self.count :]
-        return drawn
-
-
-def sampling_weights(studies: Studies) -> np.ndarray:
-    """Slices with blood three times as often; rare subtypes more."""
-    frequency = np.maximum(studies.labels[:, :5].mean(0), 0.01)
-    rare = (studies.labels[:, :5] * np.sqrt(frequency.max() / frequency)).max(1)
-    weight = np.where(studies.labels[:, 5] > 0, 3.0 * np.maximum(1, rare / 2), 1.0)
-    return weight / weight.sum()
-
-
-def batch(sources: list[Source], rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
-    hu, labels = [], []
-    for source in sources:
-        chosen = source.draw(rng)
-        hu.append(torch.from_numpy(source.studies.hu[chosen].astype(np.float32)))
-        labels.append(torch.from_numpy(source.studies.labels[chosen]))
-    return torch.cat(hu), torch.cat(labels)
 
 
 def augmented(net: SliceNet, hu: torch.Tensor, variation: Variation, side: int) -> torch.Tensor:

@@ -15,6 +15,7 @@ from ..provenance import Made
 from .checkpoints import restore_stage, save_stage
 from .configuration import SequencePlan
 from .device import device_of, to_best_device
+from .loader import Drawn
 from .side_by_side import progress
 
 
@@ -68,7 +69,7 @@ def train_sequence(
                 nn.utils.clip_grad_norm_(net.parameters(), plan.clip)
             optimiser.step()
             rate.step()
-        save_stage(checkpoint, epoch + 1, net, optimiser, rate, {}, rng, [], made)
+        save_stage(checkpoint, epoch + 1, net, optimiser, rate, {}, Drawn.of(rng, []), made)
     net.eval()
 
 
