@@ -17,6 +17,8 @@ export default {
     tier('unit', ['<rootDir>/{apps,packages}/**/*.test.ts']),
     tier('integration', ['<rootDir>/test/integration/**/*.test.ts']),
     tier('e2e', ['<rootDir>/test/e2e/**/*.test.ts']),
+    // Takes longer than a change should wait: `npm run test:long`.
+    tier('long', ['<rootDir>/test/long/**/*.test.ts']),
   ],
   maxWorkers: 2,
   /** Jest takes this from here only, not from a project. */
