@@ -50,6 +50,52 @@ test.each([
   expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
 });
 
+/** Status (0000,0900) with no value: what follows it is not its value. */
+const withoutValue: typeof soundly = (pdu) => {
+  const bytes = soundly(pdu);
+  const at = bytes.indexOf(Buffer.from([0, 0, 0, 9, 2, 0, 0, 0]));
+  if (at >= 0) bytes.writeUInt32LE(0, at + 4);
+  return bytes;
+};
+
+const DATA = 4;
+/** Only answers to messages, each byte of the command a fragment. @param isCommand of which kind a fragment says that it is */
+const inPieces =
+  (isCommand: (index: number) => boolean): typeof soundly =>
+  (pdu) => {
+    const [whole] = Array.isArray(pdu.content) ? pdu.content : [];
+    if (pdu.type !== DATA || whole === undefined) return soundly(pdu);
+    const { contextId, value } = whole;
+    const pieces = [...value].map((byte, index) => ({
+      contextId,
+      isCommand: isCommand(index),
+      isLast: index === value.length - 1,
+      value: Buffer.from([byte]),
+    }));
+    return soundly({ ...pdu, content: pieces });
+  };
+
+test('an answer to C-STORE with an empty Status is no answer', async () => {
+  pacs.prepare(withoutValue);
+  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
+});
+
+test('an answer in fragments of one byte is read', async () => {
+  pacs.prepare(inPieces(() => true));
+  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  expect(outcome!.error).toBeNull();
+});
+
+test.each([
+  ['begins', (index: number) => index > 0],
+  ['is interrupted', (index: number) => index !== 40],
+])('an answer that %s with a fragment of a dataset is no answer', async (_name, isCommand) => {
+  pacs.prepare(inPieces(isCommand));
+  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
+});
+
 test('an answer to a commitment request without a status is no acceptance', async () => {
   pacs.prepare(without(STATUS));
   const request = { transactionUid: '1.2.3', instances: [await instanceFile()] };

@@ -29,6 +29,8 @@ import type { CommitmentReport } from '@ichor/shared/commitmentReport';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import dimse from 'dcmjs-dimse';
 import { isOutOfResources, meansStored, STATUS, statusText } from '../statuses.ts';
+import { joinFragments, type Pdv } from './fragments.ts';
+import { checkCommandSet } from './soundCommand.ts';
 
 export type Peer = Pick<Destination, 'aeTitle' | 'host' | 'port' | 'tls'>;
 /** What an association needs of the configuration. */
@@ -458,8 +460,10 @@ const REJECTIONS: Readonly<Record<string, string>> = {
 type Internals = {
   network?: {
     socket: import('node:net').Socket;
+    /** A command that awaits its dataset. */
+    dimse: unknown;
     dimseStream: unknown;
-    _performDimse(context: unknown, command: { hasDataset(): boolean }): void;
+    _processPDataTf(pdu: { getPdvs(): readonly Pdv[] }): Promise<void>;
     sendAssociationReleaseRequest(): void;
     on(event: 'abort', listener: (abort: { source: number; reason: number }) => void): void;
   };
@@ -467,8 +471,8 @@ type Internals = {
 const socketOf = (client: Client) => (client as unknown as Internals).network?.socket;
 
 /**
- * Repairs of dcmjs-dimse 0.3.3: Nagle's algorithm, a command buffer that is never emptied, an abort that is not told, and a
- * release that cannot wait for what the peer has yet to say.
+ * Repairs of dcmjs-dimse 0.3.3: Nagle's algorithm, fragments that are joined whatever they belong to, numbers without a value, an abort that
+ * is not told, and a release that cannot wait for what the peer has yet to say.
  */
 function mendNetwork(
   client: Client,
@@ -480,10 +484,20 @@ function mendNetwork(
   if (network === undefined) return;
   network.socket.setNoDelay(true);
   network.on('abort', ({ source, reason }) => onAbort(`aborted by the peer (source ${source}, reason ${reason})`));
-  const perform = network._performDimse;
-  network._performDimse = function (context, command) {
-    perform.call(this, context, command);
-    if (!command.hasDataset()) this.dimseStream = undefined;
+  const read = network._processPDataTf;
+  const join = joinFragments(() => network.dimse !== undefined);
+  network._processPDataTf = async function (pdu) {
+    try {
+      for (const pdv of pdu.getPdvs()) {
+        const whole = join(pdv);
+        if (whole === null) continue;
+        if (whole.isCommand()) checkCommandSet(whole.getValue());
+        this.dimseStream = undefined;
+        await read.call(this, { getPdvs: () => [whole] });
+      }
+    } catch (error) {
+      unusable(error);
+    }
   };
   if (beforeRelease === undefined) return;
   const release = network.sendAssociationReleaseRequest;
