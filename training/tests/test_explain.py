@@ -16,6 +16,7 @@ BACKBONES = [
     "efficientnet_lite0",
     "mobilenet_v2",
     "efficientnet_b4",
+    "gelu_resnet",
     "tiny_resnext+efficientnet_lite0",
 ]
 
@@ -25,7 +26,7 @@ def network(backbone: str) -> SliceNet:
     torch.manual_seed(3)
     cnn = SliceNet(backbone).eval()
     for module in cnn.modules():
-        if isinstance(module, nn.BatchNorm2d):
+        if isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
             nn.init.uniform_(module.weight, 0.5, 1.5)
             nn.init.normal_(module.bias, 0, 0.1)
     return cnn

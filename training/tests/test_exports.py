@@ -116,9 +116,10 @@ def exported(
     precision: Precision = FP32,
     limit: float | None = None,
     selector: dict | None = PCA_12,
+    backbone: str = "tiny_resnext",
 ) -> float:
     plan = {
-        "backbone": "tiny_resnext",
+        "backbone": backbone,
         "seed": 1,
         "version": "0.0.1",
         "selector": selector,
@@ -227,9 +228,9 @@ def test_ichor_bundle_verify_accepts_every_export(bundles, tmp_path):
     node, main = ROOT / "node_modules" / "node" / "bin" / "node", ROOT / "apps" / "cli" / "src" / "main.ts"
     if not node.exists():
         pytest.fail("node_modules is missing: run npm ci in the repository")
-    cnn, _ = nets()
-    exported(tmp_path, cnn, CnnAlone(), selector=None)
-    for folder in [*bundles.values(), tmp_path]:
+    exported(tmp_path / "alone", nets()[0], CnnAlone(), selector=None)
+    exported(tmp_path / "gelu", *nets("gelu_resnet"), backbone="gelu_resnet")
+    for folder in [*bundles.values(), *tmp_path.iterdir()]:
         outcome = subprocess.run(
             [str(node), str(main), "bundle", "verify", str(folder)], capture_output=True, text=True, cwd=ROOT
         )

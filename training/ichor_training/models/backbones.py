@@ -9,6 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from .gelu import GeluNet
 from .mobile import efficientnet, mobilenet_v2
 
 
@@ -70,6 +71,7 @@ BACKBONES: dict[str, Callable[[], nn.Module]] = {
     "efficientnet_lite1": lambda: efficientnet(width=1.0, depth=1.1, lite=True),
     "efficientnet_lite2": lambda: efficientnet(width=1.1, depth=1.2, lite=True),
     "mobilenet_v2": lambda: mobilenet_v2(),
+    "gelu_resnet": GeluNet,
 }
 
 

@@ -296,6 +296,8 @@ class Backward:
     def of_Mul(self, node: onnx.NodeProto, gradient: str) -> None:
         """Of two maps, or of a map and one number per channel."""
         for one, other in (node.input, reversed(node.input)):
+            if one in self.known:
+                continue
             product = self.op("Mul", gradient, other)
             narrow = self.shapes[one][2:] != self.shapes[node.output[0]][2:]
             self.add(one, self.reduced("ReduceSum", product, [2, 3]) if narrow else product)
@@ -306,6 +308,40 @@ class Backward:
         self.add(
             node.input[0], self.op("Mul", gradient, self.constant(np.full((1, 1, height, width), 1 / (height * width))))
         )
+
+    def of_Div(self, node: onnx.NodeProto, gradient: str) -> None:
+        """By a constant."""
+        if node.input[1] not in self.known:
+            raise ValueError("no derivative of Div by a map is known here")
+        self.add(node.input[0], self.op("Div", gradient, node.input[1]))
+
+    def of_Erf(self, node: onnx.NodeProto, gradient: str) -> None:
+        x = node.input[0]
+        bell = self.op("Exp", self.op("Neg", self.op("Mul", x, x)))
+        self.add(x, self.op("Mul", gradient, self.op("Mul", self.constant(2 / np.sqrt(np.pi)), bell)))
+
+    def of_Reshape(self, node: onnx.NodeProto, gradient: str) -> None:
+        """The first axis stays: one slice in the forward graph, the targets here."""
+        shape = self.constant([-1, *self.shapes[node.input[0]][1:]], np.int64)
+        self.add(node.input[0], self.op("Reshape", gradient, shape))
+
+    def of_InstanceNormalization(self, node: onnx.NodeProto, gradient: str) -> None:
+        """y = scale (x − mean) / deviation + bias, over all axes but the first two."""
+        x, scale, shape = node.input[0], self.known[node.input[1]], self.shapes[node.input[0]]
+        epsilon = next((one.f for one in node.attribute if one.name == "epsilon"), 1e-5)
+        axes, share = list(range(2, len(shape))), self.constant(1 / np.prod(shape[2:]))
+
+        def mean(what: str) -> str:
+            return self.op("Mul", self.reduced("ReduceSum", what, axes), share)
+
+        centred = self.op("Sub", x, mean(x))
+        variance = self.op("Add", mean(self.op("Mul", centred, centred)), self.constant(epsilon))
+        inverse = self.op("Reciprocal", self.op("Sqrt", variance))
+        standard = self.op("Mul", centred, inverse)
+        across = self.op("Mul", standard, mean(self.op("Mul", gradient, standard)))
+        left = self.op("Sub", self.op("Sub", gradient, mean(gradient)), across)
+        scaled = self.op("Mul", self.constant(scale.reshape(1, -1, *[1] * len(axes))), inverse)
+        self.add(x, self.op("Mul", left, scaled))
 
     def of_Add(self, node: onnx.NodeProto, gradient: str) -> None:
         for one in node.input:
