@@ -11,6 +11,7 @@ from small_data import small_studies
 from ichor_training.__main__ import main
 from ichor_training.bundle.finished import FinishedBundle
 from ichor_training.data.studies import Studies
+from ichor_training.models.backbones import BACKBONES
 from ichor_training.models.networks import SliceNet
 from ichor_training.provenance import load_network
 from ichor_training.stages import pipeline
@@ -250,3 +251,24 @@ def test_a_finished_bundle_is_not_measured_on_patients_that_its_folds_know(data)
     assert finished.made("aberrant", 0, real, real).facts["fold"] == 0
     with pytest.raises(ValueError, match="learned from by"):
         finished.made("aberrant", 1, real, real)
+
+
+class Gated(torch.nn.Module):
+    """With an operation that no rule derives."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        convolutions = [torch.nn.Conv2d(3 if index == 0 else 8, 8, 3, 2, 1) for index in range(5)]
+        self.layers = torch.nn.Sequential(*convolutions, torch.nn.Softplus())
+        self.features = 8
+
+    def forward(self, x):
+        return self.layers(x)
+
+
+def test_a_network_that_cannot_be_explained_is_refused_before_the_first_step(data, capsys, monkeypatch):
+    monkeypatch.setitem(BACKBONES, "gated", Gated)
+    monkeypatch.setattr(pipeline, "kept_stage", lambda *_: pytest.fail("a stage was begun"))
+    written(data, backbone="gated")
+    assert command(data, "train-cnn") == 1
+    assert "backbone gated cannot be explained: no derivative of Softplus is known" in capsys.readouterr().err

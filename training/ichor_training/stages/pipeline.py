@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..bundle.exportable import export_fault
 from ..measure.metrics import auc, challenge_loss, maximum_per_group
 from ..models.networks import CnnAlone, SequenceNet, SliceNet
 from ..models.start_weights import start
@@ -31,6 +32,7 @@ def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) ->
     torch.manual_seed(experiment.seed)
     net, path, made = SliceNet(experiment.backbone), run / "cnn.pt", cnn_made(experiment, data)
     if not path.exists():
+        refuse_what_cannot_be_exported(experiment.backbone)
         start(net, experiment.backbone, experiment.start, mobilenet)
         for number, (stage, seed) in enumerate(experiment.stages()):
             kept_stage(
@@ -45,6 +47,13 @@ def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) ->
             )
         save_network(net.state_dict(), made, path)
     return saved_cnn(experiment, data, run)
+
+
+def refuse_what_cannot_be_exported(backbone: str) -> None:
+    """@raises ValueError: hours of training would end in no bundle"""
+    fault = export_fault(backbone)
+    if fault is not None:
+        raise ValueError(fault)
 
 
 def saved_cnn(experiment: Experiment, data: Data, run: Path) -> Cnn:
