@@ -1,4 +1,4 @@
-"""Whether a network can become a bundle, found out before it is trained: its graph, and the one behind its heat maps."""
+"""Whether a network can become a bundle, found out before it is trained: its graph, and that behind its heat maps."""
 
 from __future__ import annotations
 
