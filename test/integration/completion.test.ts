@@ -4,8 +4,9 @@
  * against a model in twenty lines; time passes by moving the stored times back.
  */
 
-import { closeStudies, completeStudies, insertInstances, keepStudiesOpen } from '@ichor/receiver/completion/rows';
+import { insertInstances } from '@ichor/receiver/completion/insertInstances';
 import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { closeStudies, completeStudies, keepStudiesOpen } from '@ichor/store/rows/completion';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';

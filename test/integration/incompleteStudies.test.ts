@@ -4,12 +4,14 @@
  */
 
 import type { Inference } from '@ichor/analysis/inference/inference';
-import { writeArrivals } from '@ichor/receiver/completion/lossRows';
-import { completeStudies, insertInstances } from '@ichor/receiver/completion/rows';
-import type { Loss, Transfer } from '@ichor/receiver/completion/transfers';
+import { writeArrivals } from '@ichor/receiver/completion/arrivals';
+import { insertInstances } from '@ichor/receiver/completion/insertInstances';
 import { IchorError } from '@ichor/shared/errors';
 import { FINDING_CLASSES, type Findings } from '@ichor/shared/study';
 import type { Database } from '@ichor/store/postgres/database';
+import { completeStudies } from '@ichor/store/rows/completion';
+import type { Loss } from '@ichor/store/rows/lostInstance';
+import type { Transfer } from '@ichor/store/rows/transfer';
 import { findStudy, resultView } from '@ichor/store/studyView';
 import { answerFor } from '@ichor/worker/incomplete';
 import { writeOru } from '@ichor/worker/notification/hl7Message';

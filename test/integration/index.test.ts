@@ -2,13 +2,13 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type StudyIndex, startStudyIndex } from '@ichor/receiver/completion/studyIndex';
-import type { StoredInstance } from '@ichor/receiver/types';
 import { IchorError } from '@ichor/shared/errors';
 import { openSpool, type Spool } from '@ichor/store/files/spool';
 import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { PRIORITY, TRIAGE_QUEUE } from '@ichor/store/queue/jobs';
 import { openQueues, type Queues } from '@ichor/store/queue/queues';
 import { type Incidents, openIncidents } from '@ichor/store/rows/incident';
+import type { StoredInstance } from '@ichor/store/rows/instance';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { eventually } from '../support/ichor.ts';
 import { silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';

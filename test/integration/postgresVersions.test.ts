@@ -1,19 +1,16 @@
 /** What Ichor asks of PostgreSQL, on the oldest version that it supports and on the one that it brings; and what it refuses. */
 
-import {
-  closeStudies,
-  completeStudies,
-  dueStudies,
-  insertInstances,
-  keepStudiesOpen,
-} from '@ichor/receiver/completion/rows';
+import { insertInstances } from '@ichor/receiver/completion/insertInstances';
 import type { TriageResult } from '@ichor/shared/study';
+import { saveResult } from '@ichor/store/outbox/saveResult';
 import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { openQueues } from '@ichor/store/queue/queues';
-import { beginAttempt, dueJobs, markStored, postpone, revive, studyDelivered } from '@ichor/store/rows/delivery';
+import { closeStudies, completeStudies, dueStudies, keepStudiesOpen } from '@ichor/store/rows/completion';
+import { beginAttempt, dueJobs, markStored, postpone, revive } from '@ichor/store/rows/delivery';
 import { claimObjects, saveObjects } from '@ichor/store/rows/derivedObject';
 import * as notifications from '@ichor/store/rows/notification';
-import { claimStudy, saveResult } from '@ichor/worker/results';
+import { claimStudy, studyDelivered } from '@ichor/store/rows/shownResult';
+import { answerFor } from '@ichor/worker/incomplete';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { eventually, runIchor } from '../support/ichor.ts';
 import { DEBIAN_POSTGRES, silentLog, startPostgres, type TestPostgres } from '../support/postgres.ts';
@@ -58,7 +55,7 @@ describe.each(SERVERS)('on %s', (_name, programs) => {
     const [due] = await completeStudies(database, { quietPeriodMs: 0, maxAgeMs: 100_000 });
     expect(await dueStudies(database)).toEqual([due]);
     const claimed = await claimStudy(database, due!, true);
-    const { resultId } = (await saveResult(database, due!, claimed!, RESULT, null, [LANE])).saved!;
+    const { resultId } = (await saveResult(database, due!, claimed!, RESULT, null, [LANE], answerFor)).saved!;
     const objects = await claimObjects(database, resultId);
     const deliveries = await saveObjects(database, objects!, [OBJECT]);
     await deliver(database);

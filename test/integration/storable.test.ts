@@ -9,18 +9,20 @@ import { listAudit, writeAudit } from '@ichor/accounts/auditTrail';
 import { keepRequest } from '@ichor/accounts/oidcRequests';
 import { openSession } from '@ichor/accounts/sessions';
 import { readPart10 } from '@ichor/dicom/readPart10';
-import { insertInstances } from '@ichor/receiver/completion/rows';
+import { insertInstances } from '@ichor/receiver/completion/insertInstances';
 import { jsonb } from '@ichor/shared/storable';
 import { requestTriage } from '@ichor/store/outbox/requestTriage';
+import { saveResult } from '@ichor/store/outbox/saveResult';
 import type { TriageJob } from '@ichor/store/queue/jobs';
 import { markDead, postpone } from '@ichor/store/rows/delivery';
 import { claimObjects, markUnwritable, postponeObjects } from '@ichor/store/rows/derivedObject';
 import { openIncidents } from '@ichor/store/rows/incident';
 import * as notifications from '@ichor/store/rows/notification';
+import { claimStudy } from '@ichor/store/rows/shownResult';
 import { listStudies } from '@ichor/store/studyPage';
 import { findStudies, resultView } from '@ichor/store/studyView';
+import { answerFor } from '@ichor/worker/incomplete';
 import { writeOru } from '@ichor/worker/notification/hl7Message';
-import { claimStudy, saveResult } from '@ichor/worker/results';
 import { triageStudy } from '@ichor/worker/triageStudy';
 import { addFeedback } from '@ichor/worklist/feedback';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
@@ -140,6 +142,7 @@ async function resultWith(study: string, text: string): Promise<number> {
     },
     null,
     [LANE],
+    answerFor,
   );
   const { resultId } = saved!;
   const objects = await claimObjects(bench.database, resultId);

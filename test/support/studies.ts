@@ -2,8 +2,8 @@
 import { parseDataset } from '@ichor/dicom/dataset';
 import { part10Header } from '@ichor/dicom/part10';
 import { indexedHeader } from '@ichor/receiver/storeInstance';
-import type { StoredInstance } from '@ichor/receiver/types';
 import type { Spool } from '@ichor/store/files/spool';
+import type { StoredInstance } from '@ichor/store/rows/instance';
 
 export const CT_IMAGE = '1.2.840.10008.5.1.4.1.1.2';
 const EXPLICIT_LITTLE_ENDIAN = '1.2.840.10008.1.2.1';

@@ -8,7 +8,7 @@ import type { Keyword } from '@ichor/dicom/keywords';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import type { Bleed } from '@ichor/phantom/bleeds';
 import { writePhantomStudy } from '@ichor/phantom/writeStudy';
-import { insertInstances } from '@ichor/receiver/completion/rows';
+import { insertInstances } from '@ichor/receiver/completion/insertInstances';
 import { indexedHeader } from '@ichor/receiver/storeInstance';
 import { type Config, loadConfig } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';

@@ -5,24 +5,8 @@ import type { Keyword } from '@ichor/dicom/keywords';
 import { CT_IMAGES } from '@ichor/dicom/sopClasses';
 import { isSafeUid } from '@ichor/dicom/uid';
 import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
+import type { NotStored } from '@ichor/store/rows/lostInstance';
 import { printable } from './storeInstance.ts';
-
-/** What is known of an instance that was not stored. */
-export type NotStored = {
-  /** As the dataset says; null where that did not come or cannot be read. */
-  readonly studyInstanceUid: string | null;
-  readonly seriesInstanceUid: string | null;
-  /** As the dataset says, else as the command does; empty when neither names it. */
-  readonly sopInstanceUid: string;
-  /** Affected SOP Instance UID of the command. */
-  readonly commandUid: string;
-  /** Whether it can come again by its name. */
-  readonly hasName: boolean;
-  /** Whether command and dataset name it alike: then a stored instance of that name in its study is this one. */
-  readonly isCertain: boolean;
-  readonly canBeCtSlice: boolean;
-  readonly callingAeTitle: string;
-};
 
 /** In an ordinary image the UIDs stand in the first kilobytes. */
 const HEAD_BYTES = 1_048_576;

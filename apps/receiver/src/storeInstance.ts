@@ -12,7 +12,7 @@ import { statusOf } from '@ichor/dimse/statuses';
 import type { Config } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';
 import type { Spool } from '@ichor/store/files/spool';
-import type { IndexedHeader, StoredInstance } from './types.ts';
+import type { IndexedHeader, StoredInstance } from '@ichor/store/rows/instance';
 
 /** What became of it. `own` and `ignored` are answered with Success and not stored. */
 export type StoreOutcome =

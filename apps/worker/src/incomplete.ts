@@ -6,17 +6,7 @@ import { createHash } from 'node:crypto';
 import { describeIncompleteness, type Incompleteness } from '@ichor/shared/incompleteness';
 import { type Reason, reason } from '@ichor/shared/reasons';
 import type { TriageResult } from '@ichor/shared/study';
-
-/** What the transaction that saves a result finds. */
-export type Arrived = {
-  readonly incomplete: Incompleteness | null;
-  /** An association that sent to the study is open. */
-  readonly isUnderWay: boolean;
-  /** The study was completed by its maximum age: nothing is waited for any more. */
-  readonly isFinal: boolean;
-  /** Its last result is `clear`, which people were told: that must not wait. */
-  readonly wasClear: boolean;
-};
+import type { Arrived } from '@ichor/store/outbox/saveResult';
 
 /** @param result of what arrived. @returns what may be said of the study, or that it must wait */
 export function answerFor(

@@ -24,27 +24,20 @@ import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
 import type { TriageResult } from '@ichor/shared/study';
 import type { Spool } from '@ichor/store/files/spool';
 import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
+import { type Conclusion, type SavedResult, saveResult } from '@ichor/store/outbox/saveResult';
 import type { Database } from '@ichor/store/postgres/database';
 import type { TriageJob } from '@ichor/store/queue/jobs';
 import type { Queues } from '@ichor/store/queue/queues';
 import type { Incident } from '@ichor/store/rows/incident';
+import { studyInput } from '@ichor/store/rows/instance';
+import { type ClaimedStudy, claimStudy, markFailed, noteFault, noteUnreadable } from '@ichor/store/rows/shownResult';
 import type { Log } from '@ichor/telemetry/log';
 import { metrics } from '@ichor/telemetry/metrics';
 import { databaseFeatureCache } from './databaseFeatureCache.ts';
 import { kindOf } from './faults.ts';
+import { answerFor } from './incomplete.ts';
 import { lanesOf } from './notification/lanes.ts';
 import { writeNewObjects } from './objects/writeDueObjects.ts';
-import {
-  type ClaimedStudy,
-  type Conclusion,
-  claimStudy,
-  markFailed,
-  noteFault,
-  noteUnreadable,
-  type SavedResult,
-  saveResult,
-  studyInput,
-} from './results.ts';
 
 export type TriageContext = {
   readonly config: Config;
@@ -96,7 +89,7 @@ async function analyse(context: TriageContext, job: TriageJob, claimed: ClaimedS
   const tools = { inference, features: databaseFeatureCache(database) };
   const analysed = await analyseStudy(job.studyInstanceUid, files, tools);
   metrics.triage('analysis', secondsSince(started));
-  const conclusion = await saveResult(database, job, claimed, analysed.result, until, lanesOf(config));
+  const conclusion = await saveResult(database, job, claimed, analysed.result, until, lanesOf(config), answerFor);
   return conclude(context, conclusion, analysed);
 }
 
@@ -153,7 +146,7 @@ async function saveFailure(
   const { config, database, inference } = context;
   const result = failedResult(job, inference.model, error);
   try {
-    const conclusion = await saveResult(database, job, claimed, result, null, lanesOf(config));
+    const conclusion = await saveResult(database, job, claimed, result, null, lanesOf(config), answerFor);
     return conclude(context, conclusion, null);
   } catch (thrown) {
     const hindrance = asIchorError(thrown);

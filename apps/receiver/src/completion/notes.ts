@@ -8,7 +8,7 @@
 
 import { reasonOf } from '@ichor/shared/errors';
 import type { Incidents } from '@ichor/store/rows/incident';
-import type { StoredInstance } from '../types.ts';
+import type { StoredInstance } from '@ichor/store/rows/instance';
 
 export type Notes = {
   /** @returns whether it was noted; otherwise nothing noted so far is left, and the spool must be scanned */

@@ -11,12 +11,13 @@ import { isSafeUid } from '@ichor/dicom/uid';
 import { asIchorError } from '@ichor/shared/errors';
 import type { Spool } from '@ichor/store/files/spool';
 import type { Database } from '@ichor/store/postgres/database';
+import { openStudies } from '@ichor/store/rows/completion';
 import type { Incidents } from '@ichor/store/rows/incident';
+import type { IndexedHeader, StoredInstance } from '@ichor/store/rows/instance';
+import { indexedPaths } from '@ichor/store/rows/instance';
 import type { Log } from '@ichor/telemetry/log';
 import { identityOf, indexedHeader } from '../storeInstance.ts';
-import type { IndexedHeader, StoredInstance } from '../types.ts';
 import type { Notes } from './notes.ts';
-import { indexedPaths, openStudies } from './rows.ts';
 
 export type Recovery = {
   /** What was noted is lost: only the spool knows it. */

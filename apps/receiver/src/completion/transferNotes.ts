@@ -6,11 +6,12 @@ import { IchorError } from '@ichor/shared/errors';
 import type { Spool } from '@ichor/store/files/spool';
 import type { Database } from '@ichor/store/postgres/database';
 import type { Incidents } from '@ichor/store/rows/incident';
-import type { NotStored } from '../loss.ts';
-import type { StoredInstance } from '../types.ts';
-import { type ClockOffset, endDeadTransfers, takeUpLeftOver, writeArrivals } from './lossRows.ts';
+import type { StoredInstance } from '@ichor/store/rows/instance';
+import type { NotStored } from '@ichor/store/rows/lostInstance';
+import type { BrokenSeries } from '@ichor/store/rows/transfer';
+import { type ClockOffset, endDeadTransfers, takeUpLeftOver, writeArrivals } from './arrivals.ts';
 import { type LeftOver, openTransferJournal } from './transferJournal.ts';
-import { type BrokenSeries, trackTransfers } from './transfers.ts';
+import { trackTransfers } from './transfers.ts';
 
 /** An end without a release. */
 export type BrokenOff = { readonly reason: string; readonly callingAeTitle: string | null };

@@ -6,32 +6,16 @@
  */
 import { randomUUID } from 'node:crypto';
 import { CT_IMAGES } from '@ichor/dicom/sopClasses';
-import type { NotStored } from '../loss.ts';
-import type { StoredInstance } from '../types.ts';
+import type { StoredInstance } from '@ichor/store/rows/instance';
+import type { Loss, NotStored } from '@ichor/store/rows/lostInstance';
+import type { BrokenSeries, Transfer } from '@ichor/store/rows/transfer';
 
-/** A lost instance and a study that misses it. Times are those of `performance.now()`. */
-export type Loss = NotStored & {
-  readonly studyInstanceUid: string;
-  readonly studyKnown: boolean;
-  readonly code: string;
-  readonly atMs: number;
-};
-export type Transfer = {
-  readonly transferId: string;
-  readonly openedAtMs: number;
-  /** Series that got a CT slice → their study. */
-  readonly series: ReadonlyMap<string, string>;
-  /** Null while it is open. */
-  readonly ended: { readonly atMs: number; readonly released: boolean } | null;
-};
 /** What is to be written. `open`: signs of life. */
 export type Arrivals = {
   readonly open: readonly Transfer[];
   readonly ended: readonly Transfer[];
   readonly losses: readonly Loss[];
 };
-
-export type BrokenSeries = { readonly studyInstanceUid: string; readonly seriesInstanceUid: string };
 
 export type Transfers = {
   opened(associationId: number): void;

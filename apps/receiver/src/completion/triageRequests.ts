@@ -9,8 +9,8 @@ import { reasonOf } from '@ichor/shared/errors';
 import type { Database } from '@ichor/store/postgres/database';
 import { TRIAGE_QUEUE, triageJobId } from '@ichor/store/queue/jobs';
 import type { Queues } from '@ichor/store/queue/queues';
+import { type DueStudy, dueStudies } from '@ichor/store/rows/completion';
 import type { Log } from '@ichor/telemetry/log';
-import { type DueStudy, dueStudies } from './rows.ts';
 
 export type TriageRequests = {
   /** Offers what is due, if something became due or it is time to offer everything again. Never throws, never waits. */

@@ -17,15 +17,9 @@ import { pauseMs } from '@ichor/store/outbox/pause';
 import type { Database } from '@ichor/store/postgres/database';
 import type { DeliveryJob } from '@ichor/store/queue/jobs';
 import { wantCommitment } from '@ichor/store/rows/commitment';
-import {
-  beginAttempt,
-  type DueObject,
-  markDead,
-  markStored,
-  postpone,
-  studyDelivered,
-} from '@ichor/store/rows/delivery';
+import { beginAttempt, type DueObject, markDead, markStored, postpone } from '@ichor/store/rows/delivery';
 import type { Incidents } from '@ichor/store/rows/incident';
+import { studyDelivered } from '@ichor/store/rows/shownResult';
 import type { Log } from '@ichor/telemetry/log';
 import { metrics } from '@ichor/telemetry/metrics';
 import { askCommitment } from './commitment.ts';

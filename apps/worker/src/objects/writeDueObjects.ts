@@ -29,11 +29,11 @@ import {
   reportOf,
   saveObjects,
 } from '@ichor/store/rows/derivedObject';
+import { studyInput } from '@ichor/store/rows/instance';
 import { metrics } from '@ichor/telemetry/metrics';
 import { databaseFeatureCache } from '../databaseFeatureCache.ts';
 import { kindOf } from '../faults.ts';
 import { toldIncomplete } from '../incomplete.ts';
-import { studyInput } from '../results.ts';
 import type { TriageContext } from '../triageStudy.ts';
 import { checkWritable, storeObjects } from './objectFiles.ts';
 

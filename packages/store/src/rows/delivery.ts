@@ -67,17 +67,6 @@ export async function markDead(database: Database, { deliveryId }: DueObject, er
   );
 }
 
-/** The study is delivered once nothing of its result is pending and something was stored. */
-export async function studyDelivered(database: Database, resultId: number): Promise<void> {
-  await database.pool.query(
-    `UPDATE study SET delivered_at = now()
-      WHERE result_id = $1 AND delivered_at IS NULL
-        AND NOT EXISTS (SELECT FROM delivery WHERE result_id = $1 AND state IN ('pending', 'dead'))
-        AND EXISTS (SELECT FROM delivery WHERE result_id = $1)`,
-    [resultId],
-  );
-}
-
 /** Times that lie further ahead than any pause count as now: the database's clock was set back (clock.ts). */
 export async function bringBackDeliveries(database: Database): Promise<void> {
   await database.pool.query(

@@ -187,3 +187,12 @@ async function insertDeliveries(
 
 /** A worker that dies now leaves its objects to another, which waits this long for it. */
 export const OBJECTS_LEASE_MS = 30_000;
+
+/** Who asks for a study again asks for the report that could not be written, too. */
+export async function retryObjects(client: DatabaseClient, resultId: number): Promise<void> {
+  await client.query(
+    `UPDATE result SET objects = 'due', objects_attempts = 0, objects_due_at = now(), objects_error = NULL
+      WHERE result_id = $1 AND objects = 'failed'`,
+    [resultId],
+  );
+}

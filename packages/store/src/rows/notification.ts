@@ -28,6 +28,16 @@ export async function insertNotifications(
   );
 }
 
+/** Nobody who was not told yet is told any more that a study was clear of which instances are now known to be missing. */
+export async function recallClear(client: DatabaseClient, formerResultId: number | null): Promise<void> {
+  await client.query(
+    `DELETE FROM notification n USING result r
+      WHERE r.result_id = $1 AND n.result_id = r.result_id AND r.state = 'clear' AND n.state = 'pending' AND n.attempts = 0
+        AND n.claimed_until <= now()`,
+    [formerResultId],
+  );
+}
+
 /** Times that lie further ahead than any pause count as now: the database's clock was set back (clock.ts). */
 export async function bringBackNotifications(database: Database, longestMs: number): Promise<void> {
   const beyond = `> now() + $1 * interval '1 millisecond'`;
