@@ -241,8 +241,18 @@ export const ERRORS = {
 export type ErrorCode = keyof typeof ERRORS;
 export type Facts = Readonly<Record<string, string | number>>;
 
-/** An error of the table {@link ERRORS}: `code` for programs, `message` for people, `facts` for logs. */
-export class IchorError extends Error {
+type Holes<Message extends string> = Message extends `${string}{${infer Name}}${infer Rest}`
+  ? Name | Holes<Rest>
+  : never;
+/** What the message of a code names: no more and no less. */
+export type FactsOf<Code extends ErrorCode> = Readonly<
+  Record<Holes<(typeof ERRORS)[Code]['message']>, string | number>
+>;
+type Given<Code extends ErrorCode> = [keyof FactsOf<Code>] extends [never]
+  ? [facts?: FactsOf<Code>, cause?: unknown]
+  : [facts: FactsOf<Code>, cause?: unknown];
+
+export class CodedError extends Error {
   readonly code: ErrorCode;
   readonly facts: Facts;
   readonly retryable: boolean;
@@ -255,6 +265,14 @@ export class IchorError extends Error {
     this.retryable = ERRORS[code].retryable;
   }
 }
+
+/** An error of the table {@link ERRORS}: `code` for programs, `message` for people, `facts` for logs. */
+export type IchorError = CodedError;
+/** The code decides which facts must be given. */
+export const IchorError = CodedError as new <Code extends ErrorCode>(code: Code, ...given: Given<Code>) => IchorError;
+
+/** An error that another process sent as its code and facts. */
+export const receivedError = (code: ErrorCode, facts: Facts): IchorError => new CodedError(code, facts);
 
 /** Any thrown value as an {@link IchorError}; what is not one already becomes INTERNAL with its cause kept. */
 export function asIchorError(thrown: unknown): IchorError {

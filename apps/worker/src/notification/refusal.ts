@@ -1,5 +1,5 @@
 /** A notification that was not taken, with what the receiver said. */
-import { type Facts, IchorError } from '@ichor/shared/errors';
+import { CodedError, type FactsOf } from '@ichor/shared/errors';
 
 export type RefusalDetail = {
   /** The receiver's own words: for people who may see patients, never for logs. */
@@ -8,9 +8,13 @@ export type RefusalDetail = {
   readonly retryAfterMs?: number | null;
 };
 
-export class Refusal extends IchorError {
+export class Refusal extends CodedError {
   readonly detail: RefusalDetail;
-  constructor(code: 'NOTIFICATION_REFUSED' | 'NOTIFICATION_DEFERRED', facts: Facts, detail: RefusalDetail = {}) {
+  constructor(
+    code: 'NOTIFICATION_REFUSED' | 'NOTIFICATION_DEFERRED',
+    facts: FactsOf<'NOTIFICATION_REFUSED' | 'NOTIFICATION_DEFERRED'>,
+    detail: RefusalDetail = {},
+  ) {
     super(code, facts);
     this.detail = detail;
   }

@@ -1,7 +1,7 @@
 /** The other side of a decode process: starts it, gives it one slice at a time, and always learns how that ended. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
-import { IchorError } from '@ichor/shared/errors';
+import { IchorError, receivedError } from '@ichor/shared/errors';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import { lastWords } from '../childOutput.ts';
 import type { LoadedSlice } from '../volume/loadSlice.ts';
@@ -50,7 +50,7 @@ export async function startDecodeChild(): Promise<DecodeChild> {
       const answer = await answerOf(child, request, STALLED_MS + request.timeoutMs);
       if (answer.kind === 'decoded') return answer.slice;
       if (answer.kind === 'not-analysable') throw new NotAnalysable(answer.reason.code, answer.reason.detail);
-      if (answer.kind === 'failed') throw new IchorError(answer.code, answer.facts);
+      if (answer.kind === 'failed') throw receivedError(answer.code, answer.facts);
       throw unavailable('it answered out of turn');
     },
     get usable() {

@@ -7,7 +7,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { Config } from '@ichor/settings/config';
-import { IchorError, reasonOf } from '@ichor/shared/errors';
+import { IchorError, reasonOf, receivedError } from '@ichor/shared/errors';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { ModelIdentity } from '@ichor/shared/study';
 import type { Log } from '@ichor/telemetry/log';
@@ -135,7 +135,7 @@ function converse<Kind extends 'ready' | 'done' | 'digested'>(
       if (said.kind === wanted) settle(() => resolve(said as Answer<Kind>));
       else if (said.kind === 'not-analysable')
         settle(() => reject(new NotAnalysable(said.reason.code, said.reason.detail, said.outOfTime)));
-      else if (said.kind === 'failed') failed(new IchorError(said.code, said.facts));
+      else if (said.kind === 'failed') failed(receivedError(said.code, said.facts));
       else if (said.kind === 'decoding') decoding = said.where;
       else if (said.kind === 'progress') onProgress?.(said.done, said.total);
       else if (said.kind === 'provider-missing')

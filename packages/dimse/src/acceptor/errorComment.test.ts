@@ -1,4 +1,4 @@
-import { type ERRORS, type Facts, IchorError } from '@ichor/shared/errors';
+import { type ERRORS, type Facts, receivedError } from '@ichor/shared/errors';
 import { expect, test } from '@jest/globals';
 import { errorComment } from './errorComment.ts';
 
@@ -25,6 +25,6 @@ test.each<[keyof typeof ERRORS, Facts, string]>([
   ['SPOOL_WRITE_FAILED', { reason: 'EIO: i/o error, write' }, 'EIO: i/o error, write'],
   ['INTERNAL', { reason: 'something nobody thought of' }, 'something nobody thought of'],
 ])('the comment of %s holds the reason within 64 characters', (code, given, comment) => {
-  expect(errorComment(new IchorError(code, given))).toBe(comment);
+  expect(errorComment(receivedError(code, given))).toBe(comment);
   expect(comment).toMatch(/^[\x20-\x5b\x5d-\x7e]{1,64}$/);
 });
