@@ -7,7 +7,7 @@ import { findSession, openSession } from '@ichor/accounts/sessions';
 import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { bringBackStudies, completeStudies } from '@ichor/store/rows/completion';
 import { bringBackDeliveries, dueJobs } from '@ichor/store/rows/delivery';
-import { claimObjects } from '@ichor/store/rows/derivedObject';
+import { claimObjects } from '@ichor/store/rows/dueObjects';
 import { bringBackNotifications, claim, dueNotifications } from '@ichor/store/rows/notification';
 import { afterAll, beforeAll, beforeEach, expect, test } from '@jest/globals';
 import { addNotifiedResult } from '../support/notifications.ts';

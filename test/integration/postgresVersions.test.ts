@@ -7,7 +7,7 @@ import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { openQueues } from '@ichor/store/queue/queues';
 import { closeStudies, completeStudies, dueStudies, keepStudiesOpen } from '@ichor/store/rows/completion';
 import { beginAttempt, dueJobs, markStored, postpone, revive } from '@ichor/store/rows/delivery';
-import { claimObjects, saveObjects } from '@ichor/store/rows/derivedObject';
+import { claimObjects, saveObjects } from '@ichor/store/rows/dueObjects';
 import * as notifications from '@ichor/store/rows/notification';
 import { claimStudy, studyDelivered } from '@ichor/store/rows/shownResult';
 import { answerFor } from '@ichor/worker/incomplete';

@@ -7,18 +7,10 @@ import { readPart10 } from '@ichor/dicom/readPart10';
 import { layerPng, rgbPng } from '@ichor/report/heatmapImage';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
 import { readingFile } from '@ichor/shared/fileFault';
-import type { SliceHeatmap, SliceScore } from '@ichor/shared/study';
+import type { SliceHeatmap } from '@ichor/shared/study';
 import type { Database } from '@ichor/store/postgres/database';
-
-/** The analysed slices of the study's current result, from skull base to vertex. */
-export async function slicesOf(database: Database, studyInstanceUid: string): Promise<readonly SliceScore[]> {
-  const { rows } = await database.pool.query(
-    'SELECT r.slice_scores FROM study s LEFT JOIN result r USING (result_id) WHERE s.study_instance_uid = $1',
-    [studyInstanceUid],
-  );
-  if (rows[0] === undefined) throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid });
-  return rows[0].slice_scores ?? [];
-}
+import { heatmapPaths } from '@ichor/store/rows/derivedObject';
+import { heatmapsOf as heatmapRows, leadingKeySlice, sliceScoresOf } from '@ichor/store/rows/result';
 
 /** A PNG that need not be drawn for a browser that has it already. */
 export type Picture = {
@@ -51,12 +43,7 @@ async function heatmapFiles(
   { database, dataDir }: Source,
   studyInstanceUid: string,
 ): Promise<(HeatmapFile | IchorError)[]> {
-  const { rows } = await database.pool.query(
-    `SELECT o.object_path FROM study s JOIN derived_object o USING (result_id)
-      WHERE s.study_instance_uid = $1 AND o.kind = 'SC'`,
-    [studyInstanceUid],
-  );
-  const paths = rows.map((row) => join(dataDir, 'objects', row.object_path));
+  const paths = (await heatmapPaths(database, studyInstanceUid)).map((path) => join(dataDir, 'objects', path));
   return Promise.all(paths.map((path) => sourceOf(path).catch(asIchorError)));
 }
 
@@ -84,7 +71,7 @@ export const sliceKey = (sopInstanceUid: string, frameNumber = 1): string => `${
  * @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID; FILE_UNREADABLE when it may be one that cannot be read
  */
 export async function heatmapImage(source: Source, studyInstanceUid: string, number: number): Promise<Picture> {
-  const slice = (await slicesOf(source.database, studyInstanceUid))[number - 1];
+  const slice = (await sliceScoresOf(source.database, studyInstanceUid))[number - 1];
   const files = slice === undefined ? [] : await heatmapFiles(source, studyInstanceUid);
   const key = sliceKey(slice?.sopInstanceUid ?? '', slice?.frameNumber);
   const path = new Map(files.filter(isFile)).get(key);
@@ -98,19 +85,13 @@ export async function mapsOf(
   database: Database,
   studyInstanceUid: string,
 ): Promise<ReadonlyMap<string, SliceHeatmap & { readonly resultId: string }>> {
-  const { rows } = await database.pool.query(
-    'SELECT r.result_id, r.heatmaps FROM study s JOIN result r USING (result_id) WHERE s.study_instance_uid = $1',
-    [studyInstanceUid],
-  );
-  const maps: readonly SliceHeatmap[] = rows[0]?.heatmaps ?? [];
-  return new Map(
-    maps.map((map) => [sliceKey(map.sopInstanceUid, map.frameNumber), { ...map, resultId: rows[0].result_id }]),
-  );
+  const maps = await heatmapRows(database, studyInstanceUid);
+  return new Map(maps.map((map) => [sliceKey(map.sopInstanceUid, map.frameNumber), map]));
 }
 
 /** The heat map of the n-th analysed slice alone, transparent where it is weak. @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID */
 export async function layerImage({ database }: Source, studyInstanceUid: string, number: number): Promise<Picture> {
-  const slice = (await slicesOf(database, studyInstanceUid))[number - 1];
+  const slice = (await sliceScoresOf(database, studyInstanceUid))[number - 1];
   const maps = await mapsOf(database, studyInstanceUid);
   const heatmap = slice === undefined ? undefined : maps.get(sliceKey(slice.sopInstanceUid, slice.frameNumber));
   if (heatmap === undefined) throw missing('layer of slice', number);
@@ -127,12 +108,10 @@ async function secondaryCapture(path: string, sidePixels?: number): Promise<Buff
 
 /** The slice a thumbnail shows: the key slice with the highest score; null when the study has none. */
 export async function thumbnail(source: Source, studyInstanceUid: string): Promise<Picture | null> {
-  const { rows } = await source.database.pool.query(
-    `SELECT (SELECT k FROM jsonb_array_elements(r.key_slices) k ORDER BY k->>'finding' = 'any', (k->>'score')::float8 DESC LIMIT 1) AS key
-       FROM study s JOIN result r USING (result_id) WHERE s.study_instance_uid = $1`,
-    [studyInstanceUid],
-  );
-  const key = rows[0]?.key;
-  const path = key && (await heatmapsOf(source, studyInstanceUid)).get(sliceKey(key.sopInstanceUid, key.frameNumber));
+  const key = await leadingKeySlice(source.database, studyInstanceUid);
+  const path =
+    key === null
+      ? undefined
+      : (await heatmapsOf(source, studyInstanceUid)).get(sliceKey(key.sopInstanceUid, key.frameNumber));
   return path ? picture(['thumbnail', path], () => secondaryCapture(path, 96)) : null;
 }

@@ -6,8 +6,9 @@ import { slicePng } from '@ichor/report/heatmapImage';
 import { IchorError } from '@ichor/shared/errors';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { SliceScore } from '@ichor/shared/study';
-import type { Database } from '@ichor/store/postgres/database';
-import { missing, type Picture, picture, type Source, slicesOf } from './images.ts';
+import { spoolPathsOf } from '@ichor/store/rows/instance';
+import { sliceScoresOf } from '@ichor/store/rows/result';
+import { missing, type Picture, picture, type Source } from './images.ts';
 
 /** Centre and width in Hounsfield units. */
 export const WINDOWS = {
@@ -32,21 +33,12 @@ export async function sliceImage(
   number: number,
   window: WindowName,
 ): Promise<Picture> {
-  const slice = (await slicesOf(source.database, studyInstanceUid))[number - 1];
-  const paths = slice === undefined ? [] : await pathsOf(source.database, studyInstanceUid, slice.sopInstanceUid);
+  const slice = (await sliceScoresOf(source.database, studyInstanceUid))[number - 1];
+  const paths = slice === undefined ? [] : await spoolPathsOf(source.database, studyInstanceUid, slice.sopInstanceUid);
   if (slice === undefined || paths.length === 0) throw missing('slice', number);
   return picture(['slice', paths, slice.pixelDigest ?? null, slice.frameNumber ?? 1, window], async (signal) =>
     slicePng(await analysedSlice(source, slice, paths, signal), WINDOWS[window]),
   );
-}
-
-/** Every content that came under this UID; the analysis takes the first of those that agree. */
-async function pathsOf(database: Database, studyInstanceUid: string, sopInstanceUid: string): Promise<string[]> {
-  const { rows } = await database.pool.query(
-    'SELECT spool_path FROM instance WHERE study_instance_uid = $1 AND sop_instance_uid = $2 ORDER BY received_at, spool_path',
-    [studyInstanceUid, sopInstanceUid],
-  );
-  return rows.map((row) => row.spool_path);
 }
 
 /**

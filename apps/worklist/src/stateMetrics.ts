@@ -5,15 +5,25 @@
 
 import { freeBytes } from '@ichor/store/files/freeSpace';
 import type { Database } from '@ichor/store/postgres/database';
+import { oldestDueSeconds } from '@ichor/store/rows/completion';
+import { countDeliveries } from '@ichor/store/rows/delivery';
+import { countStudies } from '@ichor/store/rows/study';
 
 type Sample = { readonly labels: Readonly<Record<string, string>>; readonly value: number };
 
 /** Ends in a line break. While the database is away its figures are left out, which an alert can tell from zero. */
 export async function stateMetrics(database: Database, dataDir: string): Promise<string> {
   const [studies, deliveries, oldest, disk] = await Promise.all([
-    samples(() => countStudies(database)),
-    samples(() => countDeliveries(database)),
-    samples(() => oldestDue(database)),
+    samples(async () =>
+      (await countStudies(database)).map(({ state, count }) => ({ labels: { state }, value: count })),
+    ),
+    samples(async () =>
+      (await countDeliveries(database)).map(({ destination, state, count }) => ({
+        labels: { destination, state },
+        value: count,
+      })),
+    ),
+    samples(async () => [{ labels: {}, value: await oldestDueSeconds(database) }]),
     samples(async () => [{ labels: {}, value: await freeBytes(dataDir) }]),
   ]);
   return [
@@ -31,27 +41,6 @@ async function samples(read: () => Promise<Sample[]>): Promise<Sample[]> {
   } catch {
     return [];
   }
-}
-
-async function countStudies(database: Database): Promise<Sample[]> {
-  const { rows } = await database.pool.query('SELECT state, count(*)::int AS count FROM study GROUP BY state');
-  return rows.map(({ state, count }) => ({ labels: { state }, value: count }));
-}
-
-async function countDeliveries(database: Database): Promise<Sample[]> {
-  const { rows } = await database.pool.query(
-    `SELECT d.destination, d.state, count(*)::int AS count
-       FROM delivery d JOIN study s ON s.result_id = d.result_id GROUP BY d.destination, d.state`,
-  );
-  return rows.map(({ destination, state, count }) => ({ labels: { destination, state }, value: count }));
-}
-
-async function oldestDue(database: Database): Promise<Sample[]> {
-  const { rows } = await database.pool.query(
-    `SELECT coalesce(extract(epoch FROM now() - min(completed_at)), 0)::float8 AS seconds
-       FROM study WHERE completion = 'complete' AND analysed_request < request`,
-  );
-  return [{ labels: {}, value: rows[0].seconds }];
 }
 
 function gauge(name: string, help: string, values: readonly Sample[]): string[] {

@@ -4,9 +4,10 @@ import { join } from 'node:path';
 import type { Dataset } from '@ichor/dicom/dataset';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import type { FindingClass, SliceScore } from '@ichor/shared/study';
-import type { Database } from '@ichor/store/postgres/database';
-import { type Feedback, listFeedback } from './feedback.ts';
-import { heatmapsOf, mapsOf, type Source, sliceKey, slicesOf } from './images.ts';
+import { shownReport } from '@ichor/store/rows/derivedObject';
+import { type Feedback, listFeedback } from '@ichor/store/rows/feedback';
+import { listRevisions, type Revision, sliceScoresOf } from '@ichor/store/rows/result';
+import { heatmapsOf, mapsOf, type Source, sliceKey } from './images.ts';
 
 export type ReportLine = { readonly depth: number; readonly name: string; readonly value: string };
 type Slice = Omit<SliceScore, 'pixelDigest'> & {
@@ -14,16 +15,6 @@ type Slice = Omit<SliceScore, 'pixelDigest'> & {
   readonly heatmap: boolean;
   /** What the layer of its heat map explains; null when there is none. */
   readonly layer: { readonly finding: FindingClass; readonly score: number } | null;
-};
-type Revision = {
-  readonly revision: number;
-  readonly state: string;
-  readonly reason: string | null;
-  readonly createdAt: string;
-  /** Name and version. */
-  readonly model: string;
-  /** Of any hemorrhage. */
-  readonly score: number | null;
 };
 /** `GET /api/studies/{uid}/detail`; its schema: `GET /api/schema/detail`. */
 export type StudyDetail = {
@@ -42,11 +33,11 @@ export async function studyDetail(
 ): Promise<StudyDetail> {
   const { database, dataDir } = source;
   const [slices, heatmaps, maps, revisions, report, feedback] = await Promise.all([
-    slicesOf(database, studyInstanceUid),
+    sliceScoresOf(database, studyInstanceUid),
     heatmapsOf(source, studyInstanceUid),
     mapsOf(database, studyInstanceUid),
     listRevisions(database, studyInstanceUid),
-    findReport(database, studyInstanceUid),
+    shownReport(database, studyInstanceUid),
     listFeedback(database, studyInstanceUid),
   ]);
   return {
@@ -71,32 +62,6 @@ export function fillTemplate(template: string, values: Readonly<Record<string, s
   return template.replace(/\{(\w+)\}/g, (whole, name) =>
     values[name] === undefined ? whole : encodeURIComponent(values[name]),
   );
-}
-
-async function listRevisions(database: Database, studyInstanceUid: string): Promise<Revision[]> {
-  const { rows } = await database.pool.query(
-    `SELECT revision, state, reason->>'sentence' AS reason, created_at AS "createdAt", model_name || ' ' || model_version AS model,
-            (findings->'any'->>'score')::float8 AS score
-       FROM result WHERE study_instance_uid = $1 ORDER BY revision DESC`,
-    [studyInstanceUid],
-  );
-  return rows.map((row) => ({ ...row, createdAt: row.createdAt.toISOString() }));
-}
-
-async function findReport(database: Database, studyInstanceUid: string) {
-  const { rows } = await database.pool.query(
-    `SELECT o.object_path, o.sop_instance_uid, o.series_instance_uid FROM study s JOIN derived_object o USING (result_id)
-      WHERE s.study_instance_uid = $1 AND s.state NOT IN ('receiving', 'queued', 'analysing') AND o.kind = 'SR' ORDER BY o.sop_class_uid DESC LIMIT 1`,
-    [studyInstanceUid],
-  );
-  const row = rows[0];
-  return row === undefined
-    ? null
-    : {
-        path: row.object_path as string,
-        sopInstanceUid: row.sop_instance_uid,
-        seriesInstanceUid: row.series_instance_uid,
-      };
 }
 
 async function reportText(path: string): Promise<ReportLine[]> {

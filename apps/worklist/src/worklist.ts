@@ -9,6 +9,7 @@ import { checkDisk } from '@ichor/store/files/freeSpace';
 import { guardSpool } from '@ichor/store/files/spoolIdentity';
 import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
 import { redeliver } from '@ichor/store/outbox/redeliver';
+import { type Changes, watchChanges } from '@ichor/store/postgres/changes';
 import type { Database } from '@ichor/store/postgres/database';
 import { checkDatabase, openDatabase } from '@ichor/store/postgres/database';
 import { checkQueue, openQueues } from '@ichor/store/queue/queues';
@@ -17,7 +18,6 @@ import { findStudies } from '@ichor/store/studyView';
 import type { Log } from '@ichor/telemetry/log';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
-import { type Changes, watchChanges } from './changes.ts';
 import { type EventStream, openEventStream } from './eventStream.ts';
 
 /**

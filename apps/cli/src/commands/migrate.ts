@@ -1,6 +1,6 @@
 /** `ichor migrate`. */
 
-import { openDatabase } from '@ichor/store/postgres/database';
+import { countMigrations, openDatabase } from '@ichor/store/postgres/database';
 import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
@@ -9,8 +9,8 @@ import { EXIT, type ExitCode } from '../exitCodes.ts';
 export async function migrate(cli: Cli): Promise<ExitCode> {
   const config = configOf(cli);
   const database = await openDatabase(config, createLog({ ...config, logLevel: 'error' }, 'migrate'));
-  const { rows } = await database.pool.query('SELECT count(*)::int AS count FROM migration');
+  const count = await countMigrations(database);
   await database.close();
-  cli.terminal.print(`The database is up to date (${rows[0].count} migrations).`);
+  cli.terminal.print(`The database is up to date (${count} migrations).`);
   return EXIT.done;
 }

@@ -11,8 +11,9 @@ import { IchorError, reasonOf } from '@ichor/shared/errors';
 import { freeBytes } from '@ichor/store/files/freeSpace';
 import { guardSpool } from '@ichor/store/files/spoolIdentity';
 import type { Database } from '@ichor/store/postgres/database';
-import { checkDatabase, openDatabase } from '@ichor/store/postgres/database';
+import { checkDatabase, openDatabase, serverVersion } from '@ichor/store/postgres/database';
 import { checkQueue, openQueues } from '@ichor/store/queue/queues';
+import { knownSpool } from '@ichor/store/rows/spool';
 import { createLog, type Log } from '@ichor/telemetry/log';
 import { type Finding, fail, ok, warn } from './finding.ts';
 import { checkPort, isOurDicom, isOurHttp } from './ports.ts';
@@ -115,8 +116,7 @@ async function* checkStores(config: Config): AsyncGenerator<Finding> {
   }
   yield await settled('database', async () => {
     await checkDatabase(database);
-    const { rows } = await database.pool.query('SHOW server_version');
-    return ok('database', `PostgreSQL ${rows[0].server_version} answers; the schema is up to date`);
+    return ok('database', `PostgreSQL ${await serverVersion(database)} answers; the schema is up to date`);
   });
   yield await settled('spool', () => checkSpool(config, database, log));
   yield await settled('queue', async () => {
@@ -133,10 +133,10 @@ async function checkSpool({ dataDir }: Config, database: Database, log: Log): Pr
   const folder = await stat(join(dataDir, 'spool')).catch(() => null);
   if (folder !== null && (folder.mode & 0o077) !== 0)
     return warn('spool', `other users of this machine can read ${dataDir}/spool. Run \`chmod 700\` on it.`);
-  const { rows } = await database.pool.query('SELECT identity FROM spool');
+  const { identity } = await knownSpool(database);
   return ok(
     'spool',
-    rows.length === 0 ? 'will be begun by the first receiver' : 'the folder is the one of this database',
+    identity === null ? 'will be begun by the first receiver' : 'the folder is the one of this database',
   );
 }
 

@@ -18,6 +18,7 @@ import { sourceIdentity } from '@ichor/analysis/volume/sourceIdentity';
 import { type DerivedObject, writeObjects } from '@ichor/report/writeObjects';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
 import { deliveryJobId, deliveryQueue } from '@ichor/store/queue/jobs';
+import { reportOf } from '@ichor/store/rows/derivedObject';
 import {
   claimObjects,
   type DueObjects,
@@ -26,9 +27,8 @@ import {
   markUnwritable,
   OBJECTS_LEASE_MS,
   postponeObjects,
-  reportOf,
   saveObjects,
-} from '@ichor/store/rows/derivedObject';
+} from '@ichor/store/rows/dueObjects';
 import { studyInput } from '@ichor/store/rows/instance';
 import { metrics } from '@ichor/telemetry/metrics';
 import { databaseFeatureCache } from '../databaseFeatureCache.ts';

@@ -23,6 +23,7 @@ import { readingFile } from '@ichor/shared/fileFault';
 import type { Log } from '@ichor/telemetry/log';
 import type { Database } from '../postgres/database.ts';
 import type { Incidents } from '../rows/incident.ts';
+import { insertSpool, knownSpool } from '../rows/spool.ts';
 import { makeFolder } from './makeFolder.ts';
 
 export type SpoolGuard = {
@@ -76,16 +77,14 @@ export async function guardSpool(parts: GuardParts): Promise<SpoolGuard> {
 /** @throws IchorError DATABASE_UNAVAILABLE, and faults of the folder */
 async function expectedBy(parts: GuardParts, root: string, found: string | null): Promise<Expected> {
   const { database, mayBegin } = parts;
-  const { rows } = await database.pool.query(
-    'SELECT (SELECT identity FROM spool) AS identity, EXISTS (SELECT FROM instance) AS instances',
-  );
-  if (rows[0].identity !== null) return { kind: 'identity', identity: rows[0].identity };
+  const { identity: known, instances } = await knownSpool(database);
+  if (known !== null) return { kind: 'identity', identity: known };
   if (found === null && !(await holdsStudies(root))) {
-    if (rows[0].instances) return { kind: 'lost' };
+    if (instances) return { kind: 'lost' };
     if (!mayBegin) return { kind: 'nothing' };
   }
   const identity = found ?? (await begin(root));
-  await database.pool.query('INSERT INTO spool (identity) VALUES ($1) ON CONFLICT DO NOTHING', [identity]);
+  await insertSpool(database, identity);
   return expectedBy(parts, root, identity);
 }
 

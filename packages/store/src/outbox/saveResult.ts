@@ -6,7 +6,7 @@ import type { TriageResult } from '@ichor/shared/study';
 import type { Database, DatabaseClient } from '../postgres/database.ts';
 import type { TriageJob } from '../queue/jobs.ts';
 import { waitForMissing } from '../rows/completion.ts';
-import { retryObjects } from '../rows/derivedObject.ts';
+import { retryObjects } from '../rows/dueObjects.ts';
 import { insertNotifications, recallClear } from '../rows/notification.ts';
 import { findResult, insertResult } from '../rows/result.ts';
 import { type ClaimedStudy, showResult } from '../rows/shownResult.ts';

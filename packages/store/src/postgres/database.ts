@@ -216,7 +216,19 @@ async function withoutRivals(work: () => Promise<unknown>): Promise<void> {
   }
 }
 
+/** @returns the version of the server. @throws IchorError DATABASE_UNAVAILABLE */
+export async function serverVersion(database: Database): Promise<string> {
+  const { rows } = await database.pool.query('SHOW server_version');
+  return rows[0].server_version;
+}
+
 /** @throws IchorError DATABASE_UNAVAILABLE */
 export async function checkDatabase(database: Database): Promise<void> {
   await database.pool.query('SELECT 1 FROM study LIMIT 1');
+}
+
+/** How many migrations the schema has. @throws IchorError DATABASE_UNAVAILABLE */
+export async function countMigrations(database: Database): Promise<number> {
+  const { rows } = await database.pool.query('SELECT count(*)::int AS count FROM migration');
+  return rows[0].count;
 }

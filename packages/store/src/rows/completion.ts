@@ -163,3 +163,12 @@ export async function makeDue(database: Database, studyInstanceUid: string): Pro
   if (rows[0] === undefined) throw new IchorError('STUDY_UNKNOWN', { studyInstanceUid });
   return dueStudy(rows[0]);
 }
+
+/** How long the study has waited that became complete first of those without its result, in s; 0 when none waits. */
+export async function oldestDueSeconds(database: Database): Promise<number> {
+  const { rows } = await database.pool.query(
+    `SELECT coalesce(extract(epoch FROM now() - min(completed_at)), 0)::float8 AS seconds
+       FROM study WHERE completion = 'complete' AND analysed_request < request`,
+  );
+  return rows[0].seconds;
+}

@@ -3,8 +3,9 @@
 import { IchorError } from '@ichor/shared/errors';
 import { LONGEST_PAUSE_MS } from '../outbox/pause.ts';
 import { CLOCK_SLACK_MS } from '../postgres/clock.ts';
-import type { Database } from '../postgres/database.ts';
+import type { Database, DatabaseClient } from '../postgres/database.ts';
 import type { DeliveryJob } from '../queue/jobs.ts';
+import type { StoredObject } from './derivedObject.ts';
 
 export type DueObject = {
   readonly deliveryId: number;
@@ -120,4 +121,31 @@ export async function revive(
     [studyInstanceUid, destination],
   );
   return rowCount ?? 0;
+}
+
+/** What was written is due to its destinations. */
+export async function insertDeliveries(
+  client: DatabaseClient,
+  resultId: number,
+  objects: readonly StoredObject[],
+): Promise<void> {
+  const rows = objects.flatMap((object) =>
+    object.destinations.map((destination) => [object.sopInstanceUid, destination] as const),
+  );
+  await client.query(
+    `INSERT INTO delivery (result_id, sop_instance_uid, destination)
+     SELECT $1, uid, destination FROM unnest($2::text[], $3::text[]) AS t(uid, destination)`,
+    [resultId, rows.map(([uid]) => uid), rows.map(([, destination]) => destination)],
+  );
+}
+
+/** Objects of current results by destination and state. */
+export async function countDeliveries(
+  database: Database,
+): Promise<{ readonly destination: string; readonly state: string; readonly count: number }[]> {
+  const { rows } = await database.pool.query(
+    `SELECT d.destination, d.state, count(*)::int AS count
+       FROM delivery d JOIN study s ON s.result_id = d.result_id GROUP BY d.destination, d.state`,
+  );
+  return rows;
 }

@@ -1,6 +1,6 @@
 /** The table `study`, as far as it says which study this is. What becomes of it: completion.ts, shownResult.ts. Each function is one statement. */
 import { IchorError } from '@ichor/shared/errors';
-import type { DatabaseClient } from '../postgres/database.ts';
+import type { Database, DatabaseClient } from '../postgres/database.ts';
 import type { StoredInstance } from './instance.ts';
 import { firstOf } from './lockOrder.ts';
 
@@ -58,3 +58,9 @@ export async function lockStudy(client: DatabaseClient, studyInstanceUid: string
 
 /** Of a bigint column. */
 export const numberOrNull = (value: string | number | null): number | null => (value === null ? null : Number(value));
+
+/** Studies by state. */
+export async function countStudies(database: Database): Promise<{ readonly state: string; readonly count: number }[]> {
+  const { rows } = await database.pool.query('SELECT state, count(*)::int AS count FROM study GROUP BY state');
+  return rows;
+}

@@ -8,8 +8,8 @@
  */
 
 import { reasonOf } from '@ichor/shared/errors';
-import type { Database } from '@ichor/store/postgres/database';
 import type { Log } from '@ichor/telemetry/log';
+import type { Database } from './database.ts';
 
 /** What changed since the last call. `resync`: notices may have been missed; read everything again. */
 export type Changes = {
