@@ -5,8 +5,9 @@
  * Therefore every control character is printed as its number, and only {@link paint} can make colours.
  */
 import { randomBytes } from 'node:crypto';
+import { createRequire } from 'node:module';
 import { styleText } from 'node:util';
-import cliProgress from 'cli-progress';
+import type CliProgress from 'cli-progress';
 
 /** Where a command writes and what it may know of its surroundings. */
 export type Terminal = {
@@ -74,6 +75,8 @@ export function startProgress(terminal: Terminal, title: string, total: number):
 }
 
 function movingBar(title: string, total: number): Progress {
+  /** Loaded only for a bar: most commands show none. */
+  const cliProgress: typeof CliProgress = createRequire(import.meta.url)('cli-progress');
   const format = `${title} [{bar}] {value}/{total} {label}`;
   const bar = new cliProgress.SingleBar({
     format,

@@ -16,6 +16,7 @@ import { checkQueue, openQueues } from '@ichor/store/queue/queues';
 import { resendNotifications } from '@ichor/store/rows/notification';
 import { findStudies } from '@ichor/store/studyView';
 import type { Log } from '@ichor/telemetry/log';
+import { measureProcess } from '@ichor/telemetry/metrics';
 import type { FastifyInstance } from 'fastify';
 import { buildApp } from './app.ts';
 import { type EventStream, openEventStream } from './eventStream.ts';
@@ -26,6 +27,7 @@ import { type EventStream, openEventStream } from './eventStream.ts';
  * @throws IchorError PORT_IN_USE, DATABASE_UNAVAILABLE, QUEUE_UNAVAILABLE, …
  */
 export async function startWorklistRole(config: Config, log: Log): Promise<{ port: number; close(): Promise<void> }> {
+  measureProcess();
   const database = await openDatabase(config, log);
   const queues = await openQueues(config, database, log);
   const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents: null, mayBegin: false });

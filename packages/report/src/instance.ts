@@ -11,8 +11,6 @@ import dcmjs from 'dcmjs';
 import { coded } from './contentItems.ts';
 import { validAge, validDate, validOffset, validSex, validTime } from './validValues.ts';
 
-silenceDcmjs(dcmjs);
-
 export type NewInstance = Readonly<Record<string, unknown>> & {
   readonly SOPClassUID: string;
   readonly SOPInstanceUID: string;
@@ -20,6 +18,7 @@ export type NewInstance = Readonly<Record<string, unknown>> & {
 
 /** Explicit VR Little Endian, file meta information included. */
 export function encodeInstance(instance: NewInstance, vrs: Readonly<Record<string, string>> = {}): Uint8Array {
+  silenceDcmjs(dcmjs);
   const { DicomDict, DicomMetaDictionary } = dcmjs.data;
   const meta = {
     _vrMap: { FileMetaInformationVersion: 'OB' },

@@ -7,23 +7,16 @@
  * rewritten. All of that is in framing.ts, associateRequest.ts, messages.ts, operations.ts and ending.ts.
  */
 
-import { createRequire } from 'node:module';
 import type { Socket } from 'node:net';
 import { parseDataset } from '@ichor/dicom/dataset';
 import type { Keyword } from '@ichor/dicom/keywords';
-import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '@ichor/dicom/part10';
-import { silenceDcmjs } from '@ichor/dicom/silenceDcmjs';
 import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import { reasonOf } from '@ichor/shared/errors';
 import dimse from 'dcmjs-dimse';
+import { prepareLibrary } from '../prepareLibrary.ts';
 import type { AssociateRequest } from './associateRequest.ts';
 import { commandPdus, FramingError, MAX_PDU_LENGTH } from './framing.ts';
 import type { DecidedContext, Rejection } from './negotiate.ts';
-
-dimse.log.setLevel('silent');
-silenceDcmjs(createRequire(createRequire(import.meta.url).resolve('dcmjs-dimse'))('dcmjs'));
-dimse.Implementation.setImplementationClassUid(IMPLEMENTATION_CLASS_UID);
-dimse.Implementation.setImplementationVersion(IMPLEMENTATION_VERSION_NAME);
 
 /** A DIMSE request. `other`: an operation that is not offered. */
 export type Command = {
@@ -58,6 +51,7 @@ type Internals = { association: unknown };
 type Encodable = { getCommandDataset(): { getDenaturalizedCommandDataset(): Buffer } };
 
 export function openWire(socket: Socket): Wire {
+  prepareLibrary();
   const scp = new SendingScp(socket as never, {});
   const internals = scp as unknown as Internals;
   let maxPduLength = MAX_PDU_LENGTH;

@@ -15,11 +15,9 @@
 
 import { readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
-import { createRequire } from 'node:module';
 import { toImplicitVr } from '@ichor/dicom/implicitVr';
 import type { Part10 } from '@ichor/dicom/readPart10';
 import { readMeta } from '@ichor/dicom/readPart10';
-import { silenceDcmjs } from '@ichor/dicom/silenceDcmjs';
 import { SOP_CLASS, STORAGE_COMMITMENT_INSTANCE } from '@ichor/dicom/sopClasses';
 import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import type { Destination } from '@ichor/settings/aeTitles';
@@ -28,6 +26,7 @@ import { TLS_POLICY } from '@ichor/settings/tlsPolicy';
 import type { CommitmentReport } from '@ichor/shared/commitmentReport';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import dimse from 'dcmjs-dimse';
+import { prepareLibrary } from '../prepareLibrary.ts';
 import { isOutOfResources, meansStored, STATUS, statusText } from '../statuses.ts';
 import { joinFragments, type Pdv } from './fragments.ts';
 import { checkCommandSet } from './soundCommand.ts';
@@ -54,10 +53,6 @@ type Client = InstanceType<typeof Client>;
 type Request = Parameters<Client['addRequest']>[0];
 type AcceptedAssociation = InstanceType<typeof association.Association>;
 type ContextKey = `${string} ${string}`;
-
-/** The library tells every PDU on the console, and its dcmjs what it finds odd in an answer; what matters comes out of here as outcomes. */
-dimse.log.setLevel('silent');
-silenceDcmjs(createRequire(createRequire(import.meta.url).resolve('dcmjs-dimse'))('dcmjs'));
 
 const CONNECT_TIMEOUT_MS = 15_000;
 const RESPONSE_TIMEOUT_MS = 120_000;
@@ -304,6 +299,7 @@ function associate(
   proposed: readonly ContextKey[],
   conversation: Conversation,
 ): Promise<void> {
+  prepareLibrary();
   return new Promise((resolve, reject) => {
     const destination = peer.aeTitle;
     const client = new Client();

@@ -5,7 +5,6 @@ import type { Config } from '@ichor/settings/config';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import { type Parameter, storable } from '@ichor/shared/storable';
 import type { Log } from '@ichor/telemetry/log';
-import { runner } from 'node-pg-migrate';
 import pg from 'pg';
 import { startEmbeddedPostgres } from './embeddedPostgres.ts';
 import { checkSchemaIsKnown, checkServerVersion } from './schema.ts';
@@ -185,6 +184,8 @@ function isConnectionFault(error: unknown): boolean {
 
 /** Forward-only SQL files under an advisory lock, so that roles may start together. */
 async function migrate(url: string): Promise<void> {
+  /** Loaded only here: it opens the standard input. */
+  const { runner } = await import('node-pg-migrate');
   const dbClient = await connect(url);
   try {
     await checkServerVersion(dbClient);
