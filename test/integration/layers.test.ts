@@ -70,6 +70,39 @@ test('no relative import leaves its package', () => {
   expect(folders.flatMap((folder) => sources(folder).flatMap((file) => escapes(file, folder)))).toEqual([]);
 });
 
+/** SQL in capitals, as all of ours is, and statements sent to the database. */
+const SQL = [
+  /\bSELECT\b[^;]*?\bFROM\b/,
+  /\bINSERT INTO\b/,
+  /\bUPDATE\s+\w+(\s+\w+)?\s+SET\b/,
+  /\bDELETE FROM\b/,
+  /\b(pool|client)\.query\(/,
+  /from 'pg'/,
+];
+const holdsSql = (text: string): boolean => SQL.some((pattern) => pattern.test(text));
+/** Its tables hold statements of their own still (docs/adr/0021). */
+const OWN_TABLES = ['accounts'];
+
+test('no source outside the store holds SQL', () => {
+  const folders = [
+    ...PACKAGES.filter((name) => name !== 'store' && !OWN_TABLES.includes(name)).map((name) => `packages/${name}`),
+    ...APPS.map((name) => `apps/${name}`),
+  ];
+  const holding = folders.flatMap(sources).filter((file) => holdsSql(readFileSync(file, 'utf8')));
+  expect(holding.map((file) => relative(ROOT, file))).toEqual([]);
+});
+
+test.each([
+  ['a query', "const { rows } = await database.pool.query('SHOW server_version');"],
+  ['a read', 'const TEXT = `SELECT state\n  FROM study`;'],
+  ['an insert', "const TEXT = 'INSERT INTO study (state) VALUES ($1)';"],
+  ['a change', 'const TEXT = `UPDATE study s\n  SET state = $1`;'],
+  ['a removal', "const TEXT = 'DELETE FROM study';"],
+  ['the driver', "import type { QueryResultRow } from 'pg';"],
+])('%s planted outside the store is found', (_, text) => {
+  expect(holdsSql(`export const other = 1;\n${text}\n`)).toBe(true);
+});
+
 describe('planted in a package of the bottom', () => {
   const planted = join(ROOT, 'packages', 'dicom', 'src', 'planted');
   beforeEach(() => mkdirSync(planted));
