@@ -1,5 +1,6 @@
 /** What a fault means for the work that it ended. Pure. */
 import type { ErrorCode, IchorError } from '@ichor/shared/errors';
+import { backOffMs } from '@ichor/store/outbox/backOff';
 
 /** Faults of what the worker stands on: the work waits for it, however long, and the attempt does not count. */
 const GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
@@ -24,5 +25,4 @@ const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 15_000;
 
 /** Doubles with each attempt, from 1 s to 15 s. @param attempt from 1 */
-export const pauseMs = (attempt: number): number =>
-  Math.min(LONGEST_PAUSE_MS, FIRST_PAUSE_MS * 2 ** Math.min(20, attempt - 1));
+export const pauseMs = (attempt: number): number => backOffMs(FIRST_PAUSE_MS, attempt - 1, LONGEST_PAUSE_MS);

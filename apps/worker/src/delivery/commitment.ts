@@ -14,8 +14,8 @@ import { type Caller, type CommitmentAnswer, requestCommitment } from '@ichor/di
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
+import { backOffMs } from '@ichor/store/outbox/backOff';
 import { recordCommitment } from '@ichor/store/outbox/commitment';
-import { pauseMs } from '@ichor/store/outbox/pause';
 import type { Database } from '@ichor/store/postgres/database';
 import type { DeliveryJob } from '@ichor/store/queue/jobs';
 import {
@@ -82,7 +82,7 @@ async function refused(
   const again = due.filter((object) => !expired.includes(object));
   await endCommitment(database, idsOf(expired), message);
   if (again.length === 0) return null;
-  const againInMs = pauseMs(config.deliveryBackoffMs, Math.max(...again.map(({ attempts }) => attempts)));
+  const againInMs = backOffMs(config.deliveryBackoffMs, Math.max(...again.map(({ attempts }) => attempts)));
   await postponeCommitment(database, idsOf(again), message, againInMs);
   return againInMs;
 }

@@ -13,7 +13,7 @@ import { type InstanceFile, type StoreOutcome, storeFiles } from '@ichor/dimse/r
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
-import { pauseMs } from '@ichor/store/outbox/pause';
+import { backOffMs } from '@ichor/store/outbox/backOff';
 import type { Database } from '@ichor/store/postgres/database';
 import type { DeliveryJob } from '@ichor/store/queue/jobs';
 import { wantCommitment } from '@ichor/store/rows/commitment';
@@ -71,7 +71,7 @@ async function deliver(
   await studyDelivered(context.database, job.resultId);
   return left.length === 0
     ? null
-    : pauseMs(context.config.deliveryBackoffMs, Math.max(...left.map(({ attempts }) => attempts)));
+    : backOffMs(context.config.deliveryBackoffMs, Math.max(...left.map(({ attempts }) => attempts)));
 }
 
 type Outcome = { readonly object: DueObject; readonly error: IchorError | null };
@@ -115,7 +115,7 @@ async function settle(
     }
     const expired = object.pendingMs > config.deliveryTtlMs;
     if (error.retryable && !expired) {
-      await postpone(database, object, error.message, pauseMs(config.deliveryBackoffMs, object.attempts));
+      await postpone(database, object, error.message, backOffMs(config.deliveryBackoffMs, object.attempts));
       metrics.delivery(job.destination, 'postponed');
       log.event('delivery.postponed', { ...facts, code: error.code });
       left.push(object);

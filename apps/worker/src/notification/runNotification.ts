@@ -15,6 +15,7 @@
 import type { Config } from '@ichor/settings/config';
 import type { NotificationLane } from '@ichor/settings/notificationSettings';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
+import { backOffMs, LONGEST_PAUSE_MS } from '@ichor/store/outbox/backOff';
 import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
 import type { Database } from '@ichor/store/postgres/database';
 import type { NotificationJob } from '@ichor/store/queue/jobs';
@@ -51,7 +52,6 @@ export type NotificationContext = {
 };
 
 const LOOK_EVERY_MS = 15_000;
-const LONGEST_PAUSE_MS = 900_000;
 const LONGEST_LANE_PAUSE_MS = 30_000;
 const SHORTEST_WAIT_MS = 200;
 /** After so many faults in a row the receiver was ill, not the message. */
@@ -122,9 +122,9 @@ async function later(context: NotificationContext, lane: NotificationLane, claim
   const { config, database, log } = context;
   const asked = error instanceof Refusal ? (error.detail.retryAfterMs ?? null) : null;
   const whole = error.code === 'NOTIFICATION_UNREACHABLE' || asked !== null;
-  const rowPauseMs = whole ? 0 : pauseMs(config.deliveryBackoffMs, claimed.attempts, LONGEST_PAUSE_MS);
+  const rowPauseMs = whole ? 0 : backOffMs(config.deliveryBackoffMs, claimed.attempts);
   const faults = await noteFault(database, lane);
-  const laneMs = pauseMs(config.deliveryBackoffMs, faults - 1, LONGEST_LANE_PAUSE_MS);
+  const laneMs = backOffMs(config.deliveryBackoffMs, faults - 1, LONGEST_LANE_PAUSE_MS);
   if (whole) await pauseLane(database, lane, Math.min(LONGEST_PAUSE_MS, Math.max(asked ?? 0, laneMs)));
   await postpone(database, claimed, told(error), rowPauseMs);
   if (faults >= ILL) await probeWithPositive(database, lane);
@@ -168,5 +168,3 @@ const facts = ({ kind, destination }: NotificationLane, { studyInstanceUid, cont
   studyInstanceUid,
   controlId,
 });
-const pauseMs = (firstMs: number, attempts: number, longestMs: number): number =>
-  Math.min(longestMs, firstMs * 2 ** Math.min(20, attempts));

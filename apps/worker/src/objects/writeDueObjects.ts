@@ -17,6 +17,7 @@ import { readHeaders } from '@ichor/analysis/volume/readHeaders';
 import { sourceIdentity } from '@ichor/analysis/volume/sourceIdentity';
 import { type DerivedObject, writeObjects } from '@ichor/report/writeObjects';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
+import { backOffMs } from '@ichor/store/outbox/backOff';
 import { deliveryJobId, deliveryQueue } from '@ichor/store/queue/jobs';
 import { reportOf } from '@ichor/store/rows/derivedObject';
 import {
@@ -146,13 +147,7 @@ async function settle(context: TriageContext, due: DueObjects, error: IchorError
     return postponeObjects(database, due, error.message, PAUSE_MS, false);
   }
   if (kind !== 'lasting' && due.attempts < MOST_ATTEMPTS)
-    return postponeObjects(
-      database,
-      due,
-      error.message,
-      Math.min(LONGEST_PAUSE_MS, PAUSE_MS * 2 ** due.attempts),
-      true,
-    );
+    return postponeObjects(database, due, error.message, backOffMs(PAUSE_MS, due.attempts, LONGEST_PAUSE_MS), true);
   const final = unwritable(due);
   tell(context, studyInstanceUid, final);
   return markUnwritable(database, due, final.message);

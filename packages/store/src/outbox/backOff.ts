@@ -1,6 +1,8 @@
-/** No pause between attempts is longer. */
+/** How long to wait before the next attempt, of whatever kind. Pure. */
+
+/** No pause of a delivery, a notification or a commitment is longer. */
 export const LONGEST_PAUSE_MS = 900_000;
 
-/** Pause before the next attempt: doubles with each one before it, up to 15 minutes. */
-export const pauseMs = (firstMs: number, attempts: number): number =>
-  Math.min(LONGEST_PAUSE_MS, firstMs * 2 ** Math.min(20, attempts));
+/** Doubles with each attempt before this one, up to `longestMs`. @param attempts before this one; -1 halves the first pause */
+export const backOffMs = (firstMs: number, attempts: number, longestMs = LONGEST_PAUSE_MS): number =>
+  Math.min(longestMs, firstMs * 2 ** Math.min(20, attempts));

@@ -1,4 +1,5 @@
 /** What storage commitment is still asked for: the statements of one state machine, told above {@link askCommitment}. */
+import type { CommitmentReport } from '@ichor/shared/commitmentReport';
 import type { Database } from '../postgres/database.ts';
 import type { DeliveryJob } from '../queue/jobs.ts';
 
@@ -100,4 +101,49 @@ export async function takeUnanswered(
     sopInstanceUid: row.sop_instance_uid,
     deliveryId: Number(row.delivery_id),
   }));
+}
+
+/** Objects that the destination reports as kept. */
+export async function markCommitted(
+  database: Database,
+  { transactionUid, succeeded }: CommitmentReport,
+): Promise<{ destination: string; sopInstanceUid: string }[]> {
+  const { rows } = await database.pool.query(
+    `UPDATE delivery SET state = 'committed', committed_at = now(), error = NULL, commitment_due_at = NULL, commitment_asked_at = NULL
+      WHERE transaction_uid = $1 AND sop_instance_uid = ANY($2) AND state = 'stored' RETURNING destination, sop_instance_uid`,
+    [transactionUid, succeeded],
+  );
+  return rows.map((row) => ({ destination: row.destination, sopInstanceUid: row.sop_instance_uid }));
+}
+
+/** A stored object that the destination reports as not kept. */
+export async function uncommitted(
+  database: Database,
+  transactionUid: string,
+  sopInstanceUid: string,
+): Promise<{ deliveryId: number; destination: string; attempts: number } | null> {
+  const { rows } = await database.pool.query(
+    "SELECT delivery_id, destination, attempts FROM delivery WHERE transaction_uid = $1 AND sop_instance_uid = $2 AND state = 'stored'",
+    [transactionUid, sopInstanceUid],
+  );
+  const row = rows[0];
+  if (row === undefined) return null;
+  return { deliveryId: Number(row.delivery_id), destination: row.destination, attempts: row.attempts };
+}
+
+/** To be sent again after a pause; dead once its time to live is over. */
+export async function markUncommitted(
+  database: Database,
+  deliveryId: number,
+  error: string,
+  ttlMs: number,
+  pauseMs: number,
+): Promise<void> {
+  await database.pool.query(
+    `UPDATE delivery SET error = $2, transaction_uid = NULL, commitment_due_at = NULL, commitment_asked_at = NULL,
+            state = CASE WHEN pending_since < now() - $3 * interval '1 millisecond' THEN 'dead' ELSE 'pending' END,
+            next_attempt_at = now() + $4 * interval '1 millisecond'
+      WHERE delivery_id = $1 AND state = 'stored'`,
+    [deliveryId, error, ttlMs, pauseMs],
+  );
 }
