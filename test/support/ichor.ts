@@ -64,6 +64,25 @@ export async function freePort(): Promise<number> {
   return port;
 }
 
+const MOST_PORTS = 5;
+/** How PostgreSQL, Redis and Node say that somebody else listens there. */
+const PORT_TAKEN = /could not create listen socket|address (already )?in use|EADDRINUSE/i;
+
+/**
+ * Starts a server on a free port; on another one when a process took that port in between.
+ * @param choose gives a port to try
+ * @throws Error of `start`: at once when the port is not the reason, else that of the last try
+ */
+export async function onFreePort<T>(start: (port: number) => Promise<T>, choose = freePort): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await start(await choose());
+    } catch (error) {
+      if (tries === MOST_PORTS || !PORT_TAKEN.test(String(error))) throw error;
+    }
+  }
+}
+
 /** Asks `probe` until it gives something, for at most `timeoutMs`. @throws Error naming `what` and the last fault */
 export async function eventually<T>(
   what: string,

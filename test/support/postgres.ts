@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { findOwner, findPrograms, initialise, launch } from '@ichor/store/postgres/postgresProgram';
 import { createLog } from '@ichor/telemetry/log';
-import { eventually, freePort } from './ichor.ts';
+import { eventually, freePort, onFreePort } from './ichor.ts';
 import { openWorkFolder } from './workFolder.ts';
 
 export type TestPostgres = {
@@ -24,14 +24,17 @@ const LOGIN = { user: 'ichor', password: 'secret' };
 /** The programs of Debian 12, the oldest version that Ichor supports. */
 export const DEBIAN_POSTGRES = '/usr/lib/postgresql/15/bin';
 
-/** @param programs folder with initdb and postgres; the ones that come with Ichor when left out */
-export async function startPostgres(programs?: string): Promise<TestPostgres> {
+/** @param programs folder with initdb and postgres; the ones that come with Ichor when left out @param choosePort gives a port to try */
+export async function startPostgres(programs?: string, choosePort = freePort): Promise<TestPostgres> {
   const workFolder = await openWorkFolder('postgres');
   const folder = join(workFolder.path, 'postgres');
   const bin = programs ?? (await findPrograms(workFolder.path));
-  const [owner, port] = [await findOwner(), await freePort()];
+  const owner = await findOwner();
   await initialise(bin, folder, owner, LOGIN);
-  await launch(bin, folder, port, owner);
+  const port = await onFreePort(async (free) => {
+    await launch(bin, folder, free, owner);
+    return free;
+  }, choosePort);
   return {
     url: `postgres://${LOGIN.user}:${LOGIN.password}@127.0.0.1:${port}/postgres`,
     kill: () => killServer(folder),

@@ -2,7 +2,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { join } from 'node:path';
-import { freePort } from './ichor.ts';
+import { freePort, onFreePort } from './ichor.ts';
 import { requirePeer } from './peers.ts';
 import { type Program, startProgram } from './processes.ts';
 import { openWorkFolder } from './workFolder.ts';
@@ -18,20 +18,20 @@ export type RedisServer = {
   stop(): Promise<void>;
 };
 
-export async function startRedis(): Promise<RedisServer> {
+/** @param choosePort gives a port to try */
+export async function startRedis(choosePort = freePort): Promise<RedisServer> {
   const folder = await openWorkFolder('redis');
-  const port = await freePort();
-  const start = async (): Promise<Program> => {
+  const start = async (port: number): Promise<Program> => {
     const server = startProgram(requirePeer('redis-server'), argumentsFor(port, folder.path));
     await server.until(/Ready to accept connections/);
     return server;
   };
-  let server = await start();
+  let { port, server } = await onFreePort(async (free) => ({ port: free, server: await start(free) }), choosePort);
   return {
     url: `redis://127.0.0.1:${port}/0`,
     kill: () => server.kill('SIGKILL'),
     async restart() {
-      server = await start();
+      server = await start(port);
     },
     async flush() {
       const socket = connect(port, '127.0.0.1').end('FLUSHALL\r\n');
