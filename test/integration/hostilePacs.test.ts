@@ -50,13 +50,21 @@ test.each([
   expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
 });
 
-/** Status (0000,0900) with no value: what follows it is not its value. */
-const withoutValue: typeof soundly = (pdu) => {
-  const bytes = soundly(pdu);
-  const at = bytes.indexOf(Buffer.from([0, 0, 0, 9, 2, 0, 0, 0]));
-  if (at >= 0) bytes.writeUInt32LE(0, at + 4);
-  return bytes;
-};
+const STATUS_HEADER = Buffer.from([0, 0, 0, 9, 2, 0, 0, 0]);
+/** Answers to messages in which Status (0000,0900), header and value, and all that follows are replaced. */
+const withStatus =
+  (replace: (status: Buffer, rest: Buffer) => readonly Buffer[]): typeof soundly =>
+  (pdu) => {
+    const [whole] = Array.isArray(pdu.content) ? pdu.content : [];
+    const at = whole?.value.indexOf(STATUS_HEADER) ?? -1;
+    if (whole === undefined || at < 0) return soundly(pdu);
+    const [before, status] = [whole.value.subarray(0, at), whole.value.subarray(at, at + STATUS_HEADER.length + 2)];
+    const value = Buffer.concat([before, ...replace(status, whole.value.subarray(at + status.length))]);
+    return soundly({ ...pdu, content: [{ ...whole, value }] });
+  };
+/** Status that says it has so many bytes, and has them. */
+const statusOfBytes = (count: number) =>
+  withStatus((_status, rest) => [Buffer.from([0, 0, 0, 9, count, 0, 0, 0]), Buffer.alloc(count), rest]);
 
 const DATA = 4;
 /** Only answers to messages, each byte of the command a fragment. @param isCommand of which kind a fragment says that it is */
@@ -75,8 +83,13 @@ const inPieces =
     return soundly({ ...pdu, content: pieces });
   };
 
-test('an answer to C-STORE with an empty Status is no answer', async () => {
-  pacs.prepare(withoutValue);
+test.each([
+  ['an empty Status', statusOfBytes(0)],
+  ['a Status of one byte', statusOfBytes(1)],
+  ['a Status of four bytes', statusOfBytes(4)],
+  ['an end in the middle of its Status', withStatus((status) => [status.subarray(0, -1)])],
+])('an answer to C-STORE with %s is no answer', async (_name, write) => {
+  pacs.prepare(write);
   const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
   expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
 });
