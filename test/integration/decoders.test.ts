@@ -5,14 +5,14 @@ import { expect, test } from '@jest/globals';
 import { ROOT } from '../support/ichor.ts';
 
 const IMPORT = /^\s*(?:import|export)\s+(?!type\b)(?:[^'";]*?\sfrom\s+)?'([^']+)'|\bimport\('([^']+)'\)/gm;
-const CODECS = join(ROOT, 'apps', 'worker', 'src', 'codecs');
+const CODECS = join(ROOT, 'packages', 'dicom', 'src', 'codecs');
 /** Reads the header of a codestream, and decodes nothing. */
 const HARMLESS = join(CODECS, 'codestream.ts');
 
 function fileOf(specifier: string, from: string): string | null {
-  const [, name] = /^@ichor\/(\w+)$/.exec(specifier) ?? [];
+  const [, name, path] = /^@ichor\/(\w+)\/(.+)$/.exec(specifier) ?? [];
   if (name !== undefined)
-    return ['apps', 'packages'].map((kind) => join(ROOT, kind, name, 'src', 'index.ts')).find(existsSync)!;
+    return ['apps', 'packages'].map((kind) => join(ROOT, kind, name, 'src', `${path}.ts`)).find(existsSync)!;
   return specifier.startsWith('.') ? join(dirname(from), specifier) : null;
 }
 
@@ -27,20 +27,20 @@ function reached(entry: string, seen = new Set<string>()): ReadonlySet<string> {
   return seen;
 }
 const decodersIn = (...entry: readonly string[]): string[] =>
-  [...reached(join(ROOT, 'apps', ...entry))].filter((file) => file.startsWith(CODECS) && file !== HARMLESS);
+  [...reached(join(ROOT, ...entry))].filter((file) => file.startsWith(CODECS) && file !== HARMLESS);
 
 test.each([
-  ['receiver', 'src', 'index.ts'],
-  ['worker', 'src', 'index.ts'],
-  ['worklist', 'src', 'index.ts'],
+  ['receiver', 'src', 'receiver.ts'],
+  ['worker', 'src', 'worker.ts'],
+  ['worklist', 'src', 'worklist.ts'],
   ['cli', 'src', 'commands', 'start.ts'],
 ])('no decoder is within reach of %s/%s/%s', (...entry) => {
-  expect(decodersIn(...entry)).toEqual([]);
+  expect(decodersIn('apps', ...entry)).toEqual([]);
 });
 
 test.each([
   ['inference', 'inferenceProcess.ts'],
   ['decoding', 'decodeProcess.ts'],
 ])('the decoders are in %s/%s', (...entry) => {
-  expect(decodersIn('worker', 'src', ...entry).length).toBeGreaterThan(4);
+  expect(decodersIn('packages', 'analysis', 'src', ...entry).length).toBeGreaterThan(4);
 });

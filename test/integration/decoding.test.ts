@@ -122,7 +122,7 @@ describe('a process that ends while it decodes', () => {
 
 test('a process whose asker was killed ends although its decoder never returns', async () => {
   const script = `
-    import { openDecoder } from '@ichor/worker';
+    import { openDecoder } from '@ichor/analysis/decoding/decoder';
     const frame = { path: ${JSON.stringify(endless.files[0])}, frameNumber: 1 };
     openDecoder({ sliceDecodeTimeoutMs: ${NEVER_MS}, processes: 1, mostWaiting: 0 }).decode(frame);
     process.stdout.write('begun');`;
