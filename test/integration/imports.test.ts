@@ -48,7 +48,8 @@ async function effectsOf(files: readonly string[]): Promise<Record<string, strin
 const folders = globSync(['packages/*', 'apps/*'], { cwd: ROOT }).sort();
 const filesOf = (name: string): string[] =>
   globSync(`${name}/src/**/*.ts`, { cwd: ROOT }).filter(
-    (file) => !file.endsWith('.test.ts') && !MAIN_FILES.includes(file),
+    // layers.test.ts plants its violations in a folder of that name, perhaps at this very moment.
+    (file) => !file.endsWith('.test.ts') && !MAIN_FILES.includes(file) && !file.includes('/planted/'),
   );
 
 test.each(folders)('no file of %s does anything to the process that imports it', async (name) => {
