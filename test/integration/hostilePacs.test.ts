@@ -1,12 +1,14 @@
 /** An archive that leaves out of its answers what the standard requires: its association ends, and nothing else does. */
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { SOP_CLASS, STORAGE_COMMITMENT_INSTANCE } from '@ichor/dicom/sopClasses';
 import { readInstanceFile, requestCommitment, storeFiles } from '@ichor/dimse/requestor/dimseClient';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { part10Of } from '../fuzz/corpus/instances.ts';
 import { type HostilePacs, soundly, startHostilePacs } from '../fuzz/dimse/hostilePacs.ts';
+import { bytesOf } from '../fuzz/dimse/wire.ts';
 import { plainCt } from '../support/rawDataset.ts';
-import { CT, EXPLICIT } from '../support/rawPeer.ts';
+import { CT, commandElements, commandSet, EXPLICIT } from '../support/rawPeer.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 
 let folder: WorkFolder;
@@ -66,6 +68,8 @@ const withStatus =
 const statusOfBytes = (count: number) =>
   withStatus((_status, rest) => [Buffer.from([0, 0, 0, 9, count, 0, 0, 0]), Buffer.alloc(count), rest]);
 
+const REFUSED = Buffer.from([0, 0, 0, 9, 2, 0, 0, 0, 0x00, 0xa7]);
+
 const DATA = 4;
 /** Only answers to messages, each byte of the command a fragment. @param isCommand of which kind a fragment says that it is */
 const inPieces =
@@ -87,6 +91,7 @@ test.each([
   ['an empty Status', statusOfBytes(0)],
   ['a Status of one byte', statusOfBytes(1)],
   ['a Status of four bytes', statusOfBytes(4)],
+  ['two Status elements, a refusal and a Success', withStatus((status, rest) => [REFUSED, status, rest])],
   ['an end in the middle of its Status', withStatus((status) => [status.subarray(0, -1)])],
 ])('an answer to C-STORE with %s is no answer', async (_name, write) => {
   pacs.prepare(write);
@@ -107,6 +112,39 @@ test.each([
   pacs.prepare(inPieces(isCommand));
   const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
   expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
+});
+
+const N_ACTION_RESPONSE = 0x8130;
+/** The answer to a commitment request and the report, sent at once as two PDUs; the command of the report is in both of them. */
+const reportAcrossPdus: typeof soundly = (pdu) => {
+  const [answer] = Array.isArray(pdu.content) ? pdu.content : [];
+  if (answer === undefined || commandElements(answer.value).get(0x0100)?.readUInt16LE() !== N_ACTION_RESPONSE)
+    return soundly(pdu);
+  const { storageCommitmentPush } = SOP_CLASS;
+  const command = commandSet({
+    2: storageCommitmentPush,
+    256: 0x0100,
+    272: 7,
+    2048: 0,
+    4096: STORAGE_COMMITMENT_INSTANCE,
+    4098: 1,
+  });
+  const transactionUid = Buffer.from([8, 0, 0x95, 0x11, 6, 0, 0, 0, ...Buffer.from('1.2.3\0')]);
+  const part = (value: Buffer, isCommand: boolean, isLast: boolean) => ({ ...answer, value, isCommand, isLast });
+  return bytesOf([
+    { ...pdu, content: [answer, part(command.subarray(0, 30), true, false)] },
+    { ...pdu, content: [part(command.subarray(30), true, true), part(transactionUid, false, true)] },
+  ]);
+};
+
+test('fragments of a report keep their order, whatever else is in their PDUs', async () => {
+  pacs.prepare(reportAcrossPdus);
+  const request = { transactionUid: '1.2.3', instances: [await instanceFile()] };
+  const reported: string[] = [];
+  const answer = await requestCommitment(peer(), caller, request, async ({ transactionUid }) => {
+    reported.push(transactionUid);
+  });
+  expect([answer, reported]).toEqual([{ kind: 'accepted' }, ['1.2.3']]);
 });
 
 test('an answer to a commitment request without a status is no acceptance', async () => {

@@ -28,8 +28,7 @@ import { IchorError, reasonOf } from '@ichor/shared/errors';
 import dimse from 'dcmjs-dimse';
 import { prepareLibrary } from '../prepareLibrary.ts';
 import { isOutOfResources, meansStored, STATUS, statusText } from '../statuses.ts';
-import { joinFragments, type Pdv } from './fragments.ts';
-import { checkCommandSet } from './soundCommand.ts';
+import { type Internals, mendNetwork } from './mendNetwork.ts';
 
 export type Peer = Pick<Destination, 'aeTitle' | 'host' | 'port' | 'tls'>;
 /** What an association needs of the configuration. */
@@ -453,58 +452,7 @@ const REJECTIONS: Readonly<Record<string, string>> = {
   '3-2': 'local limit exceeded',
 };
 
-type Internals = {
-  network?: {
-    socket: import('node:net').Socket;
-    /** A command that awaits its dataset. */
-    dimse: unknown;
-    dimseStream: unknown;
-    _processPDataTf(pdu: { getPdvs(): readonly Pdv[] }): Promise<void>;
-    sendAssociationReleaseRequest(): void;
-    on(event: 'abort', listener: (abort: { source: number; reason: number }) => void): void;
-  };
-};
 const socketOf = (client: Client) => (client as unknown as Internals).network?.socket;
-
-/**
- * Repairs of dcmjs-dimse 0.3.3: Nagle's algorithm, fragments that are joined whatever they belong to, numbers without a value, an abort that
- * is not told, and a release that cannot wait for what the peer has yet to say.
- */
-function mendNetwork(
-  client: Client,
-  beforeRelease: Conversation['beforeRelease'],
-  onAbort: (reason: string) => void,
-  unusable: (error: unknown) => void,
-): void {
-  const { network } = client as unknown as Internals;
-  if (network === undefined) return;
-  network.socket.setNoDelay(true);
-  network.on('abort', ({ source, reason }) => onAbort(`aborted by the peer (source ${source}, reason ${reason})`));
-  const read = network._processPDataTf;
-  const join = joinFragments(() => network.dimse !== undefined);
-  network._processPDataTf = async function (pdu) {
-    try {
-      for (const pdv of pdu.getPdvs()) {
-        const whole = join(pdv);
-        if (whole === null) continue;
-        if (whole.isCommand()) checkCommandSet(whole.getValue());
-        this.dimseStream = undefined;
-        await read.call(this, { getPdvs: () => [whole] });
-      }
-    } catch (error) {
-      unusable(error);
-    }
-  };
-  if (beforeRelease === undefined) return;
-  const release = network.sendAssociationReleaseRequest;
-  network.sendAssociationReleaseRequest = function () {
-    beforeRelease()
-      .then(() => {
-        if (!this.socket.destroyed) release.call(this);
-      })
-      .catch(unusable);
-  };
-}
 
 const transferSyntaxOf = (context: ContextKey): string => context.split(' ')[1]!;
 
