@@ -11,6 +11,7 @@
 
 import { deriveUid } from '@ichor/dicom/uid';
 import { type Caller, type CommitmentAnswer, requestCommitment } from '@ichor/dimse/requestor/dimseClient';
+import { statusText } from '@ichor/dimse/statuses';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
@@ -66,8 +67,7 @@ async function ask(
     recordCommitment(database, report, log, incidents, config.deliveryTtlMs);
   const answer = await requestCommitment(destination, caller, request, onReport).catch(asIchorError);
   if (answer instanceof IchorError || answer.kind !== 'refused') return answer;
-  const status = answer.status.toString(16).padStart(4, '0').toUpperCase();
-  return new IchorError('COMMITMENT_REFUSED', { destination: destination.aeTitle, status });
+  return new IchorError('COMMITMENT_REFUSED', { destination: destination.aeTitle, status: statusText(answer.status) });
 }
 
 async function refused(
