@@ -38,8 +38,8 @@ export type Conclusion = {
 export type SavedResult = { readonly resultId: number; readonly sinceLastInstanceSeconds: number };
 
 /**
- * Has `decide` say what may be said of the study, by what is known to be missing now; stores that and the study's flag, and that report and heat maps are due: one small transaction, before anything is written
- * to a disk.
+ * Has `decide` say what may be said of the study, by what is known to be missing now; stores that and the study's flag, and that
+ * report and heat maps are due: one small transaction, before anything is written to a disk.
  * @param seen the study as claimed; if another revision came in between, nothing is stored and the job runs again
  * @param until see {@link StudyInput}
  * @param lanes who is told of it
