@@ -2,7 +2,7 @@
 import { deriveUid } from './uid.ts';
 
 export const IMPLEMENTATION_CLASS_UID = deriveUid('ichor', 'implementation');
-export const IMPLEMENTATION_VERSION_NAME = 'ICHOR_0_1';
+export const IMPLEMENTATION_VERSION_NAME = 'ICHOR_0_3';
 
 export type FileMeta = {
   readonly sopClassUid: string;
