@@ -170,7 +170,8 @@ test('10,000 studies: few rows in the document, and the end is reached by scroll
   );
   const page = await openPage('/');
   await page.waitForSelector('.rows li');
-  const paintMs = await page.evaluate("performance.getEntriesByName('first-contentful-paint')[0].startTime");
+  const paint = await page.waitForFunction("performance.getEntriesByName('first-contentful-paint')[0]?.startTime");
+  const paintMs = await paint.jsonValue();
   console.log(`10,000 studies: first paint after ${Math.round(Number(paintMs))} ms`);
   expect(await page.locator('.rows li').count()).toBeLessThan(60);
   for (let loaded = 0; loaded < 1000; )

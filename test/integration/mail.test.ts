@@ -65,7 +65,7 @@ test(
         });
         expect(letters.flatMap(({ to }) => to).sort()).toEqual(['busy@hospital.example', 'reader@hospital.example']);
         for (const { text } of letters) {
-          expect(text).not.toMatch(/Unmistakable|4711|0815|20240131/);
+          expect(text).not.toMatch(/Unmistakable|PID-4711|ACC-0815|20240131/);
           expect(text).toContain('Subdural hemorrhage: score 0.98');
           expect(text.replaceAll('=\r\n', '')).toContain('https://ichor.hospital.example/studies/1.2.3');
           expect(text).toContain('NOT FOR DIAGNOSTIC USE');

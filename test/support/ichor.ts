@@ -1,5 +1,6 @@
 /** Ichor as a hospital runs it: real processes started from the command line, on free ports, in a folder of their own. */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
@@ -54,14 +55,26 @@ function withoutIchor(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
   );
 }
 
-/** A port that nobody listens on right now. */
+/** Below these the kernel takes no port for an outgoing connection, so no other test's socket falls on one of them. */
+const FREE_PORTS = { first: 12_000, count: 20_000 };
+const given = new Set<number>();
+
+/** A port that nobody listens on and that this process has not given before. */
 export async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as { port: number };
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = FREE_PORTS.first + randomInt(FREE_PORTS.count);
+    if (given.has(port) || !(await isFree(port))) continue;
+    given.add(port);
+    return port;
+  }
+}
+
+function isFree(port: number): Promise<boolean> {
+  const server = createServer();
+  return new Promise((resolve) => {
+    server.once('error', () => resolve(false));
+    server.listen(port, () => server.close(() => resolve(true)));
+  });
 }
 
 const MOST_PORTS = 5;
