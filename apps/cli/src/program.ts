@@ -1,7 +1,8 @@
 /** The commands of `ichor`, their options and their help. */
 import type { PhantomCommand } from '@ichor/phantom/phantomCommand';
 import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared/errors';
-import { Command, CommanderError, InvalidArgumentError } from 'commander';
+import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
+import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { addAccounts } from './accountCommands.ts';
 import type { EvaluateOptions } from './commands/evaluate.ts';
 import type { NotificationsOptions } from './commands/notifications.ts';
@@ -118,6 +119,7 @@ function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
       const { triage } = await import('./commands/triage.ts');
       outcome.code = await triage(cli, dir, { json: options.json ?? false, out: options.out ?? null });
     });
+  addHeatmap(program, cli, outcome);
   addEvaluate(program, cli, outcome);
   addPhantom(program, cli, outcome);
   const bundle = program.command('bundle').description('model bundles');
@@ -128,6 +130,22 @@ function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
     .action(async (dir: string | undefined) => {
       const { verify } = await import('./commands/bundle.ts');
       outcome.code = await verify(cli, dir ?? null);
+    });
+}
+
+function addHeatmap(program: Command, cli: Cli, outcome: Outcome): void {
+  program
+    .command('heatmap')
+    .description('the picture of what decided: one slice with its heat map, as PNG')
+    .argument('<dir>', 'folder of DICOM files')
+    .option('--study <UID>', 'which one, where the folder holds several')
+    .option('--slice <n|UID>', 'from 1 at the skull base, or a SOP Instance UID; default: the highest of the class')
+    .addOption(new Option('--class <name>', 'what the map explains').choices(FINDING_CLASSES).default('any'))
+    .option('--png <file>', 'default: slice-N-CLASS.png in this folder')
+    .action(async (dir: string, options: { study?: string; slice?: string; class: FindingClass; png?: string }) => {
+      const { heatmap } = await import('./commands/heatmap.ts');
+      const { study = null, slice = null, class: finding, png = null } = options;
+      outcome.code = await heatmap(cli, dir, { study, slice, finding, png });
     });
 }
 

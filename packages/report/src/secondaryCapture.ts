@@ -1,26 +1,15 @@
 /** A heat map as Secondary Capture instance (PS3.3 A.8.1), placed where its source slice lies so that viewers link scrolling. */
 
-import { shownMap } from '@ichor/analysis/sliceHeatmaps';
-import type { ClassMap, KeySliceImage, Slice, SliceStack, SourceIdentity } from '@ichor/analysis/types';
+import type { KeySliceImage, Slice, SliceStack, SourceIdentity } from '@ichor/analysis/types';
 import { CODES, FINDING_NAMES } from '@ichor/dicom/codes';
 import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { deriveUid } from '@ichor/dicom/uid';
-import { FINDING_CLASSES, type FindingClass, type TriageResult } from '@ichor/shared/study';
+import { FINDING_CLASSES, type TriageResult } from '@ichor/shared/study';
 import { coded } from './contentItems.ts';
 import { drawHeatmap, magnification } from './heatmapImage.ts';
 import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
-import { percent } from './measurementReport.ts';
+import { keySlicePicture, scored, shownFirst } from './keySlicePicture.ts';
 import { validCode } from './validValues.ts';
-
-/** Corners are small. */
-const SHORT_NAMES: Readonly<Record<FindingClass, string>> = {
-  any: 'Any hemorrhage',
-  epidural: 'Epidural',
-  intraparenchymal: 'Intraparenchymal',
-  intraventricular: 'Intraventricular',
-  subarachnoid: 'Subarachnoid',
-  subdural: 'Subdural',
-};
 
 export type HeatmapRequest = {
   readonly result: TriageResult;
@@ -38,27 +27,8 @@ export async function writeHeatmap(
 ): Promise<{ sopInstanceUid: string; seriesInstanceUid: string; bytes: Uint8Array }> {
   const { result, identity, stack, keySlice, at } = request;
   const slice = stack.slices[keySlice.sliceIndex]!;
-  const strongest = shownMap(keySlice.maps);
-  const shownFirst = [
-    strongest,
-    ...keySlice.maps.filter((map) => map !== strongest).sort((one, other) => other.probability - one.probability),
-  ];
-  const scored = ({ classIndex, probability }: ClassMap, names: Readonly<Record<FindingClass, string>>): string =>
-    `${names[FINDING_CLASSES[classIndex]!]} ${percent(probability)} %`;
-  const names = shownFirst.map((map) => scored(map, SHORT_NAMES));
-  const { rgb, rows, columns } = await drawHeatmap({
-    hu: keySlice.hu,
-    rows: slice.rows,
-    columns: slice.columns,
-    map: strongest.map,
-    mapRows: strongest.mapRows,
-    mapColumns: strongest.mapColumns,
-    findings: strongest.map.some((value) => value > 0)
-      ? names
-      : [...names, 'No region here: neighbouring slices drove the score'],
-    place: `Slice ${keySlice.sliceIndex + 1} of ${stack.slices.length}, z ${slice.positionMm[2].toFixed(1)} mm`,
-    model: `${result.model.name} ${result.model.version}`,
-  });
+  const shown = shownFirst(keySlice.maps);
+  const { rgb, rows, columns } = await drawHeatmap(keySlicePicture(stack, keySlice, result.model));
   const scale = magnification(slice);
   const { date, time } = dicomDateTime(at, identity);
   const derived = (...role: string[]): string =>
@@ -83,7 +53,7 @@ export async function writeHeatmap(
       InstanceNumber: request.instanceNumber,
       ContentDate: date,
       ContentTime: time,
-      DerivationDescription: `Grad-CAM of the sequence model for ${FINDING_NAMES[FINDING_CLASSES[strongest.classIndex]!]} over the brain window (centre 40, width 80). Not for diagnostic use.`,
+      DerivationDescription: `Grad-CAM of the sequence model for ${FINDING_NAMES[FINDING_CLASSES[shown[0].classIndex]!]} over the brain window (centre 40, width 80). Not for diagnostic use.`,
       SourceImageSequence: [
         {
           ReferencedSOPClassUID: slice.sopClassUid,
@@ -92,7 +62,7 @@ export async function writeHeatmap(
           PurposeOfReferenceCodeSequence: [coded(CODES.sourceForDerivation)],
         },
       ],
-      ImageComments: shownFirst
+      ImageComments: shown
         .map((map) => scored(map, FINDING_NAMES))
         .join('; ')
         .slice(0, 1024),

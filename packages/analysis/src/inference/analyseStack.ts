@@ -16,7 +16,14 @@ import { areStrangers, type Neighbours, neighbours } from '../volume/neighbours.
 import { sliceDigest } from '../volume/pixelDigest.ts';
 import { type Census, implausibility, takeCensus } from '../volume/plausibility.ts';
 import type { Manifest } from './bundle.ts';
-import { chooseKeySlices, decideFindings, type KeySliceChoice, probabilitiesOf } from './findings.ts';
+import {
+  askedSlices,
+  chooseKeySlices,
+  decideFindings,
+  type KeySliceChoice,
+  type MapRequest,
+  probabilitiesOf,
+} from './findings.ts';
 import type { Graphs, SliceOutput } from './graphs.ts';
 import { toRadiological, toStored } from './orientation.ts';
 
@@ -33,6 +40,8 @@ export type AnalysisTools = {
 export type AnalysisOptions = {
   readonly cached: ReadonlyMap<string, SliceFeatures>;
   readonly maxKeySlices: number;
+  /** Heat maps wanted in place of those of the key slices. */
+  readonly asked?: readonly MapRequest[];
 };
 
 /** Larger batches gain nothing and cost memory. */
@@ -57,7 +66,10 @@ export async function analyseStack(
   const sequenceLogits = await tools.graphs.sequence(features, logits, slices.length);
   const probabilities = probabilitiesOf(sequenceLogits, tools.manifest.calibration.temperature);
   const findings = decideFindings(probabilities, tools.thresholds);
-  const choices = chooseKeySlices(probabilities, findings, options.maxKeySlices);
+  const choices =
+    options.asked === undefined
+      ? chooseKeySlices(probabilities, findings, options.maxKeySlices)
+      : askedSlices(probabilities, options.asked);
   const { images, influence } = await explain(stack, { features, logits, seen }, choices, tools);
   return {
     model: tools.identity,

@@ -1,5 +1,5 @@
 /** Logits → calibrated probabilities → scan-level findings and key slices (paper, section 3.4). Pure. */
-import { FINDING_CLASSES, type Finding, type Findings } from '@ichor/shared/study';
+import { FINDING_CLASSES, type Finding, type FindingClass, type Findings } from '@ichor/shared/study';
 
 const CLASSES = FINDING_CLASSES.length;
 const ANY = FINDING_CLASSES.indexOf('any');
@@ -54,6 +54,21 @@ export function chooseKeySlices(
   }
   return chosen;
 }
+
+/** A heat map that somebody wants to see, whatever was found; `highest` is the slice with the highest probability of the class. */
+export type MapRequest = { readonly finding: FindingClass; readonly slice: number | 'highest' };
+
+/** The slices and classes that were asked for, in that order. @param probabilities of every slice, six each */
+export const askedSlices = (
+  probabilities: readonly (readonly number[])[],
+  asked: readonly MapRequest[],
+): KeySliceChoice[] =>
+  asked.map(({ finding, slice }) => {
+    const classIndex = FINDING_CLASSES.indexOf(finding);
+    const own = probabilities.map((one) => one[classIndex]!);
+    const sliceIndex = slice === 'highest' ? own.indexOf(Math.max(...own)) : slice;
+    return { sliceIndex, classIndex, probability: own[sliceIndex]! };
+  });
 
 function rankedSlices(
   probabilities: readonly (readonly number[])[],

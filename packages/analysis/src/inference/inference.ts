@@ -15,6 +15,7 @@ import { linesToLog } from '../childOutput.ts';
 import { MEMORY_LIMIT, OUT_OF_TIME, WHY_OUT_OF_TIME } from '../decoding/limits.ts';
 import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
 import type { StoredImage } from '../volume/pixelDigest.ts';
+import type { MapRequest } from './findings.ts';
 import type { FromProcess, StartSettings, ToProcess } from './protocol.ts';
 
 export type Inference = {
@@ -28,6 +29,8 @@ export type Inference = {
 export type AnalyseOptions = {
   readonly cached: ReadonlyMap<string, SliceFeatures>;
   readonly maxKeySlices?: number;
+  /** Heat maps wanted in place of those of the key slices. */
+  readonly asked?: readonly MapRequest[];
   readonly onProgress?: (done: number, total: number) => void;
 };
 export type InferenceConfig = Pick<
@@ -81,6 +84,7 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
           stack,
           cached: options.cached,
           maxKeySlices: options.maxKeySlices ?? MOST_KEY_SLICES,
+          ...(options.asked !== undefined && { asked: options.asked }),
         } as const;
         const listeners = { log, onProgress: options.onProgress };
         return (await converse(current, message, 'done', config.inferenceTimeoutMs, listeners)).analysis;

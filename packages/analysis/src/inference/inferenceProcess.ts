@@ -51,8 +51,8 @@ async function answer(message: ToProcess): Promise<void> {
       kind: 'digested',
       digest: await pixelDigest(message.image, (frame) => load(frame, `frame ${frame.frameNumber}`)),
     });
-  const { stack, cached, maxKeySlices } = message;
-  say({ kind: 'done', analysis: await analyseStack(stack, { cached, maxKeySlices }, tools!) });
+  const { stack, ...options } = message;
+  say({ kind: 'done', analysis: await analyseStack(stack, options, tools!) });
 }
 
 /** Whoever looks after this process knows from `where` which slice it was that ended it. */

@@ -4,6 +4,7 @@ import type { Reason } from '@ichor/shared/reasons';
 import type { ModelIdentity } from '@ichor/shared/study';
 import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
 import type { StoredImage } from '../volume/pixelDigest.ts';
+import type { MapRequest } from './findings.ts';
 
 export type StartSettings = {
   readonly bundleDir: string;
@@ -19,6 +20,7 @@ export type ToProcess =
       readonly stack: SliceStack;
       readonly cached: ReadonlyMap<string, SliceFeatures>;
       readonly maxKeySlices: number;
+      readonly asked?: readonly MapRequest[];
     }
   | { readonly kind: 'digest'; readonly image: StoredImage };
 
