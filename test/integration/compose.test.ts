@@ -1,7 +1,8 @@
 /** docker-compose.yml without an engine: everything it refers to exists, and every setting is one that Ichor knows. */
 import { readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { readConfig, SETTINGS } from '@ichor/settings/config';
+import { readConfig } from '@ichor/settings/config';
+import { SETTINGS } from '@ichor/settings/settings';
 import { describe, expect, test } from '@jest/globals';
 import { parse } from 'yaml';
 

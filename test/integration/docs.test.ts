@@ -3,7 +3,8 @@ import { access, readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
 import { MAX_ASSOCIATE_REQUEST_LENGTH, MAX_PDU_LENGTH } from '@ichor/dimse/acceptor/framing';
-import { loadConfig, SETTINGS } from '@ichor/settings/config';
+import { loadConfig } from '@ichor/settings/config';
+import { SETTINGS } from '@ichor/settings/settings';
 import { describe, expect, test } from '@jest/globals';
 import { ROOT } from '../support/ichor.ts';
 

@@ -90,7 +90,7 @@ describe('what a library must not do when it is imported is found', () => {
 });
 
 /** The libraries that a process has loaded when it ends. @param args of node */
-async function librariesOf(args: readonly string[]): Promise<string[]> {
+async function librariesOf(args: readonly string[], exitCode: number): Promise<string[]> {
   const path = join(folder, 'libraries.json');
   const child = spawn(process.execPath, ['--disable-warning=ExperimentalWarning', '--import', LIST, ...args], {
     cwd: ROOT,
@@ -99,7 +99,7 @@ async function librariesOf(args: readonly string[]): Promise<string[]> {
   });
   const ended = once(child, 'exit');
   child.disconnect();
-  expect(await ended).toEqual([0, null]);
+  expect(await ended).toEqual([exitCode, null]);
   return JSON.parse(await readFile(path, 'utf8'));
 }
 
@@ -108,19 +108,27 @@ const HEAVY = [...STORES, 'cli-progress', 'dcmjs', 'dcmjs-dimse', 'fastify', 'no
 const CLI = 'apps/cli/src/main.ts';
 
 test.each([
-  ['--help', [CLI, '--help'], [...HEAVY, 'prom-client', 'sharp', 'zod']],
+  ['--help', 0, [CLI, '--help'], [...HEAVY, 'prom-client', 'sharp', 'yaml', 'zod']],
+  [
+    'echo to a peer that is away',
+    1,
+    [CLI, 'echo', 'NOBODY@127.0.0.1:1'],
+    [...STORES, 'cli-progress', 'fastify', 'onnxruntime-node', 'pino', 'prom-client', 'sharp', 'yaml', 'zod'],
+  ],
   [
     'the process that infers',
+    0,
     ['packages/analysis/src/inference/inferenceProcess.ts'],
     [...STORES, 'dcmjs-dimse', 'fastify', 'pino', 'sharp'],
   ],
   [
     'the process that decodes',
+    0,
     ['packages/analysis/src/decoding/decodeProcess.ts'],
     [...STORES, 'dcmjs-dimse', 'fastify', 'onnxruntime-node', 'pino', 'sharp', 'zod'],
   ],
-])('%s loads nothing that it does not need', async (_, args, needless) => {
-  const libraries = await librariesOf(args);
+])('%s loads nothing that it does not need', async (_, exitCode, args, needless) => {
+  const libraries = await librariesOf(args, exitCode);
   expect(libraries.length).toBeGreaterThan(0);
   expect(libraries.filter((name) => needless.includes(name))).toEqual([]);
 });

@@ -47,7 +47,10 @@ const linesOf = (text: string): string[] => text.trimEnd().split('\n');
 function buildProgram(cli: Cli, outcome: Outcome): Command {
   const program = new Command('ichor')
     .description('Triage of head CT for intracranial hemorrhage. Not for diagnostic use.')
-    .addHelpText('after', `\n${exitCodeHelp()}\n\nSettings are environment variables; \`ichor doctor\` lists them.`)
+    .addHelpText(
+      'after',
+      `\n${exitCodeHelp()}\n\nSettings are environment variables, or lines of the file that ICHOR_CONFIG names; \`ichor doctor\` lists them.`,
+    )
     .exitOverride()
     .configureOutput({
       writeOut: (text) => linesOf(text).forEach(cli.terminal.print),

@@ -3,7 +3,7 @@
  * The provider is looked up when it is first needed and again after a fault: a provider that is away stops nobody else.
  */
 
-import type { OidcSettings } from '@ichor/settings/config';
+import type { OidcSettings } from '@ichor/settings/sections/oidc';
 import { isLoopback, ROLES, type Role } from '@ichor/settings/signInSettings';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import * as client from 'openid-client';

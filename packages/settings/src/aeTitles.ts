@@ -1,4 +1,5 @@
 /** Application entities in the configuration: who may call us, and where results go. */
+import { itemsOf } from './readers.ts';
 
 /** An allowed calling AE title; `address` restricts it to one peer address. */
 export type Caller = { readonly aeTitle: string; readonly address: string | null };
@@ -20,7 +21,7 @@ export type Destination = {
 
 /** `AET[@address],…` @throws Error with the part that is wrong */
 export function parseCallers(text: string): readonly Caller[] {
-  return parts(text).map((part) => {
+  return itemsOf(text).map((part) => {
     const [aeTitle = '', address = null] = part.split('@');
     return { aeTitle: checkedAeTitle(aeTitle, part), address };
   });
@@ -28,7 +29,7 @@ export function parseCallers(text: string): readonly Caller[] {
 
 /** `AET@host:port[?sr=comprehensive&title=measurement&heatmaps=off&commitment=off&tls=on],…` @throws Error with the part that is wrong */
 export function parseDestinations(text: string): readonly Destination[] {
-  const destinations = parts(text).map(parseDestination);
+  const destinations = itemsOf(text).map(parseDestination);
   const twice = destinations.find(
     (one, index) => destinations.findIndex((other) => other.aeTitle === one.aeTitle) < index,
   );
@@ -61,12 +62,6 @@ function parseDestination(part: string): Destination {
   if (options.size > 0) throw new Error(`"${part}" has the unknown option ${[...options.keys()].join(', ')}`);
   return destination;
 }
-
-const parts = (text: string): string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);
 
 function checkedAeTitle(text: string, part: string): string {
   if (/^[\x20-\x5b\x5d-\x7e]{1,16}$/.test(text) && text.trim() !== '') return text.trim();

@@ -1,4 +1,5 @@
 /** Who is told of results: HL7 v2 receivers, webhooks, mail. */
+import { itemsOf } from './readers.ts';
 
 export const NOTIFICATION_KINDS = ['hl7', 'webhook', 'mail'] as const;
 export type NotificationKind = (typeof NOTIFICATION_KINDS)[number];
@@ -23,7 +24,7 @@ export type Webhook = { readonly name: string; readonly url: string };
 
 /** `host:port[?tls=on&ca=FILE&app=…&facility=…],…` @throws Error with the part that is wrong */
 export function parseHl7Destinations(text: string): readonly Hl7Destination[] {
-  const destinations = parts(text).map(parseHl7Destination);
+  const destinations = itemsOf(text).map(parseHl7Destination);
   refuseTwins(destinations);
   return destinations;
 }
@@ -51,7 +52,7 @@ function parseHl7Destination(part: string): Hl7Destination {
 
 /** `https://…,…`; plain http only on this machine. @throws Error with the part that is wrong */
 export function parseWebhooks(text: string): readonly Webhook[] {
-  const webhooks = parts(text).map((part) => {
+  const webhooks = itemsOf(text).map((part) => {
     const address = URL.parse(part);
     const here = address !== null && /^(127\.\d+\.\d+\.\d+|localhost|\[::1\])$/.test(address.hostname);
     if (address === null || (address.protocol !== 'https:' && !(address.protocol === 'http:' && here)))
@@ -72,9 +73,3 @@ function refuseTwins(destinations: readonly { readonly name: string }[]): void {
   const twice = names.find((name, index) => names.indexOf(name) < index);
   if (twice !== undefined) throw new Error(`names ${twice} twice`);
 }
-
-const parts = (text: string): string[] =>
-  text
-    .split(',')
-    .map((part) => part.trim())
-    .filter(Boolean);

@@ -1,4 +1,5 @@
 /** What the settings of sign-in and audit mean: roles, groups that map to them, the syslog collector. */
+import { itemsOf } from './readers.ts';
 
 /** From least to most: each may do what those before it may. */
 export const ROLES = ['viewer', 'radiologist', 'administrator'] as const;
@@ -20,11 +21,7 @@ export function isLoopback(host: string): boolean {
 
 /** `group=role,…` @throws Error naming the entry that cannot be read */
 export function parseOidcRoles(text: string): ReadonlyMap<string, Role> {
-  const entries = text
-    .split(',')
-    .map((item) => item.trim())
-    .filter(Boolean);
-  return new Map(entries.map(parseMapping));
+  return new Map(itemsOf(text).map(parseMapping));
 }
 
 /** The group may hold `=` itself, as a distinguished name does. */
@@ -35,9 +32,8 @@ function parseMapping(entry: string): [string, Role] {
   throw new Error(`"${entry}" must be group=role with one of the roles ${ROLES.join(', ')}`);
 }
 
-/** `udp|tcp|tls://host:port`; empty: none. @throws Error */
-export function parseCollector(text: string): SyslogCollector | null {
-  if (text === '') return null;
+/** `udp|tcp|tls://host:port` @throws Error */
+export function parseCollector(text: string): SyslogCollector {
   const [, transport, host, port] = /^(udp|tcp|tls):\/\/(\[[0-9a-f:.]+\]|[^\s:/]+):(\d{1,5})\/?$/i.exec(text) ?? [];
   if (transport === undefined || host === undefined || Number(port) < 1 || Number(port) > 65_535)
     throw new Error(`must be udp://host:port, tcp://host:port or tls://host:port, not "${text}"`);

@@ -12,7 +12,7 @@ import { paint, type Style, table } from '../terminal.ts';
 export async function doctor(cli: Cli): Promise<ExitCode> {
   const report = readConfig(cli.env);
   cli.terminal.print(paint(cli.terminal, 'bold', 'Configuration'));
-  for (const line of table(settingRows(cli.env, report.config))) cli.terminal.print(`  ${line}`);
+  for (const line of table(settingRows(report.given))) cli.terminal.print(`  ${line}`);
   cli.terminal.print();
   cli.terminal.print(paint(cli.terminal, 'bold', 'Checks'));
   const findings = [checkNode(process.versions.node), ...configurationFindings(report)];

@@ -1,6 +1,8 @@
-/** The configuration of a demo: its own folder, ports and PACS; model and inference as the environment says. */
+/** The configuration of a demo: its own folder, ports and PACS; model and inference as the settings say. */
 import type { Config } from '@ichor/settings/config';
 import { loadConfig } from '@ichor/settings/config';
+import { givenSettings, textsOf } from '@ichor/settings/givenSettings';
+import { IchorError } from '@ichor/shared/errors';
 import type { DemoFolder } from './demoFolder.ts';
 import { freePort } from './freePort.ts';
 
@@ -24,7 +26,7 @@ export async function demoConfig(
   pacsPort: number,
 ): Promise<Config> {
   const config = loadConfig({
-    ...Object.fromEntries(KEPT.map((name) => [name, env[name]])),
+    ...keptOf(env),
     ICHOR_DATA_DIR: folder.data,
     ICHOR_DICOM_PORT: String(await freePort(11112)),
     ICHOR_HTTP_PORT: String(await freePort(8080)),
@@ -34,4 +36,12 @@ export async function demoConfig(
     ICHOR_DISK_FLOOR_BYTES: String(DISK_FLOOR_BYTES),
   });
   return Object.freeze({ ...config, signIn: false });
+}
+
+/** Of the file that ICHOR_CONFIG names too, but nothing else of it: it may name the hospital's database. */
+function keptOf(env: Readonly<Record<string, string | undefined>>): Record<string, string | undefined> {
+  const { given, problems } = givenSettings(env);
+  if (problems.length > 0) throw new IchorError('CONFIG_INVALID', { problems: problems.join('; ') });
+  const texts = textsOf(given);
+  return Object.fromEntries(KEPT.map((name) => [name, texts[name]]));
 }

@@ -2,7 +2,7 @@
 
 import { FINDING_NAMES } from '@ichor/dicom/codes';
 import { LIMITATIONS } from '@ichor/report/measurementReport';
-import type { MailSettings } from '@ichor/settings/config';
+import type { MailSettings } from '@ichor/settings/sections/mail';
 import { TLS_POLICY } from '@ichor/settings/tlsPolicy';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import { describeIncompleteness } from '@ichor/shared/incompleteness';
