@@ -1,6 +1,7 @@
 /** What a fault means for the work that it ended. Pure. */
+
+import { backOffMs } from '@ichor/shared/backOff';
 import type { ErrorCode, IchorError } from '@ichor/shared/errors';
-import { backOffMs } from '@ichor/store/outbox/backOff';
 
 /** Faults of what the worker stands on: the work waits for it, however long, and the attempt does not count. */
 const GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([

@@ -14,8 +14,8 @@ import { type Caller, type CommitmentAnswer, requestCommitment } from '@ichor/di
 import { statusText } from '@ichor/dimse/statuses';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
+import { backOffMs } from '@ichor/shared/backOff';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
-import { backOffMs } from '@ichor/store/outbox/backOff';
 import { recordCommitment } from '@ichor/store/outbox/commitment';
 import type { Database } from '@ichor/store/postgres/database';
 import type { DeliveryJob } from '@ichor/store/queue/jobs';

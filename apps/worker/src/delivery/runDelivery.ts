@@ -12,8 +12,8 @@
 import { type InstanceFile, type StoreOutcome, storeFiles } from '@ichor/dimse/requestor/dimseClient';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
+import { backOffMs } from '@ichor/shared/backOff';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
-import { backOffMs } from '@ichor/store/outbox/backOff';
 import type { Database } from '@ichor/store/postgres/database';
 import type { DeliveryJob } from '@ichor/store/queue/jobs';
 import { wantCommitment } from '@ichor/store/rows/commitment';

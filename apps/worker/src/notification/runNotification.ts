@@ -14,8 +14,8 @@
 
 import type { Config } from '@ichor/settings/config';
 import type { NotificationLane } from '@ichor/settings/notificationSettings';
+import { backOffMs, LONGEST_PAUSE_MS } from '@ichor/shared/backOff';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
-import { backOffMs, LONGEST_PAUSE_MS } from '@ichor/store/outbox/backOff';
 import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
 import type { Database } from '@ichor/store/postgres/database';
 import type { NotificationJob } from '@ichor/store/queue/jobs';

@@ -16,8 +16,8 @@ import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
 import { readHeaders } from '@ichor/analysis/volume/readHeaders';
 import { sourceIdentity } from '@ichor/analysis/volume/sourceIdentity';
 import { type DerivedObject, writeObjects } from '@ichor/report/writeObjects';
+import { backOffMs } from '@ichor/shared/backOff';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
-import { backOffMs } from '@ichor/store/outbox/backOff';
 import { deliveryJobId, deliveryQueue } from '@ichor/store/queue/jobs';
 import { reportOf } from '@ichor/store/rows/derivedObject';
 import {

@@ -1,5 +1,6 @@
 /** The answer of a PACS to our storage commitment request, into the delivery rows (PS3.4 Annex J). */
 
+import { backOffMs } from '@ichor/shared/backOff';
 import type { CommitmentReport } from '@ichor/shared/commitmentReport';
 import { IchorError } from '@ichor/shared/errors';
 import type { Log } from '@ichor/telemetry/log';
@@ -7,7 +8,6 @@ import { metrics } from '@ichor/telemetry/metrics';
 import type { Database } from '../postgres/database.ts';
 import { markCommitted, markUncommitted, uncommitted } from '../rows/commitment.ts';
 import type { Incidents } from '../rows/incident.ts';
-import { backOffMs } from './backOff.ts';
 
 /** Before an object is sent again that its destination did not keep. */
 const FIRST_PAUSE_MS = 60_000;

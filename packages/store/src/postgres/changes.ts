@@ -7,6 +7,7 @@
  * waiting (1 s, doubling to 30 s) ──► listening again, with `resync` set: what changed in between is unknown
  */
 
+import { backOffMs } from '@ichor/shared/backOff';
 import { reasonOf } from '@ichor/shared/errors';
 import type { Log } from '@ichor/telemetry/log';
 import type { Database } from './database.ts';
@@ -21,6 +22,7 @@ export type Changes = {
 const CHANNEL = 'ichor_changes';
 /** A study of 300 instances changes often while it arrives; pages need it a few times a second at most. */
 const GATHER_MS = 250;
+const FIRST_PAUSE_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
 /** A connection on which nothing is asked never learns that the way to the server is gone. */
 const BEAT_MS = 20_000;
@@ -36,7 +38,7 @@ export function watchChanges(
 ): { readonly started: Promise<void>; close(): Promise<void> } {
   let client: Awaited<ReturnType<Database['connect']>> | null = null;
   let closed = false;
-  let pauseMs = 1_000;
+  let losses = 0;
   let retryTimer: NodeJS.Timeout | undefined;
   let gatherTimer: NodeJS.Timeout | undefined;
   let beatTimer: NodeJS.Timeout | undefined;
@@ -62,9 +64,9 @@ export function watchChanges(
     client?.end().catch(() => {});
     client = null;
     if (closed || retryTimer !== undefined) return;
-    log.event('worklist.changes-lost', { reason, retryInMs: pauseMs });
-    retryTimer = setTimeout(() => void listen(true), pauseMs);
-    pauseMs = Math.min(pauseMs * 2, LONGEST_PAUSE_MS);
+    const retryInMs = backOffMs(FIRST_PAUSE_MS, losses++, LONGEST_PAUSE_MS);
+    log.event('worklist.changes-lost', { reason, retryInMs });
+    retryTimer = setTimeout(() => void listen(true), retryInMs);
   };
   const beat = (own: NonNullable<typeof client>): void => {
     let asked = false;
@@ -91,7 +93,7 @@ export function watchChanges(
       fresh.on('error', (error) => lost(reasonOf(error)));
       await fresh.query(`LISTEN ${CHANNEL}`);
       beat(fresh);
-      pauseMs = 1_000;
+      losses = 0;
       if (again) pending.resync = true;
       if (again) gather();
     } catch (error) {

@@ -1,7 +1,7 @@
 /** The statements of delivery; each does one thing. */
 
+import { LONGEST_PAUSE_MS } from '@ichor/shared/backOff';
 import { IchorError } from '@ichor/shared/errors';
-import { LONGEST_PAUSE_MS } from '../outbox/backOff.ts';
 import { CLOCK_SLACK_MS } from '../postgres/clock.ts';
 import type { Database, DatabaseClient } from '../postgres/database.ts';
 import type { DeliveryJob } from '../queue/jobs.ts';
