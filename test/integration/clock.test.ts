@@ -2,9 +2,9 @@
 
 import { addAccount } from '@ichor/accounts/accounts';
 import { takeAttempt } from '@ichor/accounts/attempts';
-import { writeAudit } from '@ichor/accounts/auditTrail';
 import { findSession, openSession } from '@ichor/accounts/sessions';
 import { type Database, openDatabase } from '@ichor/store/postgres/database';
+import { writeAudit } from '@ichor/store/rows/audit';
 import { bringBackStudies, completeStudies } from '@ichor/store/rows/completion';
 import { bringBackDeliveries, dueJobs } from '@ichor/store/rows/delivery';
 import { claimObjects } from '@ichor/store/rows/dueObjects';

@@ -80,12 +80,10 @@ const SQL = [
   /from 'pg'/,
 ];
 const holdsSql = (text: string): boolean => SQL.some((pattern) => pattern.test(text));
-/** Its tables hold statements of their own still (docs/adr/0021). */
-const OWN_TABLES = ['accounts'];
 
 test('no source outside the store holds SQL', () => {
   const folders = [
-    ...PACKAGES.filter((name) => name !== 'store' && !OWN_TABLES.includes(name)).map((name) => `packages/${name}`),
+    ...PACKAGES.filter((name) => name !== 'store').map((name) => `packages/${name}`),
     ...APPS.map((name) => `apps/${name}`),
   ];
   const holding = folders.flatMap(sources).filter((file) => holdsSql(readFileSync(file, 'utf8')));

@@ -3,9 +3,7 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { saveOidcAccount } from '@ichor/accounts/accounts';
 import { forgiveAttempts, takeAttempt } from '@ichor/accounts/attempts';
-import { listAudit, writeAudit } from '@ichor/accounts/auditTrail';
 import { keepRequest } from '@ichor/accounts/oidcRequests';
 import { openSession } from '@ichor/accounts/sessions';
 import { readPart10 } from '@ichor/dicom/readPart10';
@@ -14,6 +12,8 @@ import { jsonb } from '@ichor/shared/storable';
 import { requestTriage } from '@ichor/store/outbox/requestTriage';
 import { saveResult } from '@ichor/store/outbox/saveResult';
 import type { TriageJob } from '@ichor/store/queue/jobs';
+import { upsertOidcAccount } from '@ichor/store/rows/account';
+import { listAudit, writeAudit } from '@ichor/store/rows/audit';
 import { markDead, postpone } from '@ichor/store/rows/delivery';
 import { claimObjects, markUnwritable, postponeObjects } from '@ichor/store/rows/dueObjects';
 import { addFeedback } from '@ichor/store/rows/feedback';
@@ -193,7 +193,7 @@ async function peopleWith(study: string, text: string): Promise<void> {
     displayName: text,
     role: 'viewer',
   } as const;
-  const { accountId } = await saveOidcAccount(database, person);
+  const { accountId } = await upsertOidcAccount(database, person);
   await openSession(database, accountId, text);
   await keepRequest(database, { state: study + text, nonce: text, codeVerifier: text }, text);
   await takeAttempt(database, text.slice(0, 64), `10.0.0.${made}`);

@@ -1,11 +1,12 @@
 /** What handlers need of sign-in: who may go on, and the audit trail. */
 import type { Config } from '@ichor/settings/config';
 import type { Role } from '@ichor/settings/signInSettings';
+import type { Act } from '@ichor/shared/acts';
 import { IchorError } from '@ichor/shared/errors';
 import type { Database } from '@ichor/store/postgres/database';
+import { type AuditEntry, writeAudit } from '@ichor/store/rows/audit';
 import type { Log } from '@ichor/telemetry/log';
 import type { FastifyRequest } from 'fastify';
-import { type Act, type AuditEntry, writeAudit } from './auditTrail.ts';
 
 export type SignInConfig = Pick<
   Config,

@@ -1,5 +1,6 @@
 /** Entries of the audit trail as DICOM audit messages (PS3.15 A.5): XML, one message per entry. */
-import { ACTS, type Act, type AuditRow } from './auditTrail.ts';
+import { ACTS, type Act } from '@ichor/shared/acts';
+import type { AuditRow } from '@ichor/store/rows/audit';
 
 /** What the message says beside the entry. */
 export type AuditContext = {

@@ -1,10 +1,10 @@
 /** Open event streams end when the session or token behind them does: revoked, expired, or its user disabled. */
 import type { ServerResponse } from 'node:http';
+import { aliveTokens } from '@ichor/store/rows/apiToken';
+import { aliveSessions } from '@ichor/store/rows/session';
 import type { FastifyInstance } from 'fastify';
 import type { SignInParts } from './access.ts';
 import type { Identity } from './identity.ts';
-import { aliveSessions } from './sessions.ts';
-import { aliveTokens } from './tokens.ts';
 
 const CHECK_EVERY_MS = 2_000;
 

@@ -1,7 +1,9 @@
 /** The pages of sign-in, account and audit: plain HTML that works without script, in the reader's light or dark theme. */
+
+import { ACTS } from '@ichor/shared/acts';
 import { escapeHtml } from '@ichor/shared/escapeHtml';
+import type { AuditQuery, AuditRow } from '@ichor/store/rows/audit';
 import { ADD_FIRST_USER } from './accounts.ts';
-import { ACTS, type AuditQuery, type AuditRow } from './auditTrail.ts';
 import type { User } from './identity.ts';
 
 const NOTICE =

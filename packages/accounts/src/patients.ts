@@ -2,6 +2,7 @@
 
 import type { StudyView } from '@ichor/shared/study';
 import type { Database } from '@ichor/store/postgres/database';
+import { readPatients, type StudyPatient } from '@ichor/store/rows/study';
 import type { FastifyRequest } from 'fastify';
 import { maySeePatients } from './identity.ts';
 
@@ -15,14 +16,12 @@ export async function withPatients(
 
 /** The studies with `patient`, whoever asks: the caller decides who gets them. */
 export async function addPatients(database: Database, studies: readonly StudyView[]): Promise<readonly StudyView[]> {
-  const { rows } = await database.pool.query(
-    'SELECT study_instance_uid, patient_name, patient_id FROM study WHERE study_instance_uid = ANY ($1)',
-    [studies.map((study) => study.studyInstanceUid)],
+  const patients = await readPatients(
+    database,
+    studies.map((study) => study.studyInstanceUid),
   );
-  const patients = new Map(rows.map((row) => [row.study_instance_uid, { name: row.patient_name, id: row.patient_id }]));
   return studies.map((study) => ({ ...study, patient: known(patients.get(study.studyInstanceUid)) }));
 }
 
-type Patient = { readonly name: string | null; readonly id: string | null };
-const known = (patient: Patient | undefined): Patient | null =>
+const known = (patient: StudyPatient | undefined): StudyPatient | null =>
   patient === undefined || (patient.name === null && patient.id === null) ? null : patient;

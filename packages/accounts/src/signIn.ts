@@ -5,10 +5,10 @@
  *                                                                               │ no: 401, pages go to /sign-in
  */
 import { IchorError } from '@ichor/shared/errors';
+import { writeAudit } from '@ichor/store/rows/audit';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { isSecure, type SignInParts } from './access.ts';
 import { startAuditSender } from './auditSender.ts';
-import { writeAudit } from './auditTrail.ts';
 import { readCookie } from './cookies.ts';
 import { addEventGuard } from './eventGuard.ts';
 import { DEMO, type Identity } from './identity.ts';

@@ -1,17 +1,19 @@
 /** The routes of sign-in, sign-out, account and audit trail. */
 import { IchorError, reasonOf } from '@ichor/shared/errors';
+import { upsertOidcAccount } from '@ichor/store/rows/account';
+import { type AuditQuery, listAudit } from '@ichor/store/rows/audit';
+import { deleteSession } from '@ichor/store/rows/session';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
 import { allow, audit, isSecure, recordAct, type SignInParts } from './access.ts';
-import { changePassword, findLocal, lacksUser, saveOidcAccount } from './accounts.ts';
+import { changePassword, findLocal, lacksUser } from './accounts.ts';
 import { forgiveAttempts, takeAttempt } from './attempts.ts';
-import { type AuditQuery, listAudit } from './auditTrail.ts';
 import { readCookie, writeCookie } from './cookies.ts';
 import { type OidcProvider, openOidc } from './oidc.ts';
 import { keepRequest, takeRequest } from './oidcRequests.ts';
 import { accountPage, auditPage, SIGN_IN_CSS, signedOutPage, signInPage } from './pages.ts';
 import { passwordProblem, verifyPassword } from './passwords.ts';
-import { closeSession, forgetExpired, openSession } from './sessions.ts';
+import { forgetExpired, openSession } from './sessions.ts';
 
 const FORM = 'application/x-www-form-urlencoded';
 const OIDC_COOKIE_SECONDS = 600;
@@ -50,7 +52,7 @@ function addPasswordRoutes(app: FastifyInstance, parts: Parts): void {
     const { session } = request.identity!;
     if (session === null) return reply.redirect('/', 303);
     await audit(request, 'sign-out', null);
-    const idToken = await closeSession(parts.database, session.hash);
+    const idToken = await deleteSession(parts.database, session.hash);
     writeCookie(reply, 'ichor_session', '', { secure: isSecure(parts.config), maxAgeSeconds: 0 });
     return html(reply, signedOutPage(session.local ? null : ((await parts.oidc?.signOutUrl(idToken)) ?? null)));
   });
@@ -106,7 +108,7 @@ async function enter(
   idToken: string | null,
   to: string,
 ) {
-  if (request.identity?.session) await closeSession(database, request.identity.session.hash);
+  if (request.identity?.session) await deleteSession(database, request.identity.session.hash);
   await forgetExpired(database, config);
   const id = await openSession(database, accountId, idToken);
   writeCookie(reply, 'ichor_session', id, { secure: isSecure(config), maxAgeSeconds: config.sessionMaxMs / 1_000 });
@@ -155,7 +157,7 @@ async function comeBack(
   if (kept === null)
     throw new IchorError('OIDC_REFUSED', { reason: 'this sign-in was not started here, or too long ago' });
   const person = await oidc.finish(request.url.split('?')[1] ?? '', kept.request);
-  const account = await saveOidcAccount(database, { ...person, issuer: config.oidc!.issuer });
+  const account = await upsertOidcAccount(database, { ...person, issuer: config.oidc!.issuer });
   if (account.disabled) throw new IchorError('OIDC_REFUSED', { reason: `${account.name} is disabled in Ichor` });
   return { account, idToken: person.idToken, returnTo: kept.returnTo };
 }

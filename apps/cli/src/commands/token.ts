@@ -1,5 +1,6 @@
 /** `ichor token add|list|revoke`. */
-import { addToken, listTokens, revokeToken } from '@ichor/accounts/tokens';
+import { addToken, revokeToken } from '@ichor/accounts/tokens';
+import { listTokens } from '@ichor/store/rows/apiToken';
 import type { Cli } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { table } from '../terminal.ts';

@@ -1,12 +1,6 @@
 /** `ichor user add|list|disable|enable|password|role`. */
-import {
-  addAccount,
-  changePassword,
-  changeRole,
-  disableAccount,
-  enableAccount,
-  listAccounts,
-} from '@ichor/accounts/accounts';
+import { addAccount, changePassword, changeRole, disableAccount, enableAccount } from '@ichor/accounts/accounts';
+import { listAccounts } from '@ichor/store/rows/account';
 import type { Cli } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { table } from '../terminal.ts';

@@ -1,10 +1,11 @@
 /** What `ichor user` and `ichor token` share: the database, and the audit trail of what they change. */
 import { userInfo } from 'node:os';
-import { type Act, writeAudit } from '@ichor/accounts/auditTrail';
 import { isRole, ROLES, type Role } from '@ichor/settings/signInSettings';
+import type { Act } from '@ichor/shared/acts';
 import { IchorError } from '@ichor/shared/errors';
 import type { Database } from '@ichor/store/postgres/database';
 import { openDatabase } from '@ichor/store/postgres/database';
+import { writeAudit } from '@ichor/store/rows/audit';
 import { createLog } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 

@@ -64,3 +64,17 @@ export async function countStudies(database: Database): Promise<{ readonly state
   const { rows } = await database.pool.query('SELECT state, count(*)::int AS count FROM study GROUP BY state');
   return rows;
 }
+
+export type StudyPatient = { readonly name: string | null; readonly id: string | null };
+
+/** By Study Instance UID; a study that there is no row of is left out. */
+export async function readPatients(
+  database: Database,
+  studies: readonly string[],
+): Promise<ReadonlyMap<string, StudyPatient>> {
+  const { rows } = await database.pool.query(
+    'SELECT study_instance_uid, patient_name, patient_id FROM study WHERE study_instance_uid = ANY ($1)',
+    [studies],
+  );
+  return new Map(rows.map((row) => [row.study_instance_uid, { name: row.patient_name, id: row.patient_id }]));
+}

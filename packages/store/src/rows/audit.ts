@@ -1,29 +1,9 @@
-/** The audit trail: who saw which study and did what. Rows are only ever added (a trigger refuses the rest). */
-import type { Database } from '@ichor/store/postgres/database';
-
-/** Every act, as people read it at `/audit`. Its DICOM audit message: {@link auditMessage}. */
-export const ACTS = {
-  'application-start': 'Ichor started',
-  'application-stop': 'Ichor stopped',
-  'sign-in': 'signed in',
-  'sign-out': 'signed out',
-  'list-viewed': 'saw the worklist',
-  'study-viewed': 'saw the study',
-  feedback: 'gave feedback',
-  'feedback-exported': 'exported the feedback',
-  resend: 'sent again',
-  'notifications-viewed': 'saw the notifications',
-  retriage: 'had it analysed again',
-  'audit-viewed': 'read the audit trail',
-  'user-added': 'added a user',
-  'user-disabled': 'disabled a user',
-  'user-enabled': 'enabled a user',
-  'user-role': 'changed the role of a user',
-  'password-changed': 'changed a password',
-  'token-added': 'added an API token',
-  'token-revoked': 'revoked an API token',
-} as const;
-export type Act = keyof typeof ACTS;
+/**
+ * The tables `audit` and `audit_outbox`: who saw which study and did what, and what a collector is still to be told of that.
+ * Rows of `audit` are only ever added (a trigger refuses the rest).
+ */
+import type { Act } from '@ichor/shared/acts';
+import type { Database, DatabaseClient } from '../postgres/database.ts';
 
 export type AuditEntry = {
   readonly actor: string;
@@ -88,8 +68,32 @@ export async function listAudit(database: Database, query: AuditQuery): Promise<
   return rows.map(toAuditRow);
 }
 
+/** An entry that the collector was not sent yet, with what its message says of the study beside the entry. */
+export type DueAuditRow = AuditRow & { readonly patientId: string | null; readonly accessionNumber: string | null };
+
+/** The oldest due entries. Their rows stay locked to the end of the transaction, so that two processes never send the same. */
+export async function lockDueAudit(client: DatabaseClient, most: number): Promise<DueAuditRow[]> {
+  const { rows } = await client.query(
+    `SELECT a.*, s.patient_id, s.accession_number
+       FROM audit_outbox o JOIN audit a USING (audit_id) LEFT JOIN study s USING (study_instance_uid)
+      WHERE o.sent_at IS NULL ORDER BY o.audit_id LIMIT $1 FOR UPDATE OF o SKIP LOCKED`,
+    [most],
+  );
+  return rows.map((row) => ({
+    ...toAuditRow(row),
+    patientId: row.patient_id,
+    accessionNumber: row.accession_number,
+  }));
+}
+
+export async function markAuditSent(client: DatabaseClient, entries: readonly AuditRow[]): Promise<void> {
+  await client.query('UPDATE audit_outbox SET sent_at = now() WHERE audit_id = ANY ($1)', [
+    entries.map(({ auditId }) => auditId),
+  ]);
+}
+
 // biome-ignore lint/suspicious/noExplicitAny: a row of pg
-export function toAuditRow(row: any): AuditRow {
+function toAuditRow(row: any): AuditRow {
   return {
     auditId: String(row.audit_id),
     at: row.at.toISOString(),
