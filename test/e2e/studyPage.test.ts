@@ -132,11 +132,11 @@ test('the plot is walked by keyboard: the slice shown, its position, six scores 
     const { zMm, probabilities } = slices[number - 1]!;
     expect(await plot.getAttribute('aria-valuenow')).toBe(String(number));
     expect(await plot.getAttribute('aria-valuetext')).toBe(`Slice ${number} of ${SLICES}, z ${zMm.toFixed(1)} mm`);
-    const told = (await page.locator('[aria-live=polite]').textContent())!;
-    expect(told).toContain(`Slice ${number} of ${SLICES}, z ${zMm.toFixed(1)} mm`);
+    const shown = (await page.locator('[aria-live=polite]').textContent())!;
+    expect(shown).toContain(`Slice ${number} of ${SLICES}, z ${zMm.toFixed(1)} mm`);
     for (const [place, name] of CLASSES.entries()) {
       const { threshold } = opened.study.findings![name as 'any'];
-      expect(told).toContain(`${name} ${probabilities[place]!.toFixed(2)} of ${threshold.toFixed(2)}`);
+      expect(shown).toContain(`${name} ${probabilities[place]!.toFixed(2)} of ${threshold.toFixed(2)}`);
     }
   }
   await page.context().close();
@@ -155,9 +155,9 @@ test('the values of the slice under the mouse are told, a click shows it, and si
   const before = await page.textContent('h2:has-text("Slice ")');
   await plot.hover({ position: { x: 46, y: 60 } });
   await page.waitForSelector(`#readout:has-text("Slice 1, z ${slices[0]!.zMm.toFixed(1)} mm")`);
-  const told = (await page.textContent('#readout'))!;
+  const shown = (await page.textContent('#readout'))!;
   for (const [place, name] of CLASSES.entries())
-    expect(told).toContain(`${name} ${slices[0]!.probabilities[place]!.toFixed(2)}`);
+    expect(shown).toContain(`${name} ${slices[0]!.probabilities[place]!.toFixed(2)}`);
   expect(await page.textContent('h2:has-text("Slice ")')).toBe(before);
   await plot.click({ position: { x: 46, y: 60 } });
   await page.waitForSelector(heading(1));

@@ -89,8 +89,8 @@ test('the study page tells the scores and the influence of the slice under the m
   const { width } = (await plot.boundingBox())!;
   await plot.hover({ position: { x: width - 3, y: 40 } });
   await page.waitForSelector(`#readout:has-text("Slice ${slices}")`);
-  const told = (await readout.textContent())!.match(/subdural (\d\.\d\d) from (\d\.\d\d)/)!;
-  expect(Number(told[2])).toBeCloseTo(study.findings!.subdural.threshold, 2);
+  const shown = (await readout.textContent())!.match(/subdural (\d\.\d\d) from (\d\.\d\d)/)!;
+  expect(Number(shown[2])).toBeCloseTo(study.findings!.subdural.threshold, 2);
   await plot.click({ position: { x: width - 3, y: 40 } });
   await page.waitForSelector(`h2:has-text("Slice ${slices} of ${slices}")`);
   await page.keyboard.press('ArrowLeft');

@@ -247,9 +247,9 @@ describe('other answers', () => {
 
   test('503 with DATABASE_UNAVAILABLE while the database is away', async () => {
     const away = new IchorError('DATABASE_UNAVAILABLE', { reason: 'connection refused' });
-    const gone: Database = { ...database, pool: { query: () => Promise.reject(away) } };
-    const { status, body } = await get('/api/studies', { database: gone });
-    expect((await get('/metrics', { database: gone })).status).toBe(200);
+    const unreachable: Database = { ...database, pool: { query: () => Promise.reject(away) } };
+    const { status, body } = await get('/api/studies', { database: unreachable });
+    expect((await get('/metrics', { database: unreachable })).status).toBe(200);
     expect([status, body.code]).toEqual([503, 'DATABASE_UNAVAILABLE']);
   });
 });

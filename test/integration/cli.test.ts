@@ -167,9 +167,9 @@ describe('ichor echo and send', () => {
     expect((await runIchor(['echo', peer()])).stdout).toMatch(
       /^STORESCP answers C-ECHO at 127\.0\.0\.1:\d+ \(\d+ ms\)$/m,
     );
-    const gone = await runIchor(['echo', `STORESCP@127.0.0.1:${await freePort()}`]);
-    expect([gone.code, gone.stdout]).toEqual([1, '']);
-    expect(gone.stderr).toContain('cannot be reached');
+    const away = await runIchor(['echo', `STORESCP@127.0.0.1:${await freePort()}`]);
+    expect([away.code, away.stdout]).toEqual([1, '']);
+    expect(away.stderr).toContain('cannot be reached');
     expect((await runIchor(['echo', 'not-a-peer'])).code).toBe(2);
   });
 
@@ -195,8 +195,8 @@ describe('ichor echo and send', () => {
 
   test('send refuses what is no DICOM file, and a folder without one', async () => {
     await writeFile(at('note.txt'), 'not DICOM');
-    const named = await runIchor(['send', peer(), at('note.txt')]);
-    expect([named.code, named.stderr]).toEqual([2, expect.stringContaining('is not a DICOM file')]);
+    const refused = await runIchor(['send', peer(), at('note.txt')]);
+    expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining('is not a DICOM file')]);
     await mkdir(at('empty'), { recursive: true });
     expect((await runIchor(['send', peer(), at('empty')])).code).toBe(2);
   });

@@ -98,11 +98,11 @@ describe('the embedded PostgreSQL', () => {
   test('starts although a postmaster.pid of a dead server is left', async () => {
     const dataDir = await workFolder();
     await (await embedded(dataDir)).close();
-    const gone = startProgram('true', []);
-    await gone.kill();
+    const ended = startProgram('true', []);
+    await ended.kill();
     execFileSync('sh', [
       '-c',
-      `printf '${gone.pid}\\n${dataDir}\\n0\\n1\\n' > ${join(dataDir, 'postgres', 'postmaster.pid')}`,
+      `printf '${ended.pid}\\n${dataDir}\\n0\\n1\\n' > ${join(dataDir, 'postgres', 'postmaster.pid')}`,
     ]);
     const database = await embedded(dataDir);
     expect(await answer(database)).toBe(0);

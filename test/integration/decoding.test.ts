@@ -68,10 +68,10 @@ test('while one slice never ends the others are decoded in the other places', as
 
 test('whoever goes away frees the place of a slice that never ends', async () => {
   const { decode } = open(NEVER_MS);
-  const gone = new AbortController();
-  const hanging = decode(frame(endless), gone.signal);
+  const hangUp = new AbortController();
+  const hanging = decode(frame(endless), hangUp.signal);
   const next = decode(frame(good));
-  gone.abort(new Error('gone'));
+  hangUp.abort(new Error('gone'));
   await expect(hanging).rejects.toThrow('gone');
   expect((await next).rows).toBe(MATRIX);
 });

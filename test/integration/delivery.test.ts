@@ -407,8 +407,8 @@ describe('storage commitment', () => {
   test('refused is told, asked for again, and then confirmed', async () => {
     const pacs = await pacsAt('REFUSES', { commitment: { refuse: 2, status: 0x0110, sameAssociation: true, fail: 0 } });
     const result = await owe(['REFUSES']);
-    const told = await eventually('an incident', async () => messagesOf('COMMITMENT_REFUSED', 'REFUSES'));
-    expect(told[0]).toContain('REFUSES refused to be asked for storage commitment (status 0x0110)');
+    const messages = await eventually('an incident', async () => messagesOf('COMMITMENT_REFUSED', 'REFUSES'));
+    expect(messages[0]).toContain('REFUSES refused to be asked for storage commitment (status 0x0110)');
     await eventually('the commitment', async () => (await rowsOf(result)).every(({ state }) => state === 'committed'));
     expect(pacs.events.filter(({ event }) => event === 'commitment')).toHaveLength(3);
     expect(stored(pacs)).toHaveLength(2);

@@ -28,8 +28,8 @@ const missingOf = async (paths: readonly string[]): Promise<string[]> => {
 describe.each(pages)('%s', (page) => {
   test('names files and links to pages that exist', async () => {
     const text = await textOf(page);
-    const named = [...text.matchAll(/`([a-z]+\/[\w./-]*)`/g)].map(([, path]) => path!);
-    const files = named.filter((path) => FOLDERS.includes(path.split('/')[0]!)).map((path) => join(ROOT, path));
+    const mentioned = [...text.matchAll(/`([a-z]+\/[\w./-]*)`/g)].map(([, path]) => path!);
+    const files = mentioned.filter((path) => FOLDERS.includes(path.split('/')[0]!)).map((path) => join(ROOT, path));
     const links = [...text.matchAll(/\]\((?!https?:|mailto:|#)([^)#\s]+)/g)].map(([, link]) =>
       join(ROOT, dirname(page), link!),
     );
@@ -38,9 +38,9 @@ describe.each(pages)('%s', (page) => {
   });
 
   test('names settings that exist', async () => {
-    const named = [...(await textOf(page)).matchAll(/\b(ICHOR_[A-Z_]*[A-Z])\b(?!_|…)/g)].map(([, name]) => name!);
+    const mentioned = [...(await textOf(page)).matchAll(/\b(ICHOR_[A-Z_]*[A-Z])\b(?!_|…)/g)].map(([, name]) => name!);
     const elsewhere = new Set(['ICHOR_PYTHON', 'ICHOR_0_3', 'ICHOR_0']);
-    expect(named.filter((name) => !(name in SETTINGS) && !elsewhere.has(name))).toEqual([]);
+    expect(mentioned.filter((name) => !(name in SETTINGS) && !elsewhere.has(name))).toEqual([]);
   });
 });
 

@@ -121,9 +121,11 @@ async function drawnAgain(analysed: AnalysedStudy, sources: string, out: string)
   const heatmaps = objects.filter(({ kind }) => kind === 'SC');
   for (const [index, { bytes }] of heatmaps.entries()) await writeFile(`${out}-${index}.dcm`, bytes);
   const maps = analysed.analysis!.keySliceImages.map(({ maps: ofSlice }) => {
-    const named = ofSlice.map(({ classIndex, ...rest }) => ({ ...rest, name: FINDING_CLASSES[classIndex] }));
-    const subtypes = named.filter(({ name }) => name !== 'any');
-    const [shown] = (subtypes.length > 0 ? subtypes : named).sort((one, other) => other.probability - one.probability);
+    const drawnOfSlice = ofSlice.map(({ classIndex, ...rest }) => ({ ...rest, name: FINDING_CLASSES[classIndex] }));
+    const subtypes = drawnOfSlice.filter(({ name }) => name !== 'any');
+    const [shown] = (subtypes.length > 0 ? subtypes : drawnOfSlice).sort(
+      (one, other) => other.probability - one.probability,
+    );
     return { rows: shown!.mapRows, columns: shown!.mapColumns, map: [...shown!.map] };
   });
   await writeFile(`${out}.json`, JSON.stringify(maps));

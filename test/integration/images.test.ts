@@ -258,12 +258,12 @@ describe('a slice that came with several contents', () => {
 
   test('that nobody waits for any more is no failure', async () => {
     await withContents([copies.endless], true, async (base) => {
-      const gone = new AbortController();
+      const hangUp = new AbortController();
       const asked = fetch(`${base}/slices/1.png`, {
         headers: { 'sec-fetch-site': 'same-origin' },
-        signal: gone.signal,
+        signal: hangUp.signal,
       });
-      setTimeout(() => gone.abort(), 20);
+      setTimeout(() => hangUp.abort(), 20);
       await expect(asked).rejects.toThrow('abort');
       await ask(`${base}/slices/2.png`);
     });

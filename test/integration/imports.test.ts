@@ -38,10 +38,12 @@ afterAll(() => rm(folder, { recursive: true, force: true }));
 async function effectsOf(files: readonly string[]): Promise<Record<string, string[]>> {
   const args = ['--disable-warning=ExperimentalWarning', PROBE, ...files];
   const { stdout } = await promisify(execFile)(process.execPath, args, { cwd: ROOT });
-  const told = Object.entries(JSON.parse(stdout) as Record<string, string[]>);
+  const effectsByFile = Object.entries(JSON.parse(stdout) as Record<string, string[]>);
   const own = (effect: string): boolean => !OF_OTHERS.some((pattern) => pattern.test(effect));
   return Object.fromEntries(
-    told.map(([file, effects]) => [file, effects.filter(own)] as const).filter(([, effects]) => effects.length > 0),
+    effectsByFile
+      .map(([file, effects]) => [file, effects.filter(own)] as const)
+      .filter(([, effects]) => effects.length > 0),
   );
 }
 

@@ -144,8 +144,8 @@ describe('the bundle', () => {
     const events: Record<string, unknown>[] = [];
     const other = await startInference({ ...config, executionProviders: ['nosuch', 'cpu'] }, logInto(events));
     await other.close();
-    const told = events.filter(({ event }) => event === 'inference.provider-missing');
-    expect(told).toEqual([expect.objectContaining({ provider: 'nosuch', reason: expect.any(String) })]);
+    const missing = events.filter(({ event }) => event === 'inference.provider-missing');
+    expect(missing).toEqual([expect.objectContaining({ provider: 'nosuch', reason: expect.any(String) })]);
   });
 });
 

@@ -282,7 +282,7 @@ describe('roles', () => {
 
 describe('ichor user and ichor token', () => {
   test('the first administrator is made on the command line, with the password from a pipe', async () => {
-    for (const told of [firstPage, firstLog]) expect(told).toContain('ichor user add NAME --role administrator');
+    for (const shown of [firstPage, firstLog]) expect(shown).toContain('ichor user add NAME --role administrator');
     expect(firstPage).toContain('docker compose exec worklist ichor');
     const added = await ichor(['user', 'add', 'First.Admin', '--role', 'administrator'], `${PASSWORD}\n`);
     expect([added.code, added.stdout]).toEqual([0, 'First.Admin can sign in as administrator.\n']);

@@ -49,7 +49,7 @@ export function openWebClient(base: string): WebClient {
 
 function keep(jar: Map<string, string>, line: string): void {
   const [, name, value] = /^([^=]+)=([^;]*)/.exec(line)!;
-  const gone = /max-age=0/i.test(line) || /expires=thu, 01 jan 1970/i.test(line) || value === '';
-  if (gone) jar.delete(name!);
+  const expires = /max-age=0/i.test(line) || /expires=thu, 01 jan 1970/i.test(line) || value === '';
+  if (expires) jar.delete(name!);
   else jar.set(name!, value!);
 }

@@ -14,14 +14,14 @@ const HEAD_BYTES = 1_048_576;
 /** @param request its chunks are what came of the dataset */
 export function notStored(request: StoreRequest): NotStored {
   const uid = uidReader(request);
-  const [named, commandUid] = [uid('SOPInstanceUID'), printable(request.sopInstanceUid).slice(0, 64)];
+  const [datasetUid, commandUid] = [uid('SOPInstanceUID'), printable(request.sopInstanceUid).slice(0, 64)];
   return {
     studyInstanceUid: uid('StudyInstanceUID'),
     seriesInstanceUid: uid('SeriesInstanceUID'),
-    sopInstanceUid: named ?? commandUid,
+    sopInstanceUid: datasetUid ?? commandUid,
     commandUid,
-    hasName: named !== null || isSafeUid(commandUid),
-    isCertain: named !== null && named === commandUid,
+    hasName: datasetUid !== null || isSafeUid(commandUid),
+    isCertain: datasetUid !== null && datasetUid === commandUid,
     canBeCtSlice: canBeCtSlice(request, uid('SOPClassUID')),
     callingAeTitle: printable(request.callingAeTitle),
   };

@@ -120,7 +120,7 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
       metrics.instance(outcome.kind);
       metrics.received((performance.now() - started) / 1000);
       if ('instance' in outcome) index.record(outcome.instance, association.id);
-      tell(outcome, { log, incidents });
+      recordOutcome(outcome, { log, incidents });
     },
     refused(request, error, association) {
       metrics.instance('refused');
@@ -141,7 +141,7 @@ function associationEvents({ config, log, spool, index, incidents }: Parts): Omi
   };
 }
 
-function tell(outcome: StoreOutcome, { log, incidents }: Pick<Parts, 'log' | 'incidents'>): void {
+function recordOutcome(outcome: StoreOutcome, { log, incidents }: Pick<Parts, 'log' | 'incidents'>): void {
   if (!('instance' in outcome)) {
     log.event('instance.own', { outcome: outcome.kind });
     return;

@@ -164,7 +164,7 @@ function Row({ study, top, height, chosen }: { study: Study; top: number; height
     () => html`<li class=${`row ${study.state} ${chosen ? 'chosen' : ''}`} style=${{ top: `${top}px`, height: `${height}px` }}>
     <span class="thumb">${study.state === 'flagged' && html`<${Thumb} study=${study} />`}</span>
     <span class="who"><a href=${`/studies/${study.studyInstanceUid}`}>${study.accessionNumber || `…${study.studyInstanceUid.slice(-16)}`}</a><span>${patientName(study)}</span><${Since} since=${study.times.firstInstance} /></span>
-    <span class="what"><${State} state=${study.state} /><span class="reason">${reasonOf(study) || missingOf(study) || (study.findings ? named(study) : `${study.receivedInstances} instances`)}</span></span>
+    <span class="what"><${State} state=${study.state} /><span class="reason">${reasonOf(study) || missingOf(study) || (study.findings ? presentClasses(study) : `${study.receivedInstances} instances`)}</span></span>
     <${Bars} study=${study} /><${Lights} study=${study} /></li>`,
     [study, top, height, chosen],
   );
@@ -179,7 +179,7 @@ function Thumb({ study }: { study: Study }) {
   return html`<img src=${`/api/studies/${study.studyInstanceUid}/thumbnail.png?r=${study.revision}`} alt="" width="68" height="68" onError=${(event: Event) => (event.target as HTMLElement).remove()} />`;
 }
 const Since = ({ since }: { since: string | null }) => html`<span class="since">${elapsed(since, useNow())}</span>`;
-function named({ findings }: Study): string {
+function presentClasses({ findings }: Study): string {
   const present = CLASSES.filter((name) => name !== 'any' && findings![name].present);
   return present.length > 0 ? present.join(', ') : findings!.any.present ? 'hemorrhage, kind undetermined' : '';
 }

@@ -47,7 +47,7 @@ export function Lines({ label, series, most, thresholds = [], chosenText, names 
   };
   return html`<svg ref=${box} class="plot" viewBox=${`0 0 ${width} ${HEIGHT}`} role="img" aria-label=${label} ...${slider} ...${mouse(axis, count, end)}>
     ${[0, 0.5, 1].map((share) => html`<g><line x1=${LEFT} x2=${end} y1=${y(share * top)} y2=${y(share * top)} stroke="currentColor" opacity=".2" /><text x=${LEFT - 6} y=${y(share * top) + 4} text-anchor="end">${Number((share * top).toPrecision(3))}</text></g>`)}
-    ${named(thresholds, y).map(({ name, colour, at, labelAt }) => html`<g class="threshold"><line x1=${LEFT} x2=${end} y1=${y(at)} y2=${y(at)} stroke=${colour} stroke-dasharray="5 4" /><path d=${`M${end} ${y(at)}L${end + 10} ${labelAt}`} stroke=${colour} fill="none" /><text x=${end + 13} y=${labelAt + 4}>${name} ${at.toFixed(2)}</text></g>`)}
+    ${withLabelHeights(thresholds, y).map(({ name, colour, at, labelAt }) => html`<g class="threshold"><line x1=${LEFT} x2=${end} y1=${y(at)} y2=${y(at)} stroke=${colour} stroke-dasharray="5 4" /><path d=${`M${end} ${y(at)}L${end + 10} ${labelAt}`} stroke=${colour} fill="none" /><text x=${end + 13} y=${labelAt + 4}>${name} ${at.toFixed(2)}</text></g>`)}
     ${series.map(({ values, colour }) => html`<g><path d=${pathOf(values, x, y)} fill="none" stroke=${colour} stroke-width="2" />${count < 40 && values.map((value, index) => value !== null && html`<circle cx=${x(index)} cy=${y(value)} r="2.5" fill=${colour} />`)}</g>`)}
     ${chosen !== undefined && html`<line x1=${x(chosen)} x2=${x(chosen)} y1="8" y2=${HEIGHT - BOTTOM} stroke="currentColor" stroke-width="1.5" />`}
     ${names.length > 0 && html`<text x=${LEFT} y=${HEIGHT - 6}>${names[0]}</text><text x=${end} y=${HEIGHT - 6} text-anchor="end">${names.at(-1)}</text>`}</svg>`;
@@ -64,7 +64,7 @@ const pathOf = (values: Line['values'], x: (index: number) => number, y: (value:
 
 const LABEL_HEIGHT = 14;
 /** Each with the height of its name: beside its line, or as near as the other names allow. */
-function named(thresholds: readonly Threshold[], y: (value: number) => number) {
+function withLabelHeights(thresholds: readonly Threshold[], y: (value: number) => number) {
   const sorted = [...thresholds].sort((one, other) => other.at - one.at);
   const places = sorted.map(({ at }) => y(at));
   for (let index = 1; index < places.length; index++)

@@ -7,8 +7,8 @@ export function explanation(study: StudyView): string {
   if (study.state === 'failed') return study.error ?? '';
   if (study.findings === null) return '';
   const present = Object.entries(study.findings).filter(([name, finding]) => name !== 'any' && finding.present);
-  const named = present.map(([name, finding]) => `${name} ${finding.score.toFixed(2)}`);
-  return [`any ${study.findings.any.score.toFixed(2)}`, ...named].join(', ');
+  const scores = present.map(([name, finding]) => `${name} ${finding.score.toFixed(2)}`);
+  return [`any ${study.findings.any.score.toFixed(2)}`, ...scores].join(', ');
 }
 
 /** `HOSPPACS: SR committed, 12 SC stored`. */

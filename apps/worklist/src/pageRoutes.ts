@@ -105,19 +105,19 @@ function addPictures(app: FastifyInstance, { config, database }: PageParts): voi
  */
 async function show(request: FastifyRequest, reply: FastifyReply, { etag, draw }: Picture) {
   const known = (request.headers['if-none-match'] ?? '').split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  const png = known.includes(etag) ? null : await draw(untilGone(reply));
+  const png = known.includes(etag) ? null : await draw(untilHangUp(reply));
   reply.headers({ etag, 'cache-control': 'private, no-cache' });
   return png === null ? reply.code(304).send() : reply.type('image/png').send(png);
 }
 
 /** Aborts when the client goes away before it has its answer. */
-function untilGone({ raw }: FastifyReply): AbortSignal {
-  const gone = new AbortController();
-  if (raw.destroyed) gone.abort();
+function untilHangUp({ raw }: FastifyReply): AbortSignal {
+  const hangUp = new AbortController();
+  if (raw.destroyed) hangUp.abort();
   raw.once('close', () => {
-    if (!raw.writableFinished) gone.abort();
+    if (!raw.writableFinished) hangUp.abort();
   });
-  return gone.signal;
+  return hangUp.signal;
 }
 
 /** `12.png` → 12 */

@@ -43,7 +43,7 @@ export function headerAt(
 ): Header {
   if (position + 8 > end) throw unreadable('it ends within the header of an element');
   const tag = tagAt(source, position, littleEndian);
-  if (tag >>> 16 === 0xfffe) throw unreadable(`${named(tag)} stands where an element is due`);
+  if (tag >>> 16 === 0xfffe) throw unreadable(`${tagText(tag)} stands where an element is due`);
   if (!explicit)
     return { tag, vr: null, start: position + 8, length: uint32(source, position + 4, true), isUnknown: false };
   const code = (source.byte(position + 4) << 8) | source.byte(position + 5);
@@ -51,7 +51,7 @@ export function headerAt(
   const isUnknown = vr === null || vr === 'UN';
   if (!hasLongLength(code))
     return { tag, vr, start: position + 8, length: uint16(source, position + 6, littleEndian), isUnknown };
-  if (position + 12 > end) throw unreadable(`it ends within the header of element ${named(tag)}`);
+  if (position + 12 > end) throw unreadable(`it ends within the header of element ${tagText(tag)}`);
   return { tag, vr, start: position + 12, length: uint32(source, position + 8, littleEndian), isUnknown };
 }
 
@@ -91,7 +91,7 @@ export const tagAt = (source: ByteSource, position: number, littleEndian: boolea
   uint16(source, position, littleEndian) * 65_536 + uint16(source, position + 2, littleEndian);
 
 /** As the standard writes a tag. */
-export function named(tag: number): string {
+export function tagText(tag: number): string {
   const digits = tag.toString(16).padStart(8, '0').toUpperCase();
   return `(${digits.slice(0, 4)},${digits.slice(4)})`;
 }

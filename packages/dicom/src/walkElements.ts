@@ -16,10 +16,10 @@ import {
   ITEM,
   ITEM_END,
   isSequence,
-  named,
   PIXEL_DATA,
   SEQUENCE_END,
   tagAt,
+  tagText,
   UNDEFINED_LENGTH,
   uint32,
   unreadable,
@@ -107,7 +107,7 @@ function completeElement(walk: Walk, header: Header, limit: number, coding: Codi
   const end = start + length;
   if (end > limit)
     throw unreadable(
-      `element ${named(tag)} ends beyond the data: ${length} bytes, of which ${limit - start} are there`,
+      `element ${tagText(tag)} ends beyond the data: ${length} bytes, of which ${limit - start} are there`,
     );
   if (isUnknown || !isSequence(walk.source, header, coding))
     return { tag, vr, start, end, next: end, content: 'value', coding };
@@ -149,7 +149,7 @@ export function walkItems(walk: Walk, run: Run, level: number, onItem?: (item: R
     if (tag === ITEM_END || tag === SEQUENCE_END) {
       position = start;
     } else if (tag !== ITEM) {
-      throw unreadable(`${named(tag)} stands where an item is due`);
+      throw unreadable(`${tagText(tag)} stands where an item is due`);
     } else {
       const hasEnd = length !== UNDEFINED_LENGTH;
       if (hasEnd && start + length > end) throw unreadable('an item ends beyond its sequence');
@@ -175,7 +175,7 @@ export function walkFragments(
     if (position + 8 > limit) throw unreadable('its fragments end without their delimiter');
     const tag = tagAt(source, position, littleEndian);
     if (tag === SEQUENCE_END) return position;
-    if (tag !== ITEM) throw unreadable(`${named(tag)} stands where a fragment is due`);
+    if (tag !== ITEM) throw unreadable(`${tagText(tag)} stands where a fragment is due`);
     const end = position + 8 + uint32(source, position + 4, littleEndian);
     if (end > limit) throw unreadable('a fragment ends beyond the data');
     onFragment?.({ start: position + 8, end });
@@ -193,6 +193,6 @@ function inside(tag: number, read: () => Element): Element {
     return read();
   } catch (error) {
     const reason = error instanceof IchorError ? String(error.facts['reason']) : '';
-    throw reason === '' || reason.startsWith('in ') ? error : unreadable(`in ${named(tag)} ${reason}`);
+    throw reason === '' || reason.startsWith('in ') ? error : unreadable(`in ${tagText(tag)} ${reason}`);
   }
 }

@@ -140,8 +140,8 @@ function summary(result: TriageResult): ContentItem[] {
 /** The result in a sentence that a radiologist reads first. */
 export function conclusion(result: TriageResult): string {
   const { incomplete, state } = result;
-  const told = incomplete && state !== 'not-analysed' ? ` INCOMPLETE: ${describeIncompleteness(incomplete)}.` : '';
-  return outcome(result) + told;
+  const warning = incomplete && state !== 'not-analysed' ? ` INCOMPLETE: ${describeIncompleteness(incomplete)}.` : '';
+  return outcome(result) + warning;
 }
 
 function outcome({ state, reason, findings, errorCode }: TriageResult): string {
@@ -152,10 +152,10 @@ function outcome({ state, reason, findings, errorCode }: TriageResult): string {
   const present = FINDING_CLASSES.filter((name) => findings[name].present);
   if (present.length === 0)
     return 'No suspicion of intracranial hemorrhage was raised by the algorithm. This is not a negative read.';
-  const named = present
+  const suspected = present
     .filter((name) => name !== 'any')
     .map((name) => `${FINDING_NAMES[name]} (score ${percent(findings[name].score)} %)`);
-  return `FLAGGED: suspicion of intracranial hemorrhage (score ${percent(findings.any.score)} %).${named.length > 0 ? ` Suspected: ${named.join(', ')}.` : ' The kind of hemorrhage is undetermined.'}`;
+  return `FLAGGED: suspicion of intracranial hemorrhage (score ${percent(findings.any.score)} %).${suspected.length > 0 ? ` Suspected: ${suspected.join(', ')}.` : ' The kind of hemorrhage is undetermined.'}`;
 }
 
 /** 0–1 as per cent with one decimal. */

@@ -21,9 +21,9 @@ export type RunningRoles = {
 /** A role whose database is away waits for minutes; somebody who stops it does not. Making an embedded database takes a few seconds. */
 const START_GRACE_MS = 8_000;
 
-/** Runs until Ctrl-C or SIGTERM, which count while roles start too, then drains. @param named empty: every role */
-export async function start(cli: Cli, named: readonly string[]): Promise<ExitCode> {
-  const roles = checkedRoles(named);
+/** Runs until Ctrl-C or SIGTERM, which count while roles start too, then drains. @param roleNames empty: every role */
+export async function start(cli: Cli, roleNames: readonly string[]): Promise<ExitCode> {
+  const roles = checkedRoles(roleNames);
   const config = configOf(cli);
   for (const warning of readConfig(cli.env).warnings) cli.terminal.note(`warning: ${warning}`);
   consoleToLog(createLog(config, roles.length === 1 ? roles[0]! : 'ichor'));
@@ -86,14 +86,14 @@ async function startRole(
   return { port: null, close: () => worker.close() };
 }
 
-function checkedRoles(named: readonly string[]): readonly RoleName[] {
-  const unknown = named.filter((name) => !ROLES.includes(name as RoleName));
+function checkedRoles(roleNames: readonly string[]): readonly RoleName[] {
+  const unknown = roleNames.filter((name) => !ROLES.includes(name as RoleName));
   if (unknown.length > 0)
     throw new IchorError('INPUT_UNUSABLE', {
       path: unknown.join(', '),
       reason: `a role is one of ${ROLES.join(', ')}`,
     });
-  return named.length === 0 ? ROLES : (named as RoleName[]);
+  return roleNames.length === 0 ? ROLES : (roleNames as RoleName[]);
 }
 
 function greeting(config: Config, { dicomPort, httpPort }: RunningRoles): string[] {

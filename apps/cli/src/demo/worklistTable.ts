@@ -21,10 +21,10 @@ export function worklistTable(terminal: Terminal, studies: readonly StudyView[])
 function findingsText({ findings, reason, error }: StudyView): string {
   if (findings === null) return reason?.sentence ?? error ?? '';
   const present = Object.entries(findings).filter(([name, finding]) => name !== 'any' && finding.present);
-  const named = present
+  const scores = present
     .toSorted(([, a], [, b]) => b.score - a.score)
     .map(([name, { score }]) => `${name} ${score.toFixed(2)}`);
-  return [`any ${findings.any.score.toFixed(2)}`, ...named].join(', ');
+  return [`any ${findings.any.score.toFixed(2)}`, ...scores].join(', ');
 }
 
 function secondsFromCompletion({ times }: StudyView): string {

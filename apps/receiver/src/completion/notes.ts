@@ -38,7 +38,7 @@ export function keepNotes(
     } catch (error) {
       if (!isRefusal(error)) throw error;
       if (batch.length === 1) {
-        tell(incidents, batch[0]!, error);
+        recordRefusal(incidents, batch[0]!, error);
         return refused(batch[0]!);
       }
       const half = Math.ceil(batch.length / 2);
@@ -72,7 +72,7 @@ export function keepNotes(
 /** SQLSTATE classes 22 (data exception), 23 (integrity), 54 (limit exceeded): trying again would not help. */
 const isRefusal = (error: unknown): boolean => /^(22|23|54)/.test(String((error as { code?: unknown }).code ?? ''));
 
-function tell(incidents: Incidents, instance: StoredInstance, error: unknown): void {
+function recordRefusal(incidents: Incidents, instance: StoredInstance, error: unknown): void {
   const { studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle } = instance;
   const message = `The instance is in the spool, but its index row was refused: ${reasonOf(error)}.`;
   incidents.record({ code: 'INTERNAL', message, studyInstanceUid, seriesInstanceUid, sopInstanceUid, callingAeTitle });

@@ -79,7 +79,7 @@ export function startRecovery(parts: Parts, notes: Notes): Recovery {
       for (const last = notes.noted(); notes.settled() < last && !closing; ) await pause(WAIT_MS);
       if (found > 0) parts.log.event('index.recovered', { instances: found });
     } catch (thrown) {
-      tellUnreadable(thrown, parts.incidents);
+      recordUnreadable(thrown, parts.incidents);
       due = true;
       dueAt = isUnreadable(thrown) ? performance.now() + RESCAN_AFTER_MS : 0;
     } finally {
@@ -121,7 +121,7 @@ export function startRecovery(parts: Parts, notes: Notes): Recovery {
 
 const isUnreadable = (thrown: unknown): boolean => asIchorError(thrown).code === 'FILE_UNREADABLE';
 
-function tellUnreadable(thrown: unknown, incidents: Incidents): void {
+function recordUnreadable(thrown: unknown, incidents: Incidents): void {
   const { code, message } = asIchorError(thrown);
   if (isUnreadable(thrown)) incidents.record({ code, message });
 }
@@ -156,7 +156,7 @@ async function* batches(paths: AsyncIterable<string>): AsyncIterable<string[]> {
 
 /** A file that cannot be read is an incident, and indexed by its name: its study must not pass for whole without it. */
 async function readStored(spool: Spool, path: string, incidents: Incidents): Promise<StoredInstance> {
-  const named = namedBy(path);
+  const identified = identityInName(path);
   try {
     const file = await readPart10Head(spool.absolutePath(path));
     const { sopClassUid, transferSyntaxUid } = file;
@@ -175,9 +175,9 @@ async function readStored(spool: Spool, path: string, incidents: Incidents): Pro
     };
   } catch (thrown) {
     const { code, message } = asIchorError(thrown);
-    incidents.record({ code, message, ...named });
+    incidents.record({ code, message, ...identified });
     return {
-      ...named,
+      ...identified,
       spoolPath: path,
       sopClassUid: '',
       transferSyntaxUid: '',
@@ -189,7 +189,7 @@ async function readStored(spool: Spool, path: string, incidents: Incidents): Pro
 }
 
 /** STUDY/SERIES/INSTANCE[.DIGEST].dcm */
-function namedBy(path: string) {
+function identityInName(path: string) {
   const [studyInstanceUid, seriesInstanceUid] = path.split('/') as [string, string];
   const name = basename(path, '.dcm');
   const sopInstanceUid = isSafeUid(name) ? name : name.replace(/\.[0-9a-f]{16}$/, '');

@@ -93,14 +93,14 @@ export function startStudyIndex(parts: IndexParts): StudyIndex {
     await notes.write();
     await transfers.write();
     const among = found();
-    await tellAssociations();
+    await writeAssociations();
     if (closing) return;
     const complete = await completeStudies(database, config, among);
     for (const { studyInstanceUid, request } of complete) log.event('study.complete', { studyInstanceUid, request });
     requests.offer(complete.length > 0);
   }
 
-  async function tellAssociations(): Promise<void> {
+  async function writeAssociations(): Promise<void> {
     for (const studyInstanceUid of associations.takeClosed()) ended.add(studyInstanceUid);
     await closeStudies(database, [...ended], CLOSE_GRACE_MS);
     ended.clear();

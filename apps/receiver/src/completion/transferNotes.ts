@@ -53,7 +53,7 @@ export function startTransferNotes({ config, database, incidents, spool }: Parts
   const offset: ClockOffset = { ms: Number.NaN };
   let [signOfLifeAt, lookForDeadAt] = [0, 0];
 
-  function tell(series: readonly BrokenSeries[], { reason, callingAeTitle }: BrokenOff): void {
+  function recordBrokenOff(series: readonly BrokenSeries[], { reason, callingAeTitle }: BrokenOff): void {
     const { code, message } = new IchorError('TRANSFER_BROKEN_OFF', { reason });
     for (const one of series) incidents.record({ code, message, ...one, callingAeTitle });
   }
@@ -68,7 +68,7 @@ export function startTransferNotes({ config, database, incidents, spool }: Parts
     leftOver ??= await journal.leftOver();
     if (leftOver.length === 0) return;
     const { alive, broken } = await takeUpLeftOver(database, leftOver, startedAtMs, offset);
-    tell(broken, KILLED);
+    recordBrokenOff(broken, KILLED);
     for (const one of leftOver) if (!alive.includes(one)) await journal.settled(one.transferId);
     leftOver = alive;
   }
@@ -79,8 +79,8 @@ export function startTransferNotes({ config, database, incidents, spool }: Parts
     lost: transfers.lost,
     notIndexed(instance) {
       const canBeCtSlice = CT_IMAGES.has(instance.sopClassUid);
-      const named = { commandUid: instance.sopInstanceUid, hasName: true, isCertain: true, canBeCtSlice };
-      if (canBeCtSlice) transfers.lost(NO_ASSOCIATION, { ...instance, ...named }, 'INTERNAL');
+      const identity = { commandUid: instance.sopInstanceUid, hasName: true, isCertain: true, canBeCtSlice };
+      if (canBeCtSlice) transfers.lost(NO_ASSOCIATION, { ...instance, ...identity }, 'INTERNAL');
     },
     spoolFor: (associationId) => ({
       ...spool,
@@ -96,7 +96,7 @@ export function startTransferNotes({ config, database, incidents, spool }: Parts
       const transfer = transfers.transferOf(associationId);
       const series = transfers.closed(associationId, brokenOff === null);
       if (transfer !== null && transfer.series.size === 0) void journal.settled(transfer.transferId);
-      if (brokenOff !== null) tell(series, brokenOff);
+      if (brokenOff !== null) recordBrokenOff(series, brokenOff);
     },
     async write() {
       const isDue = performance.now() >= signOfLifeAt;
@@ -107,7 +107,7 @@ export function startTransferNotes({ config, database, incidents, spool }: Parts
       if (isDue) signOfLifeAt = performance.now() + SIGN_OF_LIFE_EVERY_MS;
       if (performance.now() < lookForDeadAt) return;
       await takeUp();
-      tell(await endDeadTransfers(database, config), KILLED);
+      recordBrokenOff(await endDeadTransfers(database, config), KILLED);
       lookForDeadAt = performance.now() + LOOK_FOR_DEAD_EVERY_MS;
     },
   };

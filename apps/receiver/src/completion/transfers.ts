@@ -85,8 +85,8 @@ export function trackTransfers(now: () => number = () => performance.now()): Tra
     lost(associationId, lost, code) {
       const transfer = open.get(associationId);
       const { studyInstanceUid } = lost;
-      const named = lost.sopInstanceUid === '' ? { ...lost, sopInstanceUid: randomUUID() } : lost;
-      const loss = { ...named, code, atMs: now() };
+      const identified = lost.sopInstanceUid === '' ? { ...lost, sopInstanceUid: randomUUID() } : lost;
+      const loss = { ...identified, code, atMs: now() };
       if (studyInstanceUid !== null) {
         belongs(transfer, studyInstanceUid);
         lose({ ...loss, studyInstanceUid, studyKnown: true });

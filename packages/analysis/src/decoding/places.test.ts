@@ -28,13 +28,13 @@ test('so many work at once, so many more wait in their order, and another is ref
 test('whoever goes away while waiting takes no place, and the next one comes', async () => {
   const places = openPlaces(1, 1);
   const leave = await places.enter();
-  const gone = new AbortController();
-  const impatient = places.enter(gone.signal);
-  gone.abort(new Error('gone'));
+  const hangUp = new AbortController();
+  const impatient = places.enter(hangUp.signal);
+  hangUp.abort(new Error('gone'));
   await expect(impatient).rejects.toThrow('gone');
   const next = places.enter();
   leave();
   (await next)();
-  await expect(places.enter(gone.signal)).rejects.toThrow('gone');
+  await expect(places.enter(hangUp.signal)).rejects.toThrow('gone');
   (await places.enter())();
 });

@@ -23,9 +23,9 @@ export function encapsulatedFrame(pixelData: Encapsulated, frameNumber: number, 
 /** Index of the first fragment of every frame. */
 function startsOfFrames(fragments: readonly Fragment[], table: readonly number[], frames: number): number[] {
   const found = fragments.flatMap(({ bytes }, index) => (startsCodestream(bytes) ? [index] : []));
-  const told = table.map((offset) => fragments.findIndex((fragment) => fragment.offset === offset));
-  const isBelievable = told[0] === 0 && isAscending(told) && told.every((index) => found.includes(index));
-  if (table.length === frames && isBelievable) return told;
+  const offered = table.map((offset) => fragments.findIndex((fragment) => fragment.offset === offset));
+  const isBelievable = offered[0] === 0 && isAscending(offered) && offered.every((index) => found.includes(index));
+  if (table.length === frames && isBelievable) return offered;
   if (fragments.length === frames) return fragments.map((_, index) => index);
   if (found.length === frames && found[0] === 0) return found;
   const what = table.length === 0 ? 'no offset table' : 'an offset table that does not fit them';

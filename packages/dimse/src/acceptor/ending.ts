@@ -3,7 +3,7 @@ import type { State } from './associationState.ts';
 import { partsOf } from './associationState.ts';
 import { AssociateRequestError } from './framing.ts';
 import { REJECTIONS, type Rejection } from './negotiate.ts';
-import { tellBegun, tellBrokenOff } from './operations.ts';
+import { refuseBegun, refuseBrokenOff } from './operations.ts';
 
 const DRAIN_IDLE_MS = 1_000;
 
@@ -31,8 +31,8 @@ export function abortedByPeer(state: State): void {
 function dropUnfinished(state: State, reason: string): void {
   const unfinished = state.reader.unfinished();
   const begun = state.reader.begunContext() ?? state.framer.begunContext();
-  if (unfinished !== null) tellBrokenOff(unfinished, reason, partsOf(state));
-  else if (begun !== null) tellBegun(begun, reason, partsOf(state));
+  if (unfinished !== null) refuseBrokenOff(unfinished, reason, partsOf(state));
+  else if (begun !== null) refuseBegun(begun, reason, partsOf(state));
   state.reader.close();
 }
 

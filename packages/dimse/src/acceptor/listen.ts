@@ -67,7 +67,7 @@ function makeConnections(
     perAddress: maxUnassociatedPerAddress,
     total: Math.max(maxUnassociatedPerAddress, maxAssociations * UNASSOCIATED_PER_ASSOCIATION),
   };
-  const tellFailed = ({ remoteAddress }: Connection, reason: string): void =>
+  const reportFailure = ({ remoteAddress }: Connection, reason: string): void =>
     context.events.aborted(null, reason, { remoteAddress, callingAeTitle: null });
 
   function makeRoom(remoteAddress: string): void {
@@ -75,13 +75,13 @@ function makeConnections(
     const crowded = whoMustGo(unassociated, remoteAddress, limits);
     if (crowded === null) return;
     const reason = 'too many connections without an association, and it was the oldest';
-    if (crowded.association === null) tellFailed(crowded, reason);
+    if (crowded.association === null) reportFailure(crowded, reason);
     else crowded.association.abort(reason);
     crowded.socket.destroy();
   }
 
   return {
-    tellFailed,
+    reportFailure,
     /** A TCP connection, before anything came. */
     opened(socket: Socket): Connection | null {
       const { remoteAddress, remotePort: port } = socket;
@@ -122,7 +122,7 @@ async function makeServer({ tls, artimMs }: Config, connections: Connections): P
   server.prependListener('connection', connections.opened);
   server.on('tlsClientError', (error, socket) => {
     const connection = connections.of(socket);
-    if (connection !== null) connections.tellFailed(connection, `the TLS handshake failed: ${reasonOf(error)}`);
+    if (connection !== null) connections.reportFailure(connection, `the TLS handshake failed: ${reasonOf(error)}`);
     socket.destroy();
   });
   return server;

@@ -48,8 +48,8 @@ async function store(command: Command, dataset: IncomingDataset | null, parts: O
   }
 }
 
-/** An instance that will never be complete must be told: without it its study has a hole. */
-export function tellBrokenOff(
+/** An instance that will never be complete is refused: without it its study has a hole. */
+export function refuseBrokenOff(
   { command, dataset }: { readonly command: Command; readonly dataset: IncomingDataset },
   reason: string,
   parts: OperationParts,
@@ -59,8 +59,12 @@ export function tellBrokenOff(
   parts.events.refused(storeRequestOf(command, dataset, parts), error, parts.association);
 }
 
-/** Something had begun, and not told yet what it is: in a presentation context for storage it may be an instance. */
-export function tellBegun(contextId: number, reason: string, { events, association, contexts }: OperationParts): void {
+/** Something had begun, and it is not known yet what it is: in a presentation context for storage it may be an instance. */
+export function refuseBegun(
+  contextId: number,
+  reason: string,
+  { events, association, contexts }: OperationParts,
+): void {
   const context = contexts.get(contextId);
   if (context === undefined || !isStorage(context.abstractSyntaxUid)) return;
   const { abstractSyntaxUid, transferSyntaxUid } = context;
