@@ -1,4 +1,4 @@
-/** `npm run demo -- --exit`, as a person runs it who has just cloned the repository (DESIGN §6). */
+/** `npm run demo -- --exit`, as a person runs it who has just cloned the repository. */
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { readdirSync } from 'node:fs';

@@ -1,6 +1,6 @@
 /**
  * Real heads: what `ichor evaluate` finds on CT-ICH studies wrapped as DICOM is what the training package's own import and the
- * bundle's graphs give in Python (issue 3: the same AUC to 1e-3).
+ * bundle's graphs give in Python (the same AUC to 1e-3).
  */
 import { join } from 'node:path';
 import type { Evaluation } from '@ichor/evaluation/evaluation';

@@ -1,4 +1,4 @@
-"""An independent PyTorch implementation of Ichor's numerics, to check the worker against (DESIGN, section 4).
+"""An independent PyTorch implementation of Ichor's numerics, to check the worker against.
 
     triage_reference.py BUNDLE_DIR DICOM_DIR [--targets SOP_INSTANCE_UID:CLASS,…]
 

@@ -53,7 +53,7 @@ const HEADERS = {
 /** A request must have arrived whole, and its answer be there, within these times; streams of events have their own end. */
 const [REQUEST_TIMEOUT_MS, ANSWER_TIMEOUT_MS] = [30_000, 60_000];
 
-/** Every route of DESIGN §3; errors are `{code, message}`. */
+/** Every route; errors are `{code, message}`. */
 export function buildApp(parts: AppParts): FastifyInstance {
   const trusted = parts.config.trustedProxies;
   const app = fastify({

@@ -16,7 +16,7 @@ const reason = z.strictObject({
   detail: z.string().exactOptional(),
 });
 
-/** A study as `GET /api/studies` and `ichor triage --json` give it (DESIGN §3). */
+/** A study as `GET /api/studies` and `ichor triage --json` give it. */
 export const StudyViewSchema = z.strictObject({
   patient: z.strictObject({ name: z.string().nullable(), id: z.string().nullable() }).nullable().exactOptional(),
   studyInstanceUid: uid,

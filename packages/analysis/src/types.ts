@@ -1,4 +1,4 @@
-/** The nouns of the triage flow, in the order in which they come to be (DESIGN §1, §4). */
+/** The nouns of the triage flow, in the order in which they come to be. */
 import type { Findings, KeySlice, ModelIdentity, SliceScore } from '@ichor/shared/study';
 
 /** One frame to analyse: a single-frame instance, or one frame of an enhanced multi-frame instance. */

@@ -1,4 +1,4 @@
-/** How Ichor recognises what it wrote itself when a PACS forwards it back (DESIGN §1, rule 5). */
+/** How Ichor recognises what it wrote itself when a PACS forwards it back. */
 import type { Dataset } from './dataset.ts';
 
 export const MANUFACTURER = 'Ichor project';

@@ -1,4 +1,4 @@
-/** What the database, the API and the report say of a study (DESIGN §3). */
+/** What the database, the API and the report say of a study. */
 import type { Incompleteness } from './incompleteness.ts';
 import type { Reason } from './reasons.ts';
 

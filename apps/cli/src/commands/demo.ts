@@ -1,5 +1,5 @@
 /**
- * ★ `ichor demo` (DESIGN §6): a PACS, Ichor, two phantoms, a scanner, and the worklist that comes of it; all on this
+ * ★ `ichor demo`: a PACS, Ichor, two phantoms, a scanner, and the worklist that comes of it; all on this
  * machine, over the network as in a hospital.
  */
 import { rm } from 'node:fs/promises';

@@ -1,4 +1,4 @@
-/** `ichor start [roles…]`: the roles of DESIGN §2 in this process, until told to stop. */
+/** `ichor start [roles…]`: the roles in this process, until told to stop. */
 import { once } from 'node:events';
 import type { Config } from '@ichor/settings/config';
 import { readConfig } from '@ichor/settings/config';

@@ -1,4 +1,4 @@
-/** A model bundle (DESIGN §4): manifest, files, digests. */
+/** A model bundle: manifest, files, digests. */
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

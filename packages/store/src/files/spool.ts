@@ -1,6 +1,6 @@
 /**
  * The spool: every received instance as a Part 10 file, exactly as it came. It is the truth from which index and jobs can be
- * rebuilt (DESIGN §1, rule 1).
+ * rebuilt.
  *
  * An instance is durable in this order: bytes into a temporary file in the final folder, file synced, linked under its final
  * name (which fails rather than replaces), temporary name removed, folder synced; new folders are synced in their parents.

@@ -1,4 +1,4 @@
-/** Findings, flag and notification rows: one transaction (DESIGN §1, rules 2 and 3). */
+/** Findings, flag and notification rows: one transaction. */
 import type { NotificationLane } from '@ichor/settings/notificationSettings';
 import { IchorError } from '@ichor/shared/errors';
 import type { Incompleteness } from '@ichor/shared/incompleteness';

@@ -1,4 +1,4 @@
-/** Queues and what travels in them: UIDs and row numbers only, never patient data (DESIGN §1, rule 7). */
+/** Queues and what travels in them: UIDs and row numbers only, never patient data. */
 import { createHash } from 'node:crypto';
 import type { NotificationLane } from '@ichor/settings/notificationSettings';
 import { z } from 'zod';
