@@ -8,6 +8,8 @@ import sys
 from pathlib import Path
 
 from . import commands
+from .data.studies import SIDE
+from .measure.pixels import FORMERLY
 
 ROOT = Path(__file__).resolve().parents[2]
 TRAINING = ROOT / "training"
@@ -37,6 +39,7 @@ def parser() -> argparse.ArgumentParser:
     add_build(add)
     add_domain(add)
     add_aberrant(add)
+    add_pixels(add)
     return top
 
 
@@ -53,6 +56,13 @@ def add_data(add) -> None:
             type=Path,
             default=STUDIES / text,
             help=f"a .npz or, for much data, a folder (default: training/runs/studies/{text})",
+        )
+        one.add_argument(
+            "--side",
+            type=int,
+            default=None if name == "phantoms" else SIDE,
+            help="rows and columns that slices are kept at; smaller saves disk and costs likeness to production "
+            "(default: %(default)s; phantoms: their own)",
         )
         if name == "import-rsna":
             one.add_argument("--labels", type=Path, help="default: the stage_2_train.csv in the folder")
@@ -187,6 +197,14 @@ def add_domain(add) -> None:
         "--run", type=Path, help="where each fold's distances are kept (default: the folder domain beside the networks)"
     )
     one.set_defaults(action=commands.add_domain)
+
+
+def add_pixels(add) -> None:
+    one = add("pixels", help="what the side that slices are kept at changes: a section of a bundle's model card")
+    one.add_argument("bundle", type=Path)
+    one.add_argument("--data", type=Path, default=STUDIES / "ct-ich.npz", help="studies as they are kept")
+    one.add_argument("--other", type=int, default=FORMERLY, help="the side they are brought to (default: %(default)s)")
+    one.set_defaults(action=commands.pixels)
 
 
 def add_aberrant(add) -> None:

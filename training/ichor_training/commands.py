@@ -14,6 +14,7 @@ from .bundle import finished as finished_bundle
 from .bundle.experiment_export import export_experiment
 from .bundle.export import ExportRefused
 from .bundle.finished import FinishedBundle
+from .bundle.pixels_bundle import add_pixels
 from .bundle.precision import Precision
 from .data import ct_ich, dicom_folders, rsna
 from .data.fold_dicom import write_fold
@@ -29,15 +30,15 @@ __all__ = ["ExportRefused"]
 
 
 def import_ct_ich(arguments: Namespace) -> None:
-    told(ct_ich.import_ct_ich(arguments.folder), arguments.out).save(arguments.out)
+    told(ct_ich.import_ct_ich(arguments.folder, arguments.side), arguments.out).save(arguments.out)
 
 
 def import_phantoms(arguments: Namespace) -> None:
-    told(dicom_folders.import_phantoms(arguments.folder), arguments.out).save(arguments.out)
+    told(dicom_folders.import_phantoms(arguments.folder, arguments.side), arguments.out).save(arguments.out)
 
 
 def import_rsna(arguments: Namespace) -> None:
-    told(rsna.import_rsna(arguments.folder, arguments.out, arguments.labels), arguments.out)
+    told(rsna.import_rsna(arguments.folder, arguments.out, arguments.labels, arguments.side), arguments.out)
 
 
 def told(studies: Studies, out: Path) -> Studies:
@@ -105,6 +106,12 @@ def export(arguments: Namespace) -> None:
         precision=Precision(arguments.weights, arguments.quantise == "int8"),
         limit=arguments.limit,
     )
+    if len(found.data.test.labels):
+        print(add_pixels(arguments.out, found.data.test))
+
+
+def pixels(arguments: Namespace) -> None:
+    print(add_pixels(arguments.bundle, Studies.load(arguments.data), arguments.other))
 
 
 def fold_dicom(arguments: Namespace) -> None:
@@ -200,6 +207,7 @@ def complete(arguments: Namespace, plan: dict, never_seen: Path) -> None:
         phantoms=runs / "phantoms.npz",
     )
     unseen = {"real head, another scanner (dcm_qa_ct, GE)": arguments.negative, "phantoms, other seeds": never_seen}
+    print(add_pixels(arguments.out, Studies.load(finished.data)))
     print(finished_bundle.add_domain(finished, unseen))
     print(finished_bundle.add_aberrant(finished, never_seen, arguments.figure), f"\n{arguments.figure}")
 

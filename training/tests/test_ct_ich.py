@@ -23,7 +23,7 @@ def folder(tmp_path):
         (tmp_path / name).mkdir()
     for patient in (49, 100, 9):
         for number in (10, 2):
-            hu, image = head(rng, bleed=number == 10).astype(float), f"{patient:03d}_{number:02d}"
+            hu, image = head(rng, number == 10, 320).astype(float), f"{patient:03d}_{number:02d}"
             save(tmp_path / "brain" / f"{image}.jpg", (hu + 20) / 120 * 255)
             save(tmp_path / "bone" / f"{image}.jpg", hu * BONE_SLOPE + BONE_OFFSET)
             rows.append(
@@ -42,7 +42,7 @@ def save(path, grey: np.ndarray) -> None:
 
 
 def test_brain_bone_and_air_come_back_and_slices_stand_in_spatial_order(folder):
-    studies = import_ct_ich(folder)
+    studies = import_ct_ich(folder, 320)
     assert studies.patient.tolist() == [f"ct-ich {p}" for p in (9, 9, 49, 49, 100, 100)]
     assert studies.labels[:, -1].tolist() == [0, 1] * 3 and studies.labels[:, 1].sum() == 0
     assert abs(float(np.median(studies.hu[0][150:170, 150:170])) - 32) < 2
@@ -52,9 +52,9 @@ def test_brain_bone_and_air_come_back_and_slices_stand_in_spatial_order(folder):
 
 
 def test_without_its_bone_image_a_slice_keeps_its_brain(folder):
-    whole = import_ct_ich(folder).hu[0]
+    whole = import_ct_ich(folder, 320).hu[0]
     (folder / "bone" / "009_02.jpg").unlink()
-    hu = import_ct_ich(folder).hu[0]
+    hu = import_ct_ich(folder, 320).hu[0]
     inside = (slice(100, 220), slice(100, 220))
     assert np.abs(hu[inside].astype(int) - whole[inside]).max() <= 1
     assert hu.max() == 400 and hu.min() == -200

@@ -63,7 +63,7 @@ def test_every_backbone_gives_8_by_8_maps_and_its_graph_agrees_with_pytorch(back
         expected = [one.numpy() for one in WithInner(cnn)(torch.from_numpy(hu))]
     assert ours[2].shape == (2, 6, 8, 8) and ours[3].shape == (2, cnn.backbone.features, 8, 8)
     for one, other in zip(ours, expected, strict=True):
-        assert np.abs(one - other).max() <= 1e-4 * max(1.0, np.abs(other).max())
+        assert np.abs(one - other).max() <= 3e-4 * max(1.0, np.abs(other).max())
 
 
 @pytest.mark.parametrize(("selected", "head"), [(12, True), (12, False), (0, True), (0, False)])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from .. import CLASSES
+from ..data.dicom_slices import resized
 from ..data.studies import Studies
 from ..measure.metrics import maximum_per_group, sigmoid
 from ..models.networks import CnnAlone, SequenceNet, SliceNet
@@ -103,11 +104,12 @@ def source_of(studies: Studies) -> dict[str, str]:
 
 
 def calibration_slices(trained_on: list[Studies], seed: int) -> np.ndarray:
-    """int16 HU [N, H, W], drawn from all studies; as many from each source."""
+    """int16 HU [N, H, W], drawn from all studies, as many from each source, at the largest of their sides."""
     rng = np.random.default_rng(seed)
     share = CALIBRATION_SLICES // len(trained_on)
 
     def draw(studies):
         return np.sort(rng.permutation(len(studies.labels))[:share])
 
-    return np.concatenate([studies.hu[draw(studies)] for studies in trained_on])
+    side = max(studies.side for studies in trained_on)
+    return np.stack([resized(hu, side) for studies in trained_on for hu in studies.hu[draw(studies)]])

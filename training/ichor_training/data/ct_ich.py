@@ -10,17 +10,18 @@ from PIL import Image
 from tqdm import tqdm
 
 from .. import CLASSES
+from .dicom_slices import resized
 from .studies import SIDE, Studies
 
 BRAIN_LOW_HU, BRAIN_WIDTH_HU = -20.0, 120.0
 
 
-def import_ct_ich(folder: Path) -> Studies:
+def import_ct_ich(folder: Path, side: int = SIDE) -> Studies:
     rows = sorted(
         csv.DictReader((folder / "labels.csv").open()), key=lambda row: (int(row["patient"]), int(row["slice"]))
     )
     bone_slope, bone_offset = calibrate_bone(folder, rows)
-    hu = np.stack([slice_hu(folder, row["image"], bone_slope, bone_offset) for row in tqdm(rows, desc="CT-ICH")])
+    hu = np.stack([slice_hu(folder, row["image"], bone_slope, bone_offset, side) for row in tqdm(rows, desc="CT-ICH")])
     patients = np.array([row["patient"] for row in rows])
     return Studies(
         hu=hu,
@@ -51,8 +52,8 @@ def calibrate_bone(folder: Path, rows: list[dict[str, str]], samples: int = 60) 
     return float(slope), float(offset)
 
 
-def slice_hu(folder: Path, name: str, bone_slope: float, bone_offset: float) -> np.ndarray:
-    """int16 [SIDE, SIDE]: the brain image inside its window, the bone image outside, joined without a gap."""
+def slice_hu(folder: Path, name: str, bone_slope: float, bone_offset: float, side: int) -> np.ndarray:
+    """int16 [side, side]: the brain image inside its window, the bone image outside, joined without a gap."""
     brain, bone = grey(folder / "brain" / f"{name}.jpg"), grey(folder / "bone" / f"{name}.jpg")
     hu = BRAIN_LOW_HU + brain / 255 * BRAIN_WIDTH_HU
     if bone is not None:
@@ -60,5 +61,4 @@ def slice_hu(folder: Path, name: str, bone_slope: float, bone_offset: float) -> 
         hu = np.where(brain >= 250, np.maximum(coarse, 98), np.where(brain <= 4, np.minimum(coarse, -18), hu))
     else:
         hu = np.where(brain >= 250, 400, np.where(brain <= 4, -200, hu))
-    resized = Image.fromarray(hu.astype(np.float32)).resize((SIDE, SIDE), Image.BILINEAR)
-    return np.clip(np.rint(np.asarray(resized)), -1024, 3071).astype(np.int16)
+    return np.clip(resized(hu, side), -1024, 3071).astype(np.int16)

@@ -14,8 +14,9 @@ from .dicom_slices import dataset_hu, resized
 from .studies import Studies
 
 
-def import_phantoms(folder: Path) -> Studies:
+def import_phantoms(folder: Path, side: int | None = None) -> Studies:
     """Every subfolder with a labels.csv is one study.
+    @param side None: that of the first slice
     @raises FileNotFoundError when there is none
     """
     tables = sorted(folder.rglob("labels.csv"))
@@ -27,7 +28,9 @@ def import_phantoms(folder: Path) -> Studies:
     hu, labels, study, patient = [], [], [], []
     for number, table in enumerate(tqdm(tables, desc="phantoms")):
         for row in csv.DictReader(table.open()):
-            hu.append(resized(dataset_hu(pydicom.dcmread(table.parent / row["file"]))))
+            slice_hu = dataset_hu(pydicom.dcmread(table.parent / row["file"]))
+            side = side or slice_hu.shape[0]
+            hu.append(resized(slice_hu, side))
             labels.append([int(row[c]) for c in CLASSES])
             study.append(number)
             patient.append(f"phantom {row['patientId']}")

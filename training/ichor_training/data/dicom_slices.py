@@ -1,12 +1,10 @@
-"""One DICOM instance as Hounsfield units at the side that studies are kept at (PS3.3 C.11.1.1.2, C.7.6.3.1)."""
+"""One DICOM instance as Hounsfield units, and at the side that studies are kept at (PS3.3 C.11.1.1.2, C.7.6.3.1)."""
 
 from __future__ import annotations
 
 import numpy as np
 import pydicom
 from PIL import Image
-
-from .studies import SIDE
 
 PADDING_HU = -1024
 
@@ -46,9 +44,9 @@ def is_padding(dataset: pydicom.Dataset, value: np.ndarray) -> np.ndarray:
     return (value >= low) & (value <= high)
 
 
-def resized(hu: np.ndarray) -> np.ndarray:
-    """int16 [SIDE, SIDE], bilinear."""
-    if hu.shape == (SIDE, SIDE):
+def resized(hu: np.ndarray, side: int) -> np.ndarray:
+    """int16 [side, side], bilinear; what has this side stays as it is."""
+    if hu.shape == (side, side):
         return hu
-    image = Image.fromarray(hu.astype(np.float32)).resize((SIDE, SIDE), Image.BILINEAR)
+    image = Image.fromarray(hu.astype(np.float32)).resize((side, side), Image.BILINEAR)
     return np.rint(np.asarray(image)).astype(np.int16)

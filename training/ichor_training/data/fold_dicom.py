@@ -19,7 +19,7 @@ from .. import CLASSES
 from .studies import Studies
 
 SPACING_MM = 5.0
-PIXEL_MM = 0.7
+FIELD_OF_VIEW_MM = 224.0
 INTERCEPT = -1024
 COLUMNS = ["SOPInstanceUID", "StudyInstanceUID", "patient", "file", *CLASSES]
 
@@ -84,7 +84,8 @@ def instance_of(studies: Studies, rows: np.ndarray, number: int) -> FileDataset:
 
 def attributes(source: str, patient: str, study: int, number: int, shape: tuple[int, ...]) -> dict[str, object]:
     rows, columns = shape
-    corner = [-columns * PIXEL_MM / 2, -rows * PIXEL_MM / 2, number * SPACING_MM]
+    pixel_mm = FIELD_OF_VIEW_MM / columns
+    corner = [-FIELD_OF_VIEW_MM / 2, -rows * pixel_mm / 2, number * SPACING_MM]
     moment = {f"{what}Date": "20260101" for what in ("Study", "Series", "Acquisition", "Content")}
     moment |= {f"{what}Time": "120000" for what in ("Study", "Series", "Acquisition", "Content")}
     return {
@@ -127,7 +128,7 @@ def attributes(source: str, patient: str, study: int, number: int, shape: tuple[
         "PhotometricInterpretation": "MONOCHROME2",
         "Rows": rows,
         "Columns": columns,
-        "PixelSpacing": [PIXEL_MM, PIXEL_MM],
+        "PixelSpacing": [pixel_mm, pixel_mm],
         "BitsAllocated": 16,
         "BitsStored": 12,
         "HighBit": 11,

@@ -29,7 +29,7 @@ TAGS = ["SOPInstanceUID", "SeriesInstanceUID", "PatientID", "ImagePositionPatien
 SERIES_PER_CHECKPOINT = 200
 
 
-def import_rsna(folder: Path, out: Path, labels: Path | None = None) -> Studies:
+def import_rsna(folder: Path, out: Path, labels: Path | None = None, side: int = SIDE) -> Studies:
     """@param folder with `stage_2_train.csv` and, anywhere below, the instances
     @param out folder of the studies
     @raises FileNotFoundError without labels, ValueError when no instance is left
@@ -42,7 +42,7 @@ def import_rsna(folder: Path, out: Path, labels: Path | None = None) -> Studies:
     series = in_order(labelled)
     if not series:
         raise ValueError(f"no labelled instance of {folder} can be read; see {out / 'errors.csv'}")
-    write_slices(folder, out, series)
+    write_slices(folder, out, series, side)
     studies = finish(out, series, truth)
     print(counted(out, len(headers) - len(labelled), studies), flush=True)
     return studies
@@ -130,24 +130,25 @@ def in_order(headers: list[dict[str, str]]) -> list[list[dict[str, str]]]:
     return [sorted(series[uid], key=lambda row: (float(row["position"]), row["sop"])) for uid in sorted(series)]
 
 
-def write_slices(folder: Path, out: Path, series: list[list[dict[str, str]]]) -> None:
+def write_slices(folder: Path, out: Path, series: list[list[dict[str, str]]], side: int) -> None:
     """Fills `hu.npy` series by series; `written.json` says how far it came and which rows are there."""
     total = sum(len(slices) for slices in series)
     state_path, array_path = out / "written.json", out / "hu.npy"
     state = json.loads(state_path.read_text()) if state_path.exists() else {"series": 0, "files": []}
     begun = state["series"] > 0
     hu = np.lib.format.open_memmap(
-        array_path, mode="r+" if begun else "w+", dtype=np.int16, shape=None if begun else (total, SIDE, SIDE)
+        array_path, mode="r+" if begun else "w+", dtype=np.int16, shape=None if begun else (total, side, side)
     )
-    if len(hu) != total:
+    if hu.shape != (total, side, side):
         raise ValueError(
-            f"{array_path} was begun for {len(hu)} slices, now there are {total}; remove {out} to begin again"
+            f"{array_path} was begun for {len(hu)} slices of {hu.shape[1]} × {hu.shape[1]}, now there are {total} of "
+            f"{side} × {side}; remove {out} to begin again"
         )
     left = range(state["series"], len(series))
     for number in tqdm(left, desc="RSNA slices", initial=state["series"], total=len(series), mininterval=5):
         for row in series[number]:
             try:
-                hu[len(state["files"])] = resized(dataset_hu(pydicom.dcmread(folder / row["file"])))
+                hu[len(state["files"])] = resized(dataset_hu(pydicom.dcmread(folder / row["file"])), side)
             except Exception as error:  # as above: named, and left out
                 add_error(out, row["file"], error)
                 continue

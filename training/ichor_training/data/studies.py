@@ -14,9 +14,9 @@ import numpy as np
 
 from .. import CLASSES
 
-SIDE = 320
-"""Rows and columns that slices are kept at; the network's preprocessing resizes to 256."""
-
+SIDE = 512
+"""Rows and columns that slices are kept at unless asked otherwise: a scanner's, so that training sees the pixels that
+production sees. The network's preprocessing resizes to 256."""
 
 DIGESTED = 2_000
 """Slices that the digest of data reads: more would take minutes on a whole challenge."""
@@ -50,7 +50,7 @@ class Studies:
     """Slices of many studies, each study's slices adjacent and in spatial order, skull base first."""
 
     hu: np.ndarray | Rows
-    """int16 [slices, SIDE, SIDE], Hounsfield units."""
+    """int16 [slices, side, side], Hounsfield units."""
     labels: np.ndarray
     """float32 [slices, 6], in the order of CLASSES."""
     study: np.ndarray
@@ -60,8 +60,13 @@ class Studies:
     source: str
 
     def __post_init__(self) -> None:
-        assert self.hu.shape[1:] == (SIDE, SIDE) and self.hu.dtype == np.int16
+        assert self.hu.shape[1] == self.hu.shape[2] and self.hu.dtype == np.int16
         assert self.labels.shape == (len(self.hu), len(CLASSES))
+
+    @property
+    def side(self) -> int:
+        """Rows and columns of every slice."""
+        return self.hu.shape[1]
 
     def save(self, path: Path) -> None:
         """@param path ends with .npz, or is a folder"""
@@ -98,7 +103,7 @@ class Studies:
             digest.update(np.ascontiguousarray(part).tobytes())
         for start in range(0, len(rows), 64):
             digest.update(np.ascontiguousarray(self.hu[rows[start : start + 64]]).tobytes())
-        found = {"source": self.source, "patients": len(self.people()), "slices": count}
+        found = {"source": self.source, "patients": len(self.people()), "slices": count, "side": self.side}
         return found | {"sha256": digest.hexdigest()}
 
     def where(self, chosen: np.ndarray) -> Studies:

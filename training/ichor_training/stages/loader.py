@@ -13,6 +13,7 @@ import numpy as np
 import torch
 
 from ..data.studies import Rows, Studies
+from .policies import resize
 
 WORKERS_ON_DISK = 4
 AHEAD = 2
@@ -88,8 +89,11 @@ def batches(sources: list[Source], rng: np.random.Generator, count: int, workers
 
 
 def read(sources: list[Source], rows: list[np.ndarray]) -> Batch:
+    """Slices of different data at the largest of their sides."""
+    side = max(one.studies.side for one in sources)
     hu = [
-        torch.from_numpy(one.studies.hu[chosen].astype(np.float32)) for one, chosen in zip(sources, rows, strict=True)
+        resize(torch.from_numpy(one.studies.hu[chosen].astype(np.float32)), side)
+        for one, chosen in zip(sources, rows, strict=True)
     ]
     labels = [torch.from_numpy(one.studies.labels[chosen]) for one, chosen in zip(sources, rows, strict=True)]
     return torch.cat(hu), torch.cat(labels)
