@@ -31,19 +31,19 @@ export async function send(
 ): Promise<void> {
   const timeoutMs = config.notificationTimeoutMs;
   if (kind === 'hl7') {
-    const receiver = config.hl7Destinations.find(({ name }) => name === destination) ?? gone(destination);
+    const receiver = config.hl7Destinations.find(({ name }) => name === destination) ?? refuseUnconfigured(destination);
     const message = writeOru(content, { ...receiver, controlId, createdAt, correction });
     return sendHl7(receiver, message, controlId, timeoutMs);
   }
   if (kind === 'webhook') {
-    const webhook = config.webhooks.find(({ name }) => name === destination) ?? gone(destination);
+    const webhook = config.webhooks.find(({ name }) => name === destination) ?? refuseUnconfigured(destination);
     const event = { eventId: controlId, type: 'study.result', study: content.study } as const;
-    return postWebhook(webhook, config.webhookSecret ?? gone(destination), event, timeoutMs);
+    return postWebhook(webhook, config.webhookSecret ?? refuseUnconfigured(destination), event, timeoutMs);
   }
   const letter = writeLetter(content.study, config.publicUrl);
-  return sendMail(config.mail ?? gone(destination), destination, letter, controlId, timeoutMs);
+  return sendMail(config.mail ?? refuseUnconfigured(destination), destination, letter, controlId, timeoutMs);
 }
 
-function gone(destination: string): never {
+function refuseUnconfigured(destination: string): never {
   throw new IchorError('NOTIFICATION_UNREACHABLE', { destination, reason: 'it is not configured any more' });
 }

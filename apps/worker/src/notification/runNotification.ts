@@ -54,8 +54,8 @@ export type NotificationContext = {
 const LOOK_EVERY_MS = 15_000;
 const LONGEST_LANE_PAUSE_MS = 30_000;
 const SHORTEST_WAIT_MS = 200;
-/** After so many faults in a row the receiver was ill, not the message. */
-const ILL = 2;
+/** After so many faults in a row the fault is the receiver's, not that of the message. */
+const FAULTS_OF_RECEIVER = 2;
 
 /** A queue and a consumer for each destination, and a look for rows that have no job. @returns what stops it */
 export function startNotification(context: NotificationContext): () => Promise<void> {
@@ -112,7 +112,7 @@ async function sendOne(context: NotificationContext, lane: NotificationLane, cla
 
 async function delivered({ database, log }: NotificationContext, lane: NotificationLane, claimed: Claimed) {
   await markDelivered(database, claimed);
-  if ((await clearFaults(database, lane)) >= ILL) await hurry(database, lane);
+  if ((await clearFaults(database, lane)) >= FAULTS_OF_RECEIVER) await hurry(database, lane);
   metrics.notification(lane.kind, 'delivered');
   log.event('notification.delivered', facts(lane, claimed));
 }
@@ -126,8 +126,8 @@ async function later(context: NotificationContext, lane: NotificationLane, claim
   const faults = await noteFault(database, lane);
   const laneMs = backOffMs(config.deliveryBackoffMs, faults - 1, LONGEST_LANE_PAUSE_MS);
   if (whole) await pauseLane(database, lane, Math.min(LONGEST_PAUSE_MS, Math.max(asked ?? 0, laneMs)));
-  await postpone(database, claimed, told(error), rowPauseMs);
-  if (faults >= ILL) await probeWithPositive(database, lane);
+  await postpone(database, claimed, rowMessage(error), rowPauseMs);
+  if (faults >= FAULTS_OF_RECEIVER) await probeWithPositive(database, lane);
   metrics.notification(lane.kind, 'postponed');
   log.event('notification.postponed', { ...facts(lane, claimed), code: error.code });
   await expireOverdue(context);
@@ -139,7 +139,7 @@ async function dead(
   claimed: Claimed,
   error: IchorError,
 ) {
-  await markDead(database, claimed, told(error));
+  await markDead(database, claimed, rowMessage(error));
   metrics.notification(lane.kind, 'dead');
   log.event('notification.dead', { ...facts(lane, claimed), code: error.code });
   incidents.record({ code: error.code, message: error.message, studyInstanceUid: claimed.studyInstanceUid });
@@ -158,7 +158,7 @@ async function expireOverdue({ config, database, log, incidents }: NotificationC
 
 const MOST_CHARACTERS = 300;
 /** The message, and what the receiver said, for the row only. */
-function told(error: IchorError): string {
+function rowMessage(error: IchorError): string {
   const words = error instanceof Refusal ? error.detail.peerText : undefined;
   return words ? `${error.message} Its words: ${words.slice(0, MOST_CHARACTERS)}` : error.message;
 }

@@ -39,10 +39,12 @@ export function rescalesOf(dataset: Dataset): string[] {
 
 /** Body Part Examined, or Anatomic Region Sequence (0008,2218), in enhanced CT within Frame Anatomy (0020,9071): its Code Meaning. */
 export function bodyPartOf(dataset: Dataset): string | null {
-  const told = [dataset, ...convertedOf(dataset)].flatMap((source) => source.text('BodyPartExamined') ?? [])[0];
+  const bodyPart = [dataset, ...convertedOf(dataset)].flatMap((source) => source.text('BodyPartExamined') ?? [])[0];
   const sources = [dataset, ...groupsOf(dataset).flatMap((group) => group.items('FrameAnatomySequence'))];
   return (
-    told ?? sources.flatMap((source) => source.items('AnatomicRegionSequence')[0]?.text('CodeMeaning') ?? [])[0] ?? null
+    bodyPart ??
+    sources.flatMap((source) => source.items('AnatomicRegionSequence')[0]?.text('CodeMeaning') ?? [])[0] ??
+    null
   );
 }
 

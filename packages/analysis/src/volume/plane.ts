@@ -31,12 +31,12 @@ const MOST_ANISOTROPY = 2;
 
 /** @param spacingMm Pixel Spacing. @returns what is wrong with it; null when it may be that of a head */
 function oddSpacing(spacingMm: readonly [number, number], { rows, columns }: InstanceHeader): string | null {
-  const told = `Pixel Spacing is ${spacingMm.join(' × ')} mm`;
+  const description = `Pixel Spacing is ${spacingMm.join(' × ')} mm`;
   const [least, most] = [Math.min(...spacingMm), Math.max(...spacingMm)];
-  if (least <= 0 || most > MOST_SPACING_MM || most > MOST_ANISOTROPY * least) return told;
+  if (least <= 0 || most > MOST_SPACING_MM || most > MOST_ANISOTROPY * least) return description;
   if (!rows || !columns) return null;
   const fieldMm = [rows * spacingMm[0], columns * spacingMm[1]];
   return fieldMm.some((mm) => mm < LEAST_FIELD_MM)
-    ? `${told}, which makes a field of view of ${fieldMm.map(Math.round).join(' × ')} mm`
+    ? `${description}, which makes a field of view of ${fieldMm.map(Math.round).join(' × ')} mm`
     : null;
 }

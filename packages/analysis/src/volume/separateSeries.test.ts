@@ -28,7 +28,7 @@ const instance = ({
 const at = (mm: number, change: Wanted = {}): InstanceHeader => instance({ positionMm: [0, 0, mm], ...change });
 const head = (change: Wanted = {}, fromMm = 0, count = 32): InstanceHeader[] =>
   Array.from({ length: count }, (_, index) => at(fromMm + index * 5, change));
-const told = (instances: readonly InstanceHeader[]): string[] =>
+const setAside = (instances: readonly InstanceHeader[]): string[] =>
   separateSeries(instances).leftOut.map((left) => `${left.instances} ${left.why}`);
 
 const NO_PLACE: Wanted = { positionMm: null, orientation: null };
@@ -81,22 +81,22 @@ test.each<[string, InstanceHeader[]]>([
 
 describe('many instances of another kind', () => {
   test('a bone reconstruction of the same places is left out', () => {
-    expect(told([...head({ convolutionKernels: ['H60s'] }), ...head()])).toEqual(['32 of a bone kernel']);
+    expect(setAside([...head({ convolutionKernels: ['H60s'] }), ...head()])).toEqual(['32 of a bone kernel']);
   });
   test('a bone reconstruction that reaches farther is not', () => {
-    expect(told([...head({ convolutionKernels: ['H60s'] }, 0, 40), ...head()])).toEqual(['32 of a bone kernel']);
+    expect(setAside([...head({ convolutionKernels: ['H60s'] }, 0, 40), ...head()])).toEqual(['32 of a bone kernel']);
     expect(separateSeries([...head({ convolutionKernels: ['H60s'] }, 0, 40), ...head()]).slices).toHaveLength(40);
   });
   test('another frame of reference or matrix stays: two acquisitions, and which to read is not known', () => {
     for (const other of [head({ frameOfReferenceUid: '1.9' }, 2.5), head({ rows: 256 }), head({ rows: 256 }, 0, 4)])
-      expect(told([...head(), ...other])).toEqual([]);
+      expect(setAside([...head(), ...other])).toEqual([]);
   });
   test('a series of one kind, whichever, is left as it is', () => {
     for (const change of [CAPTURE, CORONAL, { modality: 'MR' }, { convolutionKernels: ['H60s'] }, NO_PLACE])
-      expect(told(head(change))).toEqual([]);
+      expect(setAside(head(change))).toEqual([]);
   });
   test('a localizer is left out of a derived series too', () => {
     const scout = at(0, { ...CORONAL, imageType: ['ORIGINAL', 'PRIMARY', 'LOCALIZER'] });
-    expect(told([scout, ...head({ imageType: ['DERIVED', 'PRIMARY'] })])).toEqual(['1 a localizer (scout)']);
+    expect(setAside([scout, ...head({ imageType: ['DERIVED', 'PRIMARY'] })])).toEqual(['1 a localizer (scout)']);
   });
 });

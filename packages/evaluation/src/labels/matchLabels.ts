@@ -125,9 +125,9 @@ function placeOfFile(
 
 /** Patients by the label file where it names them for every study, else by Patient ID, else one per study. */
 function numberPatients(labelled: readonly Found[]) {
-  const named = labelled.every(({ found }) => found[0]!.label.patient);
+  const hasPatients = labelled.every(({ found }) => found[0]!.label.patient);
   const known = labelled.every(({ study }) => study.patient !== null);
-  const from: LabelledData['patientFrom'] = named ? 'label file' : known ? 'Patient ID' : 'study';
+  const from: LabelledData['patientFrom'] = hasPatients ? 'label file' : known ? 'Patient ID' : 'study';
   const numbers = new Map<string, number>();
   const index = labelled.map(({ study, found }) => {
     const name = {

@@ -70,7 +70,7 @@ export async function saveResult(
       throw new IchorError('STUDY_CHANGED', { studyInstanceUid: job.studyInstanceUid });
     if (answer.incomplete) await recallClear(client, study.resultId);
     const resultId = await insertResult(client, answer, study, until);
-    const sinceLastInstanceSeconds = await tellAndShow(client, job, resultId, lanes);
+    const sinceLastInstanceSeconds = await notifyAndShow(client, job, resultId, lanes);
     return { outcome: 'saved', result: answer, saved: { resultId, sinceLastInstanceSeconds } };
   });
 }
@@ -96,11 +96,11 @@ async function keepResult(
   lanes: readonly NotificationLane[],
 ): Promise<void> {
   await retryObjects(client, resultId);
-  await tellAndShow(client, job, resultId, lanes);
+  await notifyAndShow(client, job, resultId, lanes);
 }
 
 /** @returns seconds between the study's last instance and its result */
-async function tellAndShow(
+async function notifyAndShow(
   client: DatabaseClient,
   job: TriageJob,
   resultId: number,

@@ -53,13 +53,15 @@ export async function openDatabase(
 ): Promise<Database> {
   const embedded = config.databaseUrl === null ? await startEmbeddedPostgres(config.dataDir, log) : null;
   const url = embedded?.url ?? config.databaseUrl!;
-  const schema = untilDone(() => named(() => migrate(url)));
+  const schema = untilDone(() => translateFaults(() => migrate(url)));
   const pool = openPool(url, log);
   const database: Database = {
     url,
-    pool: { query: (text, values) => named(() => schema().then(() => pool.query(text, values?.map(storable)))) },
+    pool: {
+      query: (text, values) => translateFaults(() => schema().then(() => pool.query(text, values?.map(storable)))),
+    },
     transaction: (work) => schema().then(() => transaction(pool, work)),
-    connect: () => named(() => connect(url)),
+    connect: () => translateFaults(() => connect(url)),
     async close() {
       await pool.end();
       await embedded?.stop();
@@ -133,14 +135,14 @@ async function patiently(work: () => Promise<unknown>): Promise<void> {
 }
 
 async function transaction<T>(pool: pg.Pool, work: (client: DatabaseClient) => Promise<T>): Promise<T> {
-  const client = await named(() => pool.connect());
+  const client = await translateFaults(() => pool.connect());
   let broken: Error | undefined;
   const onError = (error: Error): void => {
     broken = error;
   };
   client.on('error', onError);
   try {
-    return await named(async () => {
+    return await translateFaults(async () => {
       await client.query('BEGIN');
       const result = await work({ query: (text, values) => client.query(text, values?.map(storable)) });
       await client.query('COMMIT');
@@ -158,7 +160,7 @@ async function transaction<T>(pool: pg.Pool, work: (client: DatabaseClient) => P
 }
 
 /** Connection faults get their name; faults of the statement itself pass. */
-async function named<T>(work: () => Promise<T>): Promise<T> {
+async function translateFaults<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

@@ -17,10 +17,10 @@ const LOCK = 'PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE';
 
 /** Runs `work` while nobody else holds the lock. @throws Error when a living process does not give it back, IchorError DATA_DIR_UNUSABLE */
 export async function withFileLock<T>(path: string, work: () => Promise<T>): Promise<T> {
-  const file = told(path, () => new DatabaseSync(path, { timeout: 0 }));
+  const file = translateFaults(path, () => new DatabaseSync(path, { timeout: 0 }));
   try {
     const deadline = Date.now() + PATIENCE_MS;
-    while (!told(path, () => acquired(file))) {
+    while (!translateFaults(path, () => acquired(file))) {
       if (Date.now() > deadline) throw new Error(`the lock ${path} is held by another process for more than a minute`);
       await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
     }
@@ -41,7 +41,7 @@ function acquired(file: DatabaseSync): boolean {
 }
 
 /** SQLite names no file in what it throws. @throws IchorError DATA_DIR_UNUSABLE */
-function told<T>(path: string, attempt: () => T): T {
+function translateFaults<T>(path: string, attempt: () => T): T {
   try {
     return attempt();
   } catch (error) {

@@ -103,7 +103,7 @@ function keepProducers(backend: Backend, lost: (error: Error) => void): Producer
       const producer = known.get(queue) ?? backend.makeQueue(queue);
       if (!known.has(queue)) producer.on('error', lost);
       known.set(queue, producer);
-      return named(() => work(producer)).catch((error) => {
+      return translateFaults(() => work(producer)).catch((error) => {
         discard(queue, producer);
         throw error;
       });
@@ -247,7 +247,7 @@ function openPostgres(connectionString: string): Backend {
 }
 
 /** Any fault or silence of the backend is QUEUE_UNAVAILABLE: what was to be added is still due in the database. */
-async function named<T>(work: () => Promise<T>): Promise<T> {
+async function translateFaults<T>(work: () => Promise<T>): Promise<T> {
   let timer: NodeJS.Timeout | undefined;
   const silence = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new Error(`no answer within ${SILENCE_MS} ms`)), SILENCE_MS);
