@@ -54,5 +54,5 @@ async function keep(folder: string, request: StoreRequest): Promise<string> {
 /** SR and SC as people call them (PS3.4 Annex B.5). */
 function kindOf({ sopClassUid }: StoreRequest): string {
   if (isStructuredReport(sopClassUid)) return 'SR';
-  return isSecondaryCapture(sopClassUid) ? 'SC' : 'image';
+  return isSecondaryCapture(sopClassUid) ? 'SC' : 'instance';
 }

@@ -19,7 +19,7 @@ export const STATE_STYLES: Readonly<Record<StudyView['state'], Style>> = {
  */
 export function describeStudy(terminal: Terminal, study: StudyView, sliceScores: readonly SliceScore[]): string[] {
   const state = paint(terminal, STATE_STYLES[study.state], study.state);
-  const lines = [`${state}  study ${study.studyInstanceUid}  (${study.receivedInstances} files)`];
+  const lines = [`${state}  study ${study.studyInstanceUid}  (${study.receivedInstances} instances)`];
   if (study.reason !== null)
     lines.push(`  ${study.reason.sentence}${study.reason.detail ? ` (${study.reason.detail})` : ''}`);
   if (study.error !== null) lines.push(`  error ${study.error}`);
@@ -60,7 +60,7 @@ const seriesRows = ({ series }: StudyView): string[][] =>
   series.map(({ seriesInstanceUid, description, instances, reason, leftOut = [] }) => [
     'series',
     description ?? '(no description)',
-    `${instances} images`,
+    `${instances} instances`,
     [
       reason === null ? 'analysed' : reason.sentence,
       ...leftOut.map((left) => `(left out: ${left.instances}, ${left.why})`),
