@@ -28,10 +28,12 @@ COPY migrations migrations
 COPY models models
 COPY packages packages
 COPY apps apps
-# A named volume takes over the owner of the folder that it covers.
-RUN mkdir /data && chown node:node /data
+# A named volume takes over the owner of the folder that it covers. The second folder is what apps/cli/bin/ichor keeps between starts.
+RUN mkdir -p /data node_modules/.cache/ichor && chown node:node /data node_modules/.cache/ichor
 USER node
 ENV ICHOR_DATA_DIR=/data ICHOR_BIND=0.0.0.0 PATH=/opt/ichor/apps/cli/bin:$PATH
+# So that a container whose file system is read-only has it too.
+RUN ichor --help > /dev/null && { ichor echo ICHOR@127.0.0.1:11112 2> /dev/null || true; }
 VOLUME /data
 EXPOSE 11112 8080
 ENTRYPOINT ["/opt/ichor/apps/cli/bin/ichor"]

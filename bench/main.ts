@@ -1,10 +1,11 @@
 /**
- * `npm run bench [receive|triage|latency|worklist|phantoms]`: ratios against a peer or a floor measured in the same run.
+ * `npm run bench [receive|triage|latency|worklist|start|phantoms]`: ratios against a peer or a floor measured in the same run.
  * The machines are shared and noisy: quote ratios and medians.
  */
 import { measureLatency } from './latency.ts';
 import { printPhantoms } from './phantoms.ts';
 import { printReceive } from './receive.ts';
+import { printStart } from './start.ts';
 import { printTriage } from './triage.ts';
 import { printWorklist } from './worklist.ts';
 
@@ -13,6 +14,7 @@ const SECTIONS: Readonly<Record<string, () => Promise<void>>> = {
   triage: printTriage,
   latency: printLatency,
   worklist: printWorklist,
+  start: printStart,
 };
 /** Only when asked for: they judge a bundle, and take minutes. */
 const JUDGEMENTS: Readonly<Record<string, () => Promise<void>>> = { phantoms: printPhantoms };

@@ -59,6 +59,19 @@ describe('the launcher', () => {
     expect(unknown.stderr).toContain("unknown command 'nonsense'");
   });
 
+  test('keeps what Node compiles for the next start, and does without it where there is no place for it', async () => {
+    const helpWith = (cache: string) => {
+      const env = { PATH: process.env['PATH']!, NODE_COMPILE_CACHE: cache };
+      return spawnSync(LAUNCHER, ['--help'], { env, encoding: 'utf8' });
+    };
+    const [cache, noFolder] = [at('cache'), at('no-folder')];
+    await writeFile(noFolder, '');
+    const kept = helpWith(cache);
+    expect([kept.status, kept.stderr]).toEqual([0, '']);
+    expect(await readdir(cache, { recursive: true })).not.toEqual([]);
+    expect(helpWith(noFolder)).toMatchObject({ status: 0, stdout: kept.stdout, stderr: '' });
+  });
+
   test.each([
     ['that runs', async (port: number) => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok],
     ['whose database is only being made', async (_: number, data: string) => existsSync(join(data, 'postgres'))],

@@ -8,6 +8,8 @@ import type { StudyView } from '@ichor/shared/study';
 
 export const ROOT = join(import.meta.dirname, '..', '..');
 const MAIN = join(ROOT, 'apps', 'cli', 'src', 'main.ts');
+/** As apps/cli/bin/ichor does. */
+const COMPILE_CACHE = { NODE_COMPILE_CACHE: join(ROOT, 'node_modules', '.cache', 'ichor') };
 
 export type IchorProcess = {
   readonly pid: number;
@@ -19,7 +21,7 @@ export type IchorProcess = {
 /** Starts `ichor start ROLES…`. @param env settings beside the machine's environment */
 export function startIchor(roles: readonly string[], env: Readonly<Record<string, string>>): IchorProcess {
   const child = spawn(process.execPath, [MAIN, 'start', ...roles], {
-    env: { ...withoutIchor(process.env), ICHOR_LOG_LEVEL: 'info', ...env },
+    env: { ...withoutIchor(process.env), ...COMPILE_CACHE, ICHOR_LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
@@ -30,7 +32,7 @@ export function startIchor(roles: readonly string[], env: Readonly<Record<string
 /** Runs `ichor ARGS…` to its end. */
 export async function runIchor(args: readonly string[], env: Readonly<Record<string, string>> = {}) {
   const child = spawn(process.execPath, [MAIN, ...args], {
-    env: { ...withoutIchor(process.env), ...env },
+    env: { ...withoutIchor(process.env), ...COMPILE_CACHE, ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let stdout = '';
