@@ -1,6 +1,6 @@
 /** The inference process with the bundle that ships: what it refuses, how it dies, and that it computes the same again. */
 import { createHash } from 'node:crypto';
-import { mkdir, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Writable } from 'node:stream';
 import { analyseStudy } from '@ichor/analysis/analyseStudy';
@@ -13,6 +13,7 @@ import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
 import { loadConfig } from '@ichor/settings/config';
 import { createLog } from '@ichor/telemetry/log';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { changedBundle, forge, type Json, rewrite, rewriteManifest } from '../support/changedBundle.ts';
 import { runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
@@ -44,37 +45,6 @@ afterAll(async () => {
 
 describe('the bundle', () => {
   let copies = 0;
-  /** The shipped bundle, changed in one way. */
-  async function changedBundle(change: (dir: string) => Promise<void>): Promise<string> {
-    const dir = join(folder.path, `bundle-${++copies}`);
-    await mkdir(dir);
-    for (const name of await readdir(config.modelDir)) await symlink(join(config.modelDir, name), join(dir, name));
-    await change(dir);
-    return dir;
-  }
-  async function rewrite(path: string, change: (bytes: Buffer) => Buffer): Promise<Buffer> {
-    const bytes = change(await readFile(path));
-    await rm(path);
-    await writeFile(path, bytes);
-    return bytes;
-  }
-  type Json = Record<string, unknown>;
-  const rewriteManifest = (dir: string, change: (manifest: Json) => void) =>
-    rewrite(join(dir, 'manifest.json'), (bytes) => {
-      const manifest = JSON.parse(bytes.toString()) as Json;
-      change(manifest);
-      return Buffer.from(JSON.stringify(manifest));
-    });
-  /** Changes a file and lets the manifest agree with it. */
-  async function forge(dir: string, entry: string, name: string, change: (bytes: Buffer) => Buffer): Promise<void> {
-    const bytes = await rewrite(join(dir, name), change);
-    await rewriteManifest(dir, (manifest) => {
-      Object.assign((manifest['files'] as Record<string, Json>)[entry]!, {
-        sha256: createHash('sha256').update(bytes).digest('hex'),
-        bytes: bytes.length,
-      });
-    });
-  }
   const flip = (bytes: Buffer): Buffer => {
     const middle = Math.floor(bytes.length / 2);
     bytes[middle] = bytes[middle]! ^ 1;
@@ -126,10 +96,27 @@ describe('the bundle', () => {
           hu.int16Base64 = Buffer.from(hu.int16Base64, 'base64').fill(0, 0, 4_000).toString('base64');
           return Buffer.from(JSON.stringify(golden));
         }),
-      /its self-test fails: features differs by/,
+      /cnn\.onnx: its self-test fails: features differs by \S+ from golden\.json \(at most \S+\)/,
+    ],
+    [
+      'its golden values are cut',
+      (dir) =>
+        forge(dir, 'golden', 'golden.json', (bytes) => {
+          const { sequence: _, ...golden } = JSON.parse(bytes.toString()) as Json;
+          return Buffer.from(JSON.stringify(golden));
+        }),
+      /golden\.json: sequence/,
+    ],
+    [
+      'a window in the manifest has no mean',
+      (dir) =>
+        rewriteManifest(dir, (manifest) => {
+          (manifest['preprocessing'] as { normalisation: { mean: number[] } }).normalisation.mean.pop();
+        }),
+      /normalisation needs a mean and a standard deviation for every window/,
     ],
   ])('is refused when %s', async (_name, change, reason) => {
-    const modelDir = await changedBundle(async (dir) => void (await change(dir)));
+    const modelDir = await changedBundle(join(folder.path, `bundle-${++copies}`), change);
     const refusal = startInference({ ...config, modelDir }, silentLog);
     await expect(refusal).rejects.toMatchObject({ code: 'BUNDLE_INVALID', message: expect.stringMatching(reason) });
   });

@@ -128,7 +128,7 @@ function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
   const bundle = program.command('bundle').description('model bundles');
   bundle
     .command('verify')
-    .description('check every file of a bundle against its manifest')
+    .description('check files, ports and preprocessing of a bundle, and run its self-test')
     .argument('[dir]', 'default: ICHOR_MODEL')
     .action(async (dir: string | undefined) => {
       const { verify } = await import('./commands/bundle.ts');

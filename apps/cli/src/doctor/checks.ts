@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto';
 import { constants, existsSync } from 'node:fs';
 import { access, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { checkModel } from '@ichor/analysis/inference/modelProbe';
+import { tryBundle } from '@ichor/analysis/inference/tryBundle';
 import { echo } from '@ichor/dimse/requestor/dimseClient';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
@@ -40,10 +40,7 @@ export async function* checkAll(config: Config): AsyncGenerator<Finding> {
   yield await settled('HTTP port', () => checkPort('HTTP port', 'ICHOR_HTTP_PORT', config, () => isOurHttp(config)));
   if (config.tls !== null) yield await settled('TLS', () => checkTlsFiles(config.tls!));
   yield* checkStores(config);
-  yield await settled('model', async () => {
-    await checkModel(config.modelDir);
-    return ok('model', `the bundle in ${config.modelDir} verifies`);
-  });
+  yield await settled('model', () => checkBundle(config));
   for (const destination of config.destinations)
     yield await settled(destination.aeTitle, () => checkDestination(destination, config));
 }
@@ -148,6 +145,13 @@ async function withinDeadline(opening: Promise<Database>): Promise<Database> {
   });
   opening.catch(() => {});
   return Promise.race([opening, late]);
+}
+
+/** With the thresholds and the execution providers of this site. */
+async function checkBundle(config: Config): Promise<Finding> {
+  const { problems } = await tryBundle(config, createLog({ ...config, logLevel: 'silent' }, 'doctor'));
+  if (problems.length === 0) return ok('model', `the bundle in ${config.modelDir} verifies and passes its self-test`);
+  throw new IchorError('BUNDLE_INVALID', { path: config.modelDir, reason: problems.join('; ') });
 }
 
 async function checkDestination(destination: Destination, config: Config): Promise<Finding> {

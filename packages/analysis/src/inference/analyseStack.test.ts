@@ -42,6 +42,7 @@ function fakeTools() {
     load: async ({ path }) => ({ hu: sliceFullOf(Number(path)), rows: ROWS, columns: COLUMNS }),
     onProgress: () => {},
     graphs: {
+      channels: async () => null,
       async cnn(hu, count, rows, columns) {
         asked.batches.push(count);
         asked.shapes.push(`${rows} × ${columns}`);

@@ -24,6 +24,24 @@ const PerClass = z.object(
   >,
 );
 
+const Preprocessing = z
+  .object({
+    windows: z.array(z.object({ name: z.string(), centerHu: z.number(), widthHu: z.number().positive() })).min(1),
+    resize: z.object({
+      rows: z.number().int().positive(),
+      columns: z.number().int().positive(),
+      method: z.literal('bilinear'),
+      halfPixelCentres: z.literal(true),
+      antialias: z.literal(false),
+    }),
+    normalisation: z.object({ mean: z.array(z.number()), standardDeviation: z.array(z.number().positive()) }),
+  })
+  .refine(
+    ({ windows, normalisation: { mean, standardDeviation } }) =>
+      mean.length === windows.length && standardDeviation.length === windows.length,
+    'normalisation needs a mean and a standard deviation for every window',
+  );
+
 /** `manifest.json`. What a person reads (training, metrics, limits) is kept, what a program uses is checked. */
 export const Manifest = z
   .object({
@@ -45,17 +63,7 @@ export const Manifest = z
       golden: File,
       modelCard: File,
     }),
-    preprocessing: z.object({
-      windows: z.array(z.object({ name: z.string(), centerHu: z.number(), widthHu: z.number().positive() })).min(1),
-      resize: z.object({
-        rows: z.number().int(),
-        columns: z.number().int(),
-        method: z.literal('bilinear'),
-        halfPixelCentres: z.literal(true),
-        antialias: z.literal(false),
-      }),
-      normalisation: z.object({ mean: z.array(z.number()), standardDeviation: z.array(z.number().positive()) }),
-    }),
+    preprocessing: Preprocessing,
     selector: z.object({ kind: z.string(), count: z.number().int().min(0) }),
     gradCam: z.enum(['sequence', 'cnn']),
     calibration: z.object({ temperature: z.array(z.number().positive()).length(FINDING_CLASSES.length) }),
@@ -109,13 +117,25 @@ async function readManifest(dir: string): Promise<{ manifest: Manifest; bytes: B
   const bytes = await readFile(join(dir, 'manifest.json')).catch((error: NodeJS.ErrnoException) => {
     throw new Error(error.code === 'ENOENT' ? 'there is no manifest.json' : reasonOf(error));
   });
-  const parsed = Manifest.safeParse(JSON.parse(bytes.toString('utf8')));
-  if (!parsed.success)
-    throw new Error(
-      parsed.error.issues.map((issue) => `manifest.json: ${issue.path.join('.')} ${issue.message}`).join('; '),
-    );
+  const parsed = Manifest.safeParse(parsedJson(bytes));
+  if (!parsed.success) throw new Error(listed('manifest.json', parsed.error));
   return { manifest: parsed.data, bytes };
 }
+
+function parsedJson(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch (error) {
+    throw new Error(`manifest.json is no JSON: ${reasonOf(error)}`);
+  }
+}
+
+/** Everything that a schema found wrong with a file, in one sentence each. */
+export const listed = (file: string, { issues }: z.ZodError): string =>
+  issues.map((issue) => `${file}: ${issue.path.join('.')} ${issue.message}`).join('; ');
+
+export const bundleInvalid = (path: string, reason: string): IchorError =>
+  new IchorError('BUNDLE_INVALID', { path, reason });
 
 const filesOf = ({ files }: Manifest) => Object.values(files).filter((file) => file !== undefined);
 

@@ -1,16 +1,19 @@
-/** The three graphs of a bundle, with shapes instead of names. */
+/** The graphs of a bundle, with shapes instead of names. */
 import { join } from 'node:path';
-import { IchorError, reasonOf } from '@ichor/shared/errors';
+import { reasonOf } from '@ichor/shared/errors';
 import { FINDING_CLASSES } from '@ichor/shared/study';
-import type { Bundle } from './bundle.ts';
+import { type Bundle, bundleInvalid } from './bundle.ts';
 import { lastLayerMaps } from './gradCam.ts';
-import { openGraph, type SessionOptions } from './session.ts';
+import { type GraphName, portProblems, showsPreprocessing } from './ports.ts';
+import { type Graph, type GraphOutput, openGraph, type SessionOptions } from './session.ts';
 
 const CLASSES = FINDING_CLASSES.length;
 
 export type Graphs = {
   /** @param hu int16 [count, rows, columns] */
   cnn(hu: Int16Array, count: number, rows: number, columns: number): Promise<SliceOutput[]>;
+  /** What its preprocessing makes of these slices; null: the graph does not show it. @returns [count, channels, rows, columns] */
+  channels(hu: Int16Array, count: number, rows: number, columns: number): Promise<GraphOutput | null>;
   /** features [S, F], logits [S, 6] → logits [S, 6] */
   sequence(features: Float32Array, logits: Float32Array, slices: number): Promise<Float32Array>;
   /** features [S, F] → how far the study is from what the model knows; null: the bundle cannot tell. */
@@ -40,32 +43,30 @@ export type SliceOutput = {
   readonly mapRows: number;
   readonly mapColumns: number;
 };
+type OnMissing = (provider: string, reason: string) => void;
+type Opened = Record<'cnn' | 'sequence' | 'sequenceGrad', Graph> & Partial<Record<GraphName, Graph>>;
+const GRAPHS: readonly GraphName[] = ['cnn', 'sequence', 'sequenceGrad', 'explain', 'domain'];
+
 export type Target = { readonly sliceIndex: number; readonly classIndex: number };
 
 /** @param onMissing told of every execution provider that does not load. @throws IchorError BUNDLE_INVALID */
 export async function openGraphs(
-  { dir, manifest }: Bundle,
+  { dir, manifest }: Pick<Bundle, 'dir' | 'manifest'>,
   options: SessionOptions,
-  onMissing: (provider: string, reason: string) => void,
+  onMissing: OnMissing,
 ): Promise<Graphs> {
-  const { files } = manifest;
-  const [cnn, sequence, gradient, explain, domain] = await Promise.all(
-    [files.cnn, files.sequence, files.sequenceGrad, files.explain, files.domain].map((file) =>
-      file === undefined
-        ? null
-        : openGraph(join(dir, file.path), options, onMissing).catch((error: unknown) => {
-            throw new IchorError('BUNDLE_INVALID', {
-              path: dir,
-              reason: `${file.path} does not load: ${reasonOf(error)}`,
-            });
-          }),
-    ),
+  const opened = await openAll({ dir, manifest }, options, onMissing);
+  const { cnn, sequence, sequenceGrad: gradient, explain = null, domain = null } = opened;
+  const problems = portProblems(
+    manifest,
+    Object.fromEntries(Object.entries(opened).map(([name, { ports }]) => [name, ports])),
   );
+  if (problems.length > 0) throw bundleInvalid(dir, problems.join('; '));
   return {
     async cnn(hu, count, rows, columns) {
       const explained = explain === null ? 'activations' : 'inner';
       const names = ['features', 'logits', explained] as const;
-      const out = await cnn!.run({ hu: { data: hu, shape: [count, rows, columns] } }, names);
+      const out = await cnn.run({ hu: { data: hu, shape: [count, rows, columns] } }, names);
       const [, , mapRows = 0, mapColumns = 0] = out[explained]!.shape;
       const part = (name: (typeof names)[number], index: number): Float32Array => {
         const length = out[name]!.data.length / count;
@@ -79,14 +80,18 @@ export async function openGraphs(
         mapColumns,
       }));
     },
+    async channels(hu, count, rows, columns) {
+      if (!showsPreprocessing(cnn.ports)) return null;
+      return (await cnn.run({ hu: { data: hu, shape: [count, rows, columns] } }, ['channels']))['channels']!;
+    },
     async sequence(features, logits, slices) {
-      const out = await sequence!.run(inputs(features, logits, slices), ['sequence_logits']);
+      const out = await sequence.run(inputs(features, logits, slices), ['sequence_logits']);
       return out['sequence_logits']!.data;
     },
     async maps({ features, activations, mapRows, mapColumns }, weights, targets) {
       if (explain === null) return lastLayerMaps(weights, features.length, activations);
       const channels = activations.length / (mapRows * mapColumns);
-      const out = await explain!.run(
+      const out = await explain.run(
         {
           inner: { data: activations, shape: [1, channels, mapRows, mapColumns] },
           weights: { data: weights, shape: [targets, features.length] },
@@ -105,7 +110,7 @@ export async function openGraphs(
         data: BigInt64Array.from(targets, (target) => BigInt(pick(target))),
         shape: [targets.length],
       });
-      const out = await gradient!.run(
+      const out = await gradient.run(
         {
           ...inputs(features, logits, slices),
           target_slice: int64((target) => target.sliceIndex),
@@ -116,6 +121,23 @@ export async function openGraphs(
       return { weights: out['weights']!.data, influence: out['influence']!.data };
     },
   };
+}
+
+/** @throws IchorError BUNDLE_INVALID naming the file that does not load */
+async function openAll(
+  { dir, manifest }: Pick<Bundle, 'dir' | 'manifest'>,
+  options: SessionOptions,
+  onMissing: OnMissing,
+): Promise<Opened> {
+  const open = async (name: GraphName): Promise<readonly [GraphName, Graph][]> => {
+    const file = manifest.files[name];
+    if (file === undefined) return [];
+    const graph = await openGraph(join(dir, file.path), options, onMissing).catch((error: unknown) => {
+      throw bundleInvalid(dir, `${file.path} does not load: ${reasonOf(error)}`);
+    });
+    return [[name, graph]];
+  };
+  return Object.fromEntries((await Promise.all(GRAPHS.map(open))).flat()) as Opened;
 }
 
 const inputs = (features: Float32Array, logits: Float32Array, slices: number) => ({

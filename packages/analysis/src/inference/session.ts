@@ -1,11 +1,14 @@
 /** ONNX graphs (sole importer of onnxruntime-node). `run` blocks its process: only the inference process calls it. */
 import { reasonOf } from '@ichor/shared/errors';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
+import type { Port, Ports } from './ports.ts';
 
 /** Every error is thrown, and told by who catches it; onnxruntime would print it a second time. */
 env.logLevel = 'fatal';
 
 export type Graph = {
+  /** As the graph itself says. */
+  readonly ports: Ports;
   /** @param wanted outputs to compute; others cost nothing */
   run(
     inputs: Readonly<Record<string, GraphTensor>>,
@@ -53,6 +56,7 @@ export async function openGraph(
 
 function graphOf(session: InferenceSession): Graph {
   return {
+    ports: { inputs: session.inputMetadata.map(portOf), outputs: session.outputMetadata.map(portOf) },
     async run(inputs, wanted) {
       const feeds = Object.fromEntries(
         Object.entries(inputs).map(([name, { data, shape }]) => [name, tensorOf(data, shape)]),
@@ -64,6 +68,11 @@ function graphOf(session: InferenceSession): Graph {
     },
   };
 }
+
+const portOf = (told: InferenceSession.ValueMetadata): Port => ({
+  name: told.name,
+  ...(told.isTensor ? { type: told.type, shape: told.shape } : { type: 'no tensor', shape: [] }),
+});
 
 function tensorOf(data: GraphTensor['data'], shape: readonly number[]): Tensor {
   if (data instanceof Float32Array) return new Tensor('float32', data, shape);
