@@ -2,7 +2,8 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SOP_CLASS, STORAGE_COMMITMENT_INSTANCE } from '@ichor/dicom/sopClasses';
-import { readInstanceFile, requestCommitment, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import { requestCommitment } from '@ichor/dimse/requestor/commitment';
+import { readInstanceFile, storeFiles } from '@ichor/dimse/requestor/dimseClient';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { part10Of } from '../fuzz/corpus/instances.ts';
 import { type HostilePacs, soundly, startHostilePacs } from '../fuzz/dimse/hostilePacs.ts';

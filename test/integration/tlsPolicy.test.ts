@@ -6,7 +6,7 @@ import { type AddressInfo, connect as connectTcp, type Socket } from 'node:net';
 import { join } from 'node:path';
 import tls, { type ConnectionOptions, createServer, type Server } from 'node:tls';
 import { sendSyslog } from '@ichor/accounts/syslog';
-import { echo } from '@ichor/dimse/requestor/dimseClient';
+import { echo } from '@ichor/dimse/requestor/echo';
 import { restrictTls } from '@ichor/settings/tlsPolicy';
 import { sendMail } from '@ichor/worker/notification/mail';
 import { sendHl7 } from '@ichor/worker/notification/mllpClient';

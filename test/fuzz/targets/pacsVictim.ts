@@ -1,6 +1,7 @@
 /** A process of its own that sends instances and asks for storage commitment, as delivery does. */
 import '../collectGarbage.ts';
-import { readInstanceFile, requestCommitment, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import { requestCommitment } from '@ichor/dimse/requestor/commitment';
+import { readInstanceFile, storeFiles } from '@ichor/dimse/requestor/dimseClient';
 import { asIchorError } from '@ichor/shared/errors';
 
 export type ToDelivery = { readonly port: number; readonly files: readonly string[]; readonly commits: boolean };

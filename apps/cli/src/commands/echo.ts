@@ -1,6 +1,6 @@
 /** `ichor echo AET@host:port`. */
 
-import { echo as cEcho } from '@ichor/dimse/requestor/dimseClient';
+import { echo as cEcho } from '@ichor/dimse/requestor/echo';
 import type { Destination } from '@ichor/settings/aeTitles';
 import { parseDestinations } from '@ichor/settings/aeTitles';
 import { IchorError, reasonOf } from '@ichor/shared/errors';

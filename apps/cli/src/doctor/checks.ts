@@ -4,7 +4,7 @@ import { constants, existsSync } from 'node:fs';
 import { access, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { tryBundle } from '@ichor/analysis/inference/tryBundle';
-import { echo } from '@ichor/dimse/requestor/dimseClient';
+import { echo } from '@ichor/dimse/requestor/echo';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
 import { IchorError, reasonOf } from '@ichor/shared/errors';

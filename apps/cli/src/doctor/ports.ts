@@ -1,7 +1,7 @@
 /** Is a port free, or is it Ichor itself that listens there? */
 import { once } from 'node:events';
 import { createServer } from 'node:net';
-import { echo } from '@ichor/dimse/requestor/dimseClient';
+import { echo } from '@ichor/dimse/requestor/echo';
 import type { Config } from '@ichor/settings/config';
 import { reasonOf } from '@ichor/shared/errors';
 import { type Finding, fail, ok } from './finding.ts';

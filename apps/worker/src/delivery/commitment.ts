@@ -10,7 +10,8 @@
  */
 
 import { deriveUid } from '@ichor/dicom/uid';
-import { type Caller, type CommitmentAnswer, requestCommitment } from '@ichor/dimse/requestor/dimseClient';
+import { type CommitmentAnswer, requestCommitment } from '@ichor/dimse/requestor/commitment';
+import type { Caller } from '@ichor/dimse/requestor/peer';
 import { statusText } from '@ichor/dimse/statuses';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
