@@ -10,7 +10,7 @@ import { enqueueDue } from '@ichor/store/outbox/redeliver';
 import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { openQueues, type Queues } from '@ichor/store/queue/queues';
 import { openIncidents } from '@ichor/store/rows/incident';
-import { tellUnanswered } from '@ichor/worker/delivery/commitment';
+import { recordUnanswered } from '@ichor/worker/delivery/commitment';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { COMPREHENSIVE_3D_SR, SECONDARY_CAPTURE } from '../support/hospital.ts';
 import { eventually, freePort, type IchorProcess, runIchor, startIchor } from '../support/ichor.ts';
@@ -440,8 +440,8 @@ describe('storage commitment', () => {
     await eventually('the promise', async () => (await database.pool.query(promised, [result])).rowCount === 2);
     const incidents = openIncidents(database, silentLog);
     const context = { config: loadConfig(settings), database, incidents, log: silentLog };
-    await tellUnanswered(context);
-    await tellUnanswered(context);
+    await recordUnanswered(context);
+    await recordUnanswered(context);
     await incidents.close();
     expect(await messagesOf('COMMITMENT_UNANSWERED', 'FORGETS')).toHaveLength(2);
     expect((await rowsOf(result)).map(({ state, error }) => [state, error])).toEqual(

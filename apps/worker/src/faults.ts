@@ -4,7 +4,7 @@ import { backOffMs } from '@ichor/shared/backOff';
 import type { ErrorCode, IchorError } from '@ichor/shared/errors';
 
 /** Faults of what the worker stands on: the work waits for it, however long, and the attempt does not count. */
-const GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
+const INFRASTRUCTURE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'DATABASE_UNAVAILABLE',
   'QUEUE_UNAVAILABLE',
   'SPOOL_FOREIGN',
@@ -14,10 +14,10 @@ const GROUND: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ]);
 
 /** `ground`: waits; `storage`: waits, no longer than the maximum age; `passing`: tried again, a few times; `lasting`: tried no more. */
-export type FaultKind = 'ground' | 'storage' | 'passing' | 'lasting';
+export type FaultKind = 'infrastructure' | 'storage' | 'passing' | 'lasting';
 
 export function kindOf({ code, retryable }: IchorError): FaultKind {
-  if (GROUND.has(code)) return 'ground';
+  if (INFRASTRUCTURE.has(code)) return 'infrastructure';
   if (code === 'FILE_UNREADABLE') return 'storage';
   return retryable ? 'passing' : 'lasting';
 }

@@ -15,12 +15,12 @@ export function answerFor(
 ): TriageResult | 'wait' {
   if (incomplete === null) return result.state === 'clear' && isUnderWay && !isFinal ? 'wait' : result;
   if (result.state === 'failed') return { ...result, incomplete };
-  if (result.state === 'flagged') return toldIncomplete(result, incomplete);
+  if (result.state === 'flagged') return withIncompleteness(result, incomplete);
   return isFinal || wasClear ? notAnalysed(result, incomplete) : 'wait';
 }
 
 /** The same input, but it is known that there is more: another result, with objects of its own. */
-export function toldIncomplete(result: TriageResult, incomplete: Incompleteness | null): TriageResult {
+export function withIncompleteness(result: TriageResult, incomplete: Incompleteness | null): TriageResult {
   if (incomplete === null) return result;
   const { missingInstances, brokenOffSeries } = incomplete;
   const lines = [result.inputDigest, `incomplete ${missingInstances} ${brokenOffSeries}`];
@@ -31,7 +31,7 @@ function notAnalysed(result: TriageResult, incomplete: Incompleteness): TriageRe
   const arrived = result.reason === null ? [] : [`of what arrived: ${result.reason.sentence}`];
   const why: Reason = reason('incomplete-study', [describeIncompleteness(incomplete), ...arrived].join('; '));
   return {
-    ...toldIncomplete(result, incomplete),
+    ...withIncompleteness(result, incomplete),
     state: 'not-analysed',
     reason: why,
     findings: null,

@@ -66,7 +66,7 @@ export async function triageStudy(context: TriageContext, job: TriageJob, counts
   const concluded = await analyse(context, job, claimed).catch((thrown: unknown) =>
     fail(context, job, claimed, asIchorError(thrown)),
   );
-  if (concluded !== null) await tell(context, concluded);
+  if (concluded !== null) await publish(context, concluded);
   metrics.triage('total', secondsSince(started));
 }
 
@@ -110,33 +110,33 @@ async function fail(
   error: IchorError,
 ): Promise<Concluded | null> {
   const kind = kindOf(error);
-  if (kind === 'ground') throw error;
+  if (kind === 'infrastructure') throw error;
   if (kind === 'storage' && (await noteUnreadable(context.database, job)) < context.config.maxAgeMs) {
-    tellIncident(context, job, error);
+    recordFault(context, job, error);
     throw error;
   }
   if (kind === 'passing' && claimed.faults + 1 < MOST_FAULTS && (await isNoted(context, job))) throw error;
   const concluded = await saveFailure(context, job, claimed, error);
-  tellIncident(context, job, error);
+  recordFault(context, job, error);
   return concluded;
 }
 
-const tellIncident = ({ recordIncident }: TriageContext, { studyInstanceUid }: TriageJob, error: IchorError): void =>
+const recordFault = ({ recordIncident }: TriageContext, { studyInstanceUid }: TriageJob, error: IchorError): void =>
   recordIncident({ code: error.code, message: error.message, studyInstanceUid });
 
-/** Only a fault that is counted may be followed by another try. @throws IchorError of kind `ground` */
+/** Only a fault that is counted may be followed by another try. @throws IchorError of kind `infrastructure` */
 async function isNoted({ database }: TriageContext, job: TriageJob): Promise<boolean> {
   try {
     await noteFault(database, job);
     return true;
   } catch (thrown) {
     const hindrance = asIchorError(thrown);
-    if (kindOf(hindrance) === 'ground') throw hindrance;
+    if (kindOf(hindrance) === 'infrastructure') throw hindrance;
     return false;
   }
 }
 
-/** @throws IchorError of kind `ground`; whatever else hinders the result, the study itself says `failed` */
+/** @throws IchorError of kind `infrastructure`; whatever else hinders the result, the study itself says `failed` */
 async function saveFailure(
   context: TriageContext,
   job: TriageJob,
@@ -150,7 +150,7 @@ async function saveFailure(
     return conclude(context, conclusion, null);
   } catch (thrown) {
     const hindrance = asIchorError(thrown);
-    if (kindOf(hindrance) === 'ground') throw hindrance;
+    if (kindOf(hindrance) === 'infrastructure') throw hindrance;
     await markFailed(database, job, error.code);
     return null;
   }
@@ -172,7 +172,7 @@ const failedResult = (job: TriageJob, model: Inference['model'], error: IchorErr
 });
 
 /** The result stands: what follows may fail, and is taken up from its rows then. */
-async function tell(context: TriageContext, { saved, result, analysed }: Concluded): Promise<void> {
+async function publish(context: TriageContext, { saved, result, analysed }: Concluded): Promise<void> {
   const { database, log, queues } = context;
   log.event('study.result', {
     studyInstanceUid: result.studyInstanceUid,

@@ -15,7 +15,7 @@ import { dueJobs } from '@ichor/store/rows/delivery';
 import type { Incidents } from '@ichor/store/rows/incident';
 import { openIncidents } from '@ichor/store/rows/incident';
 import type { Log } from '@ichor/telemetry/log';
-import { tellUnanswered } from './delivery/commitment.ts';
+import { recordUnanswered } from './delivery/commitment.ts';
 import { runDelivery } from './delivery/runDelivery.ts';
 import { kindOf, pauseMs } from './faults.ts';
 import { startNotification } from './notification/runNotification.ts';
@@ -26,7 +26,7 @@ import { type TriageContext, triageStudy } from './triageStudy.ts';
 const RECONCILE_EVERY_MS = 15_000;
 const OBJECTS_EVERY_MS = 5_000;
 
-type Ground = {
+type WorkerParts = {
   readonly config: Config;
   readonly log: Log;
   readonly database: Database;
@@ -46,16 +46,15 @@ export async function startWorkerRole(config: Config, log: Log): Promise<{ close
   const queues = await openQueues(config, database, log);
   const incidents = openIncidents(database, log, config);
   const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents, mayBegin: false });
-  const ground = { config, log, database, queues, incidents, checkSpool: guard.check };
+  const parts = { config, log, database, queues, incidents, checkSpool: guard.check };
   const closers: Close[] = [() => database.close(), () => queues.close(), () => incidents.close(), () => guard.close()];
   const close = async (): Promise<void> => {
     for (const closeOne of closers.splice(0).reverse()) await closeOne();
   };
   try {
-    if (config.workerQueues.includes('triage')) closers.push(await startTriage(ground));
-    if (config.workerQueues.includes('delivery'))
-      closers.push(runWhile(ground.checkSpool, () => startDelivery(ground)));
-    if (config.workerQueues.includes('notification')) closers.push(startNotification(ground));
+    if (config.workerQueues.includes('triage')) closers.push(await startTriage(parts));
+    if (config.workerQueues.includes('delivery')) closers.push(runWhile(parts.checkSpool, () => startDelivery(parts)));
+    if (config.workerQueues.includes('notification')) closers.push(startNotification(parts));
     log.event('role.started', { queues: config.workerQueues });
     return { close };
   } catch (error) {
@@ -65,13 +64,13 @@ export async function startWorkerRole(config: Config, log: Log): Promise<{ close
 }
 
 /** One study at a time: the inference process uses the machine's cores by itself. */
-async function startTriage(ground: Ground): Promise<Close> {
-  const { config, log, queues, incidents } = ground;
-  const spool = await openSpool(config.dataDir, 0, ground.checkSpool);
+async function startTriage(parts: WorkerParts): Promise<Close> {
+  const { config, log, queues, incidents } = parts;
+  const spool = await openSpool(config.dataDir, 0, parts.checkSpool);
   const inference = await startInference(config, log);
-  const context = { ...ground, spool, inference, recordIncident: incidents.record };
-  const stop = runWhile(ground.checkSpool, () => {
-    const consumer = queues.consume(TRIAGE_QUEUE, triageConsumer(context, ground.checkSpool));
+  const context = { ...parts, spool, inference, recordIncident: incidents.record };
+  const stop = runWhile(parts.checkSpool, () => {
+    const consumer = queues.consume(TRIAGE_QUEUE, triageConsumer(context, parts.checkSpool));
     const stopObjects = keepWritingObjects(context);
     return async () => {
       await Promise.all([consumer.close(), stopObjects()]);
@@ -84,7 +83,7 @@ async function startTriage(ground: Ground): Promise<Close> {
 }
 
 /** Attempts are counted in the database; one that ended for want of the database itself, or of the like, is begun again uncounted. */
-function triageConsumer(context: TriageContext, checkSpool: Ground['checkSpool']): Handler {
+function triageConsumer(context: TriageContext, checkSpool: WorkerParts['checkSpool']): Handler {
   const uncounted = new Set<string>();
   return async (payload, { jobId, attempt }) => {
     const job = TriageJob.parse(payload);
@@ -95,7 +94,7 @@ function triageConsumer(context: TriageContext, checkSpool: Ground['checkSpool']
       return null;
     } catch (thrown) {
       const error = asIchorError(thrown);
-      if (['ground', 'storage'].includes(kindOf(error))) uncounted.add(jobId);
+      if (['infrastructure', 'storage'].includes(kindOf(error))) uncounted.add(jobId);
       else uncounted.delete(jobId);
       const { studyInstanceUid } = job;
       context.log.event('triage.retry', { studyInstanceUid, code: error.code, reason: error.message });
@@ -123,23 +122,23 @@ function keepWritingObjects(context: TriageContext): Close {
 }
 
 /** Nobody consumes the queue of a destination that is not configured any more: its deliveries are given up here. */
-async function buryRemoved(ground: Ground): Promise<void> {
-  const configured = new Set(ground.config.destinations.map(({ aeTitle }) => aeTitle));
-  const due = await dueJobs(ground.database);
-  for (const job of due.filter(({ destination }) => !configured.has(destination))) await runDelivery(ground, job);
+async function buryRemoved(parts: WorkerParts): Promise<void> {
+  const configured = new Set(parts.config.destinations.map(({ aeTitle }) => aeTitle));
+  const due = await dueJobs(parts.database);
+  for (const job of due.filter(({ destination }) => !configured.has(destination))) await runDelivery(parts, job);
 }
 
 /** A queue and a consumer for each destination, and a look for rows that have no job. */
-function startDelivery(ground: Ground): Close {
-  const { config, database, queues, log } = ground;
+function startDelivery(parts: WorkerParts): Close {
+  const { config, database, queues, log } = parts;
   const consumers = config.destinations.map(({ aeTitle }) =>
-    queues.consume(deliveryQueue(aeTitle), (payload) => runDelivery(ground, DeliveryJob.parse(payload))),
+    queues.consume(deliveryQueue(aeTitle), (payload) => runDelivery(parts, DeliveryJob.parse(payload))),
   );
   let looking: Promise<void> = Promise.resolve();
   const look = (): void => {
     looking = enqueueDue(database, queues)
-      .then(() => buryRemoved(ground))
-      .then(() => tellUnanswered(ground))
+      .then(() => buryRemoved(parts))
+      .then(() => recordUnanswered(parts))
       .catch((error: unknown) => log.event('queue.lost', { reason: reasonOf(error) }));
   };
   look();

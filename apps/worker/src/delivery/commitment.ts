@@ -98,7 +98,7 @@ async function ended(
 }
 
 /** Destinations that promised a report and never gave one within the time to live. */
-export async function tellUnanswered({ config, database, incidents }: CommitmentContext): Promise<void> {
+export async function recordUnanswered({ config, database, incidents }: CommitmentContext): Promise<void> {
   for (const { destination, sopInstanceUid, deliveryId } of await takeUnanswered(database, config.deliveryTtlMs)) {
     const { code, message } = new IchorError('COMMITMENT_UNANSWERED', { destination, ttlMs: config.deliveryTtlMs });
     await endCommitment(database, [deliveryId], message);

@@ -34,7 +34,7 @@ import { studyInput } from '@ichor/store/rows/instance';
 import { metrics } from '@ichor/telemetry/metrics';
 import { databaseFeatureCache } from '../databaseFeatureCache.ts';
 import { kindOf } from '../faults.ts';
-import { toldIncomplete } from '../incomplete.ts';
+import { withIncompleteness } from '../incomplete.ts';
 import type { TriageContext } from '../triageStudy.ts';
 import { checkWritable, storeObjects } from './objectFiles.ts';
 
@@ -116,7 +116,7 @@ async function analysedAgain(context: TriageContext, due: DueObjects): Promise<A
     features: databaseFeatureCache(database),
   });
   if (
-    toldIncomplete(again.result, result.incomplete ?? null).inputDigest !== result.inputDigest ||
+    withIncompleteness(again.result, result.incomplete ?? null).inputDigest !== result.inputDigest ||
     again.result.model.sha256 !== result.model.sha256
   )
     throw unwritable(due);
@@ -142,16 +142,19 @@ async function settle(context: TriageContext, due: DueObjects, error: IchorError
   const { studyInstanceUid } = due.result;
   const kind = kindOf(error);
   log.event('objects.postponed', { studyInstanceUid, code: error.code, reason: error.message });
-  if (kind === 'ground') {
-    if (due.formerError === null && error.code === 'OBJECTS_UNWRITABLE') tell(context, studyInstanceUid, error);
+  if (kind === 'infrastructure') {
+    if (due.formerError === null && error.code === 'OBJECTS_UNWRITABLE') recordFault(context, studyInstanceUid, error);
     return postponeObjects(database, due, error.message, PAUSE_MS, false);
   }
   if (kind !== 'lasting' && due.attempts < MOST_ATTEMPTS)
     return postponeObjects(database, due, error.message, backOffMs(PAUSE_MS, due.attempts, LONGEST_PAUSE_MS), true);
   const final = unwritable(due);
-  tell(context, studyInstanceUid, final);
+  recordFault(context, studyInstanceUid, final);
   return markUnwritable(database, due, final.message);
 }
 
-const tell = ({ recordIncident }: TriageContext, studyInstanceUid: string, { code, message }: IchorError): void =>
-  recordIncident({ code, message, studyInstanceUid });
+const recordFault = (
+  { recordIncident }: TriageContext,
+  studyInstanceUid: string,
+  { code, message }: IchorError,
+): void => recordIncident({ code, message, studyInstanceUid });
