@@ -112,7 +112,7 @@ async function disturb(
   const possible = disturbancesOf(site, down);
   const counts = new Map<string, number>();
   const until = performance.now() + minutes * 60_000;
-  let [kills, told] = [0, 0];
+  let [kills, shownAt] = [0, 0];
   while (kills < wantedKills && performance.now() < until) {
     await pause(dice.between(...PAUSE_MS));
     replaceEnded(site, down, findings);
@@ -125,8 +125,8 @@ async function disturb(
     }
     if (isKill) kills++;
     counts.set(name, (counts.get(name) ?? 0) + 1);
-    if (performance.now() - told > PROGRESS_EVERY_MS) {
-      told = performance.now();
+    if (performance.now() - shownAt > PROGRESS_EVERY_MS) {
+      shownAt = performance.now();
       const acknowledged = sent.reduce((sum, study) => sum + study.acknowledged.size, 0);
       print(
         `${kills} of ${wantedKills} kills, the last: ${name}; ${sent.length} studies, ${acknowledged} instances acknowledged`,

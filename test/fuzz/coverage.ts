@@ -30,7 +30,7 @@ export function countCoverage(): Coverage {
     table() {
       const width = Math.max(0, ...[...rows.keys()].map((row) => row.length));
       return [...rows].sort(byName).map(([row, counts]) => {
-        const outcomes = [...counts].sort(([, one], [, other]) => other.count - one.count).map(told);
+        const outcomes = [...counts].sort(([, one], [, other]) => other.count - one.count).map(outcomeText);
         return `  ${row.padEnd(width)}  ${total(counts)}  ${outcomes.join(', ')}`;
       });
     },
@@ -41,7 +41,7 @@ export function countCoverage(): Coverage {
 type Reached = { readonly count: number; readonly first: number };
 /** Such a rare outcome may be worth a look. */
 const FEW = 3;
-const told = ([name, { count, first }]: readonly [string, Reached]): string =>
+const outcomeText = ([name, { count, first }]: readonly [string, Reached]): string =>
   count > FEW ? `${name} ${count}` : `${name} ${count} (input ${first})`;
 const total = (counts: ReadonlyMap<string, Reached>): string =>
   String([...counts.values()].reduce((sum, { count }) => sum + count, 0)).padStart(7);

@@ -59,7 +59,7 @@ describe.each(SERVERS)('on %s', (_name, programs) => {
     const objects = await claimObjects(database, resultId);
     const deliveries = await saveObjects(database, objects!, [OBJECT]);
     await deliver(database);
-    await tell(database);
+    await notify(database);
     const administrator = await worklist.signIn('adam');
     const list = await administrator.open('/api/studies');
     expect(JSON.parse(list.text).studies).toMatchObject([{ studyInstanceUid: STUDY, state: 'flagged' }]);
@@ -149,7 +149,7 @@ async function deliver(database: Database): Promise<void> {
 }
 
 /** Through every pause of a lane, to the end. */
-async function tell(database: Database): Promise<void> {
+async function notify(database: Database): Promise<void> {
   await notifications.bringBackNotifications(database, 900_000);
   const claimed = (await notifications.claim(database, LANE, 60_000))!;
   expect(await notifications.waitMs(database, claimed)).toBeGreaterThan(50_000);

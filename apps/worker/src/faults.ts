@@ -13,7 +13,7 @@ const INFRASTRUCTURE: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
   'STUDY_CHANGED',
 ]);
 
-/** `ground`: waits; `storage`: waits, no longer than the maximum age; `passing`: tried again, a few times; `lasting`: tried no more. */
+/** `infrastructure`: waits; `storage`: waits, no longer than the maximum age; `passing`: tried again, a few times; `lasting`: tried no more. */
 export type FaultKind = 'infrastructure' | 'storage' | 'passing' | 'lasting';
 
 export function kindOf({ code, retryable }: IchorError): FaultKind {

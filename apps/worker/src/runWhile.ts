@@ -1,4 +1,4 @@
-/** Work that is done only while its ground is there. */
+/** Work that is done only while what it stands on is there. */
 
 const LOOK_EVERY_MS = 1_000;
 

@@ -129,9 +129,9 @@ export function hostileRequest(route: Route, known: Known, dice: Dice): Buffer {
 }
 
 export function written({ method, target, headers, body }: Request): Buffer {
-  const named = new Set(headers.map(([name]) => name));
+  const headerNames = new Set(headers.map(([name]) => name));
   const length =
-    body === null || named.has('content-length') || named.has('transfer-encoding')
+    body === null || headerNames.has('content-length') || headerNames.has('transfer-encoding')
       ? []
       : [['content-length', String(body.length)]];
   const lines = [...headers, ...length].map(([name, value]) => `${name}: ${value}\r\n`).join('');

@@ -155,11 +155,11 @@ async function fileProblem(dir: string, file: z.infer<typeof File>): Promise<str
  */
 export function thresholdsOf(manifest: Manifest, settings: readonly string[]): number[] {
   const { sets, default: standard } = manifest.thresholds;
-  const named = settings.filter((setting) => !setting.includes('='));
-  const set = sets[named[0] ?? standard];
-  if (set === undefined || named.length > 1) {
+  const setNames = settings.filter((setting) => !setting.includes('='));
+  const set = sets[setNames[0] ?? standard];
+  if (set === undefined || setNames.length > 1) {
     throw new IchorError('CONFIG_INVALID', {
-      problems: `ICHOR_THRESHOLDS must name one of ${Object.keys(sets).join(', ')}, not "${named.join(', ')}"`,
+      problems: `ICHOR_THRESHOLDS must name one of ${Object.keys(sets).join(', ')}, not "${setNames.join(', ')}"`,
     });
   }
   const own = new Map(settings.filter((setting) => setting.includes('=')).map((setting) => parseOverride(setting)));
