@@ -7,7 +7,7 @@ import dimse from 'dcmjs-dimse';
 let prepared = false;
 
 /**
- * The library tells every PDU on the console, and its dcmjs what it finds odd in a dataset, with its values: both fall silent. It
+ * The library writes every PDU to the console, and its dcmjs what it finds odd in a dataset, with its values: both fall silent. It
  * names our implementation in the associations that it accepts and opens (PS3.7 §D.3.3.2). Once is enough; more does nothing.
  */
 export function prepareLibrary(): void {

@@ -1,4 +1,4 @@
-/** Who is told of results: HL7 v2 receivers, webhooks, mail. */
+/** Who is sent results: HL7 v2 receivers, webhooks, mail. */
 import { itemsOf } from './readers.ts';
 
 export const NOTIFICATION_KINDS = ['hl7', 'webhook', 'mail'] as const;

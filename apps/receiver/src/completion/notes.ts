@@ -1,9 +1,9 @@
 /**
  * Stored instances on their way into the index: noted at once, written in batches.
  *
- * While the database is away notes wait in memory. Should they become too many they are dropped, and the caller is told that
+ * While the database is away notes wait in memory. Should they become too many they are dropped, and the caller learns that
  * only the spool knows them. A row that PostgreSQL refuses is told apart from its batch and becomes an incident, and the
- * caller is told that the analysis will miss it: it delays nobody else.
+ * caller learns that the analysis will miss it: it delays nobody else.
  */
 
 import { reasonOf } from '@ichor/shared/errors';

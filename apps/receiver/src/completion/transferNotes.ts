@@ -1,4 +1,4 @@
-/** Transfers and losses as the index keeps them: written with each round, told as incidents. */
+/** Transfers and losses as the index keeps them: written with each round, recorded as incidents. */
 
 import { CT_IMAGES } from '@ichor/dicom/sopClasses';
 import type { Config } from '@ichor/settings/config';

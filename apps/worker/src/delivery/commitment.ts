@@ -2,11 +2,11 @@
  * ★ Storage commitment of what was stored (PS3.4 Annex J). The delivery stays `stored` meanwhile; its columns say what is due:
  *
  *   due      → asked      the destination accepted the request (N-ACTION, status 0)
- *   due      → due        refused, or no association: told, and asked again after a pause that doubles up to 15 minutes
+ *   due      → due        refused, or no association: reported, and asked again after a pause that doubles up to 15 minutes
  *   due      → none       the destination does not offer it; or it refused until the time to live was over
  *   asked    → committed  reported, on the same association or on one of its own (shared: recordCommitment)
  *   asked    → pending    reported as failed: the object is sent again
- *   asked    → none       no report within the time to live: told once; a later report still counts
+ *   asked    → none       no report within the time to live: reported once; a later report still counts
  */
 
 import { deriveUid } from '@ichor/dicom/uid';

@@ -1,4 +1,4 @@
-/** Which destinations the configuration names, and how one of them is told. */
+/** Which destinations the configuration names, and how a result is sent to one of them. */
 import type { Config } from '@ichor/settings/config';
 import type { NotificationLane } from '@ichor/settings/notificationSettings';
 import { IchorError } from '@ichor/shared/errors';

@@ -2,7 +2,7 @@
  * ★ Report and heat maps of results that are committed: written to disk, then due to the destinations.
  *
  *   due → written   the objects are on disk, and their delivery rows stand
- *   due → due       the disk, the spool or the database is away or full: tried again without an end, told once;
+ *   due → due       the disk, the spool or the database is away or full: tried again without an end, reported once;
  *                   any other fault that may pass: tried again after a pause that doubles, a few times
  *   due → failed    a report that its attributes do not allow, or that was tried too often: an incident; asking for the
  *                   study again makes it due again
@@ -89,7 +89,7 @@ async function write(context: TriageContext, due: DueObjects, analysed: Analysed
   await enqueue(context, await saveObjects(database, due, stored));
 }
 
-/** What was wrong may be patient data, and is not told. */
+/** What was wrong may be patient data, and is not reported. */
 async function builtObjects(
   { config, database }: TriageContext,
   due: DueObjects,

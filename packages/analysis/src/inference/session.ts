@@ -3,7 +3,7 @@ import { reasonOf } from '@ichor/shared/errors';
 import { env, InferenceSession, Tensor } from 'onnxruntime-node';
 import type { Port, Ports } from './ports.ts';
 
-/** Every error is thrown, and told by who catches it; onnxruntime would print it a second time. */
+/** Every error is thrown, and reported by who catches it; onnxruntime would print it a second time. */
 env.logLevel = 'fatal';
 
 export type Graph = {

@@ -1,4 +1,4 @@
-/** What an association tells. */
+/** What an association reports. */
 import type { CommitmentReport } from '@ichor/shared/commitmentReport';
 import type { IchorError } from '@ichor/shared/errors';
 import type { Rejection } from './negotiate.ts';

@@ -1,4 +1,4 @@
-/** What is known of one association while it runs. Its life is told in association.ts. */
+/** What is known of one association while it runs. Its life is described in association.ts. */
 import type { Socket } from 'node:net';
 import type { Config } from '@ichor/settings/config';
 import type { AssociationEvents, AssociationInfo, Peer } from './associationEvents.ts';

@@ -16,7 +16,7 @@ export type Internals = {
 
 /**
  * Repairs of dcmjs-dimse 0.3.3: Nagle's algorithm, fragments that are joined whatever they belong to, numbers without a value, an abort that
- * is not told, and a release that cannot wait for what the peer has yet to say.
+ * is not reported, and a release that cannot wait for what the peer has yet to say.
  */
 export function mendNetwork(
   client: unknown,

@@ -28,7 +28,7 @@ export type Labels = {
   readonly layout: Layout;
   readonly labels: readonly Label[];
   readonly paths: readonly string[];
-  /** Rows whose `any` contradicts their subtypes: kept as they are, and told. */
+  /** Rows whose `any` contradicts their subtypes: kept as they are, and reported. */
   readonly inconsistent: number;
 };
 
