@@ -22,12 +22,18 @@ async function csv(text: string, name = `${Math.random()}.csv`): Promise<string>
   return path;
 }
 const CLASSES = 'epidural,intraparenchymal,intraventricular,subarachnoid,subdural,any';
+const instance = (sopInstanceUid: string, path: string) => ({
+  sopInstanceUid,
+  seriesInstanceUid: null,
+  path,
+  missing: [],
+});
 const study = (name: string, patient: string | null, ...slices: string[]): SurveyedStudy => ({
   studyInstanceUid: name,
   inputDigest: name,
   patient,
   paths: slices.map((slice) => join(folder.path, name, `${slice}.dcm`)),
-  instances: slices.map((slice) => ({ sopInstanceUid: slice, path: join(folder.path, name, `${slice}.dcm`) })),
+  instances: slices.map((slice) => instance(slice, join(folder.path, name, `${slice}.dcm`))),
 });
 const two = (): SurveyedStudy[] => [study('1.1', 'p1', '1.1.1', '1.1.2'), study('1.2', 'p2', '1.2.1', '1.2.2')];
 const rsnaRows = (uid: string, bits: string): string =>
@@ -75,7 +81,7 @@ ${rows.map(([uid, own]) => `${own[5]},"${uid.slice(0, 3)}/${uid}.dcm",${own[4]},
       );
     const studies = ['1.1', '1.2'].map((name): SurveyedStudy => {
       const path = join(folder.path, 'many', name, 'slice.dcm');
-      return { ...study(name, null), paths: [path], instances: [{ sopInstanceUid: `${name}.1`, path }] };
+      return { ...study(name, null), paths: [path], instances: [instance(`${name}.1`, path)] };
     });
     const data = matchLabels(await readLabels([join(folder.path, 'many')]), studies);
     expect(data.studies.map(({ truth }) => truth[5])).toEqual([0, 1]);

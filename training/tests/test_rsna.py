@@ -12,6 +12,8 @@ from ichor_training import CLASSES
 from ichor_training.data import rsna
 from ichor_training.data.rsna import import_rsna, read_errors
 from ichor_training.data.studies import SIDE, Studies, patient_folds
+from ichor_training.stages.checks import data_faults
+from ichor_training.stages.configuration import experiment_of
 
 MATRIX = 64
 
@@ -87,7 +89,8 @@ def test_series_are_studies_in_spatial_order_and_damaged_files_are_named_not_emp
 def test_what_was_left_out_is_counted_to_the_end_damaged_pixels_included(kaggle, tmp_path, capsys):
     import_rsna(kaggle, tmp_path / "out")
     told = capsys.readouterr().out
-    assert "8 slices of 3 series; left out: 1 without a label, 2 that could not be read" in told
+    assert "8 slices of 3 series; kept apart in unlabelled/: 1 without a label" in told
+    assert "left out: 2 that could not be read" in told
     assert "errors.csv" in told
 
 
@@ -154,3 +157,15 @@ def test_slices_stay_on_disk_until_they_are_asked_for(kaggle, tmp_path):
     held = studies.where(studies.patient == "rsna ID_p1")
     assert isinstance(held.hu.stored, np.memmap) and held.hu.shape == (5, SIDE, SIDE)
     assert np.array_equal(held.hu[np.array([4, 0])], studies.hu[:][[7, 3]])
+
+
+def test_series_with_slices_without_a_label_are_kept_whole_and_apart_and_nobody_trains_on_them(kaggle, tmp_path):
+    import_rsna(kaggle, tmp_path / "out")
+    kept = Studies.load(tmp_path / "out" / "unlabelled")
+    with np.load(tmp_path / "out" / "unlabelled" / "slices.npz") as stored:
+        instances = stored["instance"].tolist()
+    assert instances == ["ID_000000004", "ID_000000005", "ID_000000003", "ID_unlabelled"]
+    assert np.isnan(kept.labels).all(1).tolist() == [False, False, False, True]
+    assert kept.labels[2].tolist() == [0, 0, 0, 0, 1, 1]
+    experiment = experiment_of({"name": "any", "backbone": "tiny_resnext", "seed": 1}, "any")
+    assert "1 slices have no label" in " ".join(data_faults(experiment, kept, None))

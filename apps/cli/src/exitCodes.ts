@@ -22,7 +22,7 @@ export const EXIT_CODES: readonly { readonly code: ExitCode; readonly meaning: s
   {
     code: EXIT.notAnalysed,
     meaning:
-      '`triage`: at least one study could not be analysed; its `reason` says why. It is never reported as clear. `evaluate`: no study could be analysed. `heatmap`: there is nothing to show.',
+      '`triage`: at least one study could not be analysed; its `reason` says why. It is never reported as clear. `evaluate`, `predict`: no study could be analysed. `heatmap`: there is nothing to show.',
   },
 ];
 

@@ -4,9 +4,9 @@ import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared/errors';
 import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { addAccounts } from './accountCommands.ts';
-import type { EvaluateOptions } from './commands/evaluate.ts';
 import type { NotificationsOptions } from './commands/notifications.ts';
 import type { Cli } from './context.ts';
+import { addEvaluation } from './evaluationCommands.ts';
 import { EXIT, type ExitCode, exitCodeHelp } from './exitCodes.ts';
 import { paint } from './terminal.ts';
 
@@ -123,7 +123,9 @@ function addAnalysis(program: Command, cli: Cli, outcome: Outcome): void {
       outcome.code = await triage(cli, dir, { json: options.json ?? false, out: options.out ?? null });
     });
   addHeatmap(program, cli, outcome);
-  addEvaluate(program, cli, outcome);
+  addEvaluation(program, cli, (code) => {
+    outcome.code = code;
+  });
   addPhantom(program, cli, outcome);
   const bundle = program.command('bundle').description('model bundles');
   bundle
@@ -149,30 +151,6 @@ function addHeatmap(program: Command, cli: Cli, outcome: Outcome): void {
       const { heatmap } = await import('./commands/heatmap.ts');
       const { study = null, slice = null, class: finding, png = null } = options;
       outcome.code = await heatmap(cli, dir, { study, slice, finding, png });
-    });
-}
-
-function addEvaluate(program: Command, cli: Cli, outcome: Outcome): void {
-  program
-    .command('evaluate')
-    .description('measure a bundle on labelled studies, through the code that production runs')
-    .argument('<dirs...>', 'folders of DICOM files')
-    .requiredOption(
-      '--labels <path>',
-      'CSV (layouts: docs/evaluate.md), or a folder of labels.csv; again for more',
-      collect,
-    )
-    .option('--bundle <dir>', 'default: ICHOR_MODEL')
-    .option('--compare <dirs...>', 'further bundles, side by side on the same studies')
-    .option('--readers <file>', 'CSV of what readers said')
-    .option('--out <folder>', 'report.html and metrics.json; a run that was stopped goes on from here')
-    .option('--accept-derived', 'take derived images too, such as slices rebuilt from JPEG; production refuses them')
-    .option('--json', 'print metrics.json instead of tables')
-    .action(async (dirs: string[], options: Partial<EvaluateOptions>) => {
-      const { evaluate } = await import('./commands/evaluate.ts');
-      const { labels = [], bundle = null, compare = [], readers = null, out = null } = options;
-      const { acceptDerived = false, json = false } = options;
-      outcome.code = await evaluate(cli, dirs, { labels, bundle, compare, readers, out, acceptDerived, json });
     });
 }
 
@@ -253,8 +231,6 @@ function addUpkeep(program: Command, cli: Cli, outcome: Outcome): void {
       outcome.code = await migrate(cli);
     });
 }
-
-const collect = (value: string, former: readonly string[] = []): string[] => [...former, value];
 
 function wholeNumber(text: string): number {
   const value = Number(text);

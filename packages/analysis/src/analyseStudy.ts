@@ -7,6 +7,7 @@ import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { Reason, ReasonCode } from '@ichor/shared/reasons';
 import { reason } from '@ichor/shared/reasons';
 import type { SeriesSelection, TriageResult } from '@ichor/shared/study';
+import type { Accepted } from './accepted.ts';
 import type { FeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
 import { sliceHeatmaps } from './sliceHeatmaps.ts';
@@ -31,8 +32,8 @@ export type AnalysedStudy = {
 type Tools = {
   readonly inference: Inference;
   readonly features: FeatureCache;
-  /** Reasons that do not count against a series: an evaluation may accept `derived` images. Production accepts none. */
-  readonly accepted?: ReadonlySet<ReasonCode>;
+  /** What an evaluation takes against production's rules. Production has none. */
+  readonly accepted?: Accepted;
 };
 
 /**
@@ -47,7 +48,7 @@ export async function analyseStudy(
   tools: Tools,
 ): Promise<AnalysedStudy> {
   const unreadable: HeaderProblem[] = [];
-  const found = await readHeaders(paths, (problem) => unreadable.push(problem));
+  const found = await readHeaders(paths, (problem) => unreadable.push(problem), tools.accepted);
   const fault = unreadable.find(({ error }) => error.code === 'FILE_UNREADABLE');
   if (fault !== undefined) throw fault.error;
   const { headers, conflicting } = await resolveConflicts(found, tools.inference.pixelDigest);
@@ -80,7 +81,7 @@ type Study = {
 };
 
 /** The best series that makes a stack; a series that does not is set aside with its reason and the next best is tried. */
-function chooseStack(headers: readonly InstanceHeader[], accepted?: ReadonlySet<ReasonCode>): Choice {
+function chooseStack(headers: readonly InstanceHeader[], accepted?: Accepted): Choice {
   const setAside = new Map<string, SeriesSelection>();
   for (;;) {
     const candidates = headers.filter((header) => !setAside.has(header.seriesInstanceUid));

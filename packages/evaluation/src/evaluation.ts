@@ -1,5 +1,5 @@
 /** What `ichor evaluate` finds out: `metrics.json` holds exactly this, the table and the page are written from it. */
-import type { ReasonCode } from '@ichor/shared/reasons';
+import { type Acceptable, type Accepted, MISSING_ATTRIBUTES, type MissingAttribute } from '@ichor/analysis/accepted';
 import type { BundleFigures } from './figures/bundleFigures.ts';
 import type { Comparison } from './figures/comparison.ts';
 import type { ReaderFigures } from './figures/readers.ts';
@@ -22,14 +22,28 @@ export type Evaluation = {
     readonly labelFiles: readonly string[];
     readonly studies: number;
     readonly inconsistentLabels: number;
-    /** What production refuses and this evaluation took, such as `derived`. */
-    readonly acceptedReasons: readonly ReasonCode[];
+    /** What this evaluation took against production's rules, such as `derived`. */
+    readonly accepted: readonly Acceptable[];
+    /** Images of the labelled studies whose header lacks it, and that were taken all the same. */
+    readonly missing: Readonly<Partial<Record<MissingAttribute, number>>>;
   };
   /** The bundle asked for, then those it is compared with. */
   readonly bundles: readonly [BundleFigures, ...BundleFigures[]];
   readonly comparisons: readonly Comparison[];
   readonly readers: readonly ReaderFigures[];
 };
+
+/** @param accepted what was taken; a count for each attribute among it that may be missing */
+export const missingImages = (studies: readonly LabelledStudy[], accepted: Accepted): Evaluation['data']['missing'] =>
+  Object.fromEntries(
+    MISSING_ATTRIBUTES.filter((one) => accepted.has(one)).map((one) => [
+      one,
+      studies.reduce(
+        (sum, { study }) => sum + study.instances.filter(({ missing }) => missing.includes(one)).length,
+        0,
+      ),
+    ]),
+  );
 
 /** Counts of the data without the studies themselves. */
 export const countsOf = ({ studies, ...counts }: LabelledData & { readonly studies: readonly LabelledStudy[] }) => ({

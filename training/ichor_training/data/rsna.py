@@ -5,8 +5,8 @@
 headers of all instances → `headers.csv`; series in spatial order → `hu.npy`, slice by slice; what came of it →
 `slices.npz`.
 An instance that cannot be read is left out and named with its reason in `errors.csv`; it never becomes an empty slice.
-Those
-without a label, as the challenge's test set, are left out and counted.
+Series with slices that have no label, as the challenge's test set, are kept apart in `unlabelled/`, whole: nothing
+trains on them, and a submission needs them.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from .studies import SIDE, Studies
 HEADER = ["file", "sop", "series", "patient", "position"]
 TAGS = ["SOPInstanceUID", "SeriesInstanceUID", "PatientID", "ImagePositionPatient", "ImageOrientationPatient"]
 SERIES_PER_CHECKPOINT = 200
+UNLABELLED = "unlabelled"
 
 
 def import_rsna(folder: Path, out: Path, labels: Path | None = None, side: int = SIDE) -> Studies:
@@ -44,17 +45,30 @@ def import_rsna(folder: Path, out: Path, labels: Path | None = None, side: int =
         raise ValueError(f"no labelled instance of {folder} can be read; see {out / 'errors.csv'}")
     write_slices(folder, out, series, side)
     studies = finish(out, series, truth)
-    print(counted(out, len(headers) - len(labelled), studies), flush=True)
+    kept = keep_unlabelled(folder, out / UNLABELLED, headers, truth, side)
+    print(counted(out, kept, studies), flush=True)
     return studies
+
+
+def keep_unlabelled(folder: Path, out: Path, headers: list[dict[str, str]], truth: dict[str, int], side: int) -> int:
+    """Series with a slice that has no label, whole; the labels of such slices are NaN.
+    @returns the slices without a label that can be read
+    """
+    series = [slices for slices in in_order(headers) if any(row["sop"] not in truth for row in slices)]
+    if not series:
+        return 0
+    out.mkdir(exist_ok=True)
+    write_slices(folder, out, series, side)
+    return int(np.isnan(finish(out, series, truth).labels[:, 0]).sum())
 
 
 def counted(out: Path, unlabelled: int, studies: Studies) -> str:
     """What became of every instance, those whose pixels turned out to be damaged included."""
-    broken = len({row["file"] for row in read_errors(out)})
+    broken = len({row["file"] for place in (out, out / UNLABELLED) for row in read_errors(place)})
     reasons = f" (reasons: {out / 'errors.csv'})" if broken else ""
     return (
-        f"{len(studies.labels)} slices of {len(studies.ranges())} series; left out: {unlabelled} without a label, "
-        f"{broken} that could not be read{reasons}"
+        f"{len(studies.labels)} slices of {len(studies.ranges())} series; kept apart in {UNLABELLED}/: {unlabelled} "
+        f"without a label; left out: {broken} that could not be read{reasons}"
     )
 
 
@@ -160,14 +174,18 @@ def write_slices(folder: Path, out: Path, series: list[list[dict[str, str]]], si
 
 
 def finish(out: Path, series: list[list[dict[str, str]]], truth: dict[str, int]) -> Studies:
+    """`slices.npz`; NaN are the labels of slices that have none."""
     rows = {row["file"]: (number, row) for number, slices in enumerate(series) for row in slices}
     written = [rows[file] for file in json.loads((out / "written.json").read_text())["files"]]
     if not written:
         raise ValueError(f"no pixel data can be read; see {out / 'errors.csv'}")
-    bits = np.array([truth[row["sop"]] for _, row in written])
+    bits = np.array([truth.get(row["sop"], -1) for _, row in written])
+    labels = (bits[:, None] >> np.arange(len(CLASSES)) & 1).astype(np.float32)
+    labels[bits < 0] = np.nan
     np.savez(
         out / "slices.npz",
-        labels=(bits[:, None] >> np.arange(len(CLASSES)) & 1).astype(np.float32),
+        labels=labels,
+        instance=np.array([row["sop"] for _, row in written]),
         study=np.array([number for number, _ in written]),
         patient=np.array([f"rsna {row['patient']}" for _, row in written]),
         source="RSNA 2019",

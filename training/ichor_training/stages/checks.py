@@ -40,6 +40,9 @@ def start_faults(experiment: Experiment, mobilenet: Path) -> list[str]:
 
 def data_faults(experiment: Experiment, real: Studies, phantoms: Studies | None) -> list[str]:
     faults, patients, scans = [], len(real.people()), len(real.ranges())
+    unlabelled = int(np.isnan(real.labels).any(1).sum())
+    if unlabelled:
+        faults.append(f"trains on data of which {unlabelled} slices have no label")
     for studies in (real, phantoms):
         if studies is not None and studies.source not in SOURCES:
             faults.append(f"uses data of the source {studies.source!r}, whose licence is not on record")

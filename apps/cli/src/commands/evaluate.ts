@@ -1,11 +1,9 @@
 /** `ichor evaluate DIR… --labels FILE`: how good is a bundle on these studies, measured through the code that production runs. */
-import { mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, writeFile } from 'node:fs/promises';
 import { cpus } from 'node:os';
 import { join, resolve } from 'node:path';
-import { startInference } from '@ichor/analysis/inference/inference';
-import { findStudies, type StudyFiles } from '@ichor/analysis/volume/findStudies';
-import { BOOTSTRAP, countsOf, type Evaluation, NOTICE } from '@ichor/evaluation/evaluation';
-import { bundleFigures, type EvaluatedBundle } from '@ichor/evaluation/figures/bundleFigures';
+import { BOOTSTRAP, countsOf, type Evaluation, missingImages, NOTICE } from '@ichor/evaluation/evaluation';
+import { bundleFigures } from '@ichor/evaluation/figures/bundleFigures';
 import { compareBundles } from '@ichor/evaluation/figures/comparison';
 import { readerFigures } from '@ichor/evaluation/figures/readers';
 import { drawErrors } from '@ichor/evaluation/gallery/drawErrors';
@@ -15,34 +13,29 @@ import { type Labels, readLabels } from '@ichor/evaluation/labels/readLabels';
 import { type Reading, readReaders } from '@ichor/evaluation/labels/readReaders';
 import { drawPatients } from '@ichor/evaluation/metrics/bootstrap';
 import { count } from '@ichor/evaluation/numbers';
-import { type BundleToEvaluate, openBundles } from '@ichor/evaluation/openBundles';
-import { folderCache, noPredictionCache } from '@ichor/evaluation/predictions/predictionCache';
-import { predictStudies } from '@ichor/evaluation/predictions/predictStudies';
-import type { StudyPrediction } from '@ichor/evaluation/predictions/studyPrediction';
-import { type SurveyedStudy, surveyStudy } from '@ichor/evaluation/predictions/surveyStudies';
+import { openBundles } from '@ichor/evaluation/openBundles';
 import type { Gallery } from '@ichor/evaluation/report/gallerySection';
 import { reportPage } from '@ichor/evaluation/report/reportPage';
 import type { Config } from '@ichor/settings/config';
-import type { ReasonCode } from '@ichor/shared/reasons';
 import { FINDING_CLASSES } from '@ichor/shared/study';
 import type { Log } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
+import { type AcceptOptions, acceptedBy } from '../evaluate/acceptOptions.ts';
+import { type Predicted, predictWith } from '../evaluate/predictWith.ts';
+import { surveyFolders } from '../evaluate/surveyFolders.ts';
 import { terminalReport } from '../evaluate/terminalReport.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
+import { ichorVersion } from '../ichorVersion.ts';
 import { startProgress } from '../terminal.ts';
-import { existingFolder } from '../triage/existingFolder.ts';
 import { inferenceNotes } from '../triage/inferenceNotes.ts';
-import { noStudies } from '../triage/noStudies.ts';
 
-export type EvaluateOptions = {
+export type EvaluateOptions = AcceptOptions & {
   readonly labels: readonly string[];
   /** Null: the configured one. */
   readonly bundle: string | null;
   readonly compare: readonly string[];
   readonly readers: string | null;
   readonly out: string | null;
-  /** Takes derived images, which production refuses: slices rebuilt from another format. */
-  readonly acceptDerived: boolean;
   readonly json: boolean;
 };
 
@@ -55,7 +48,9 @@ export async function evaluate(cli: Cli, dirs: readonly string[], options: Evalu
   const readings = await readingsOf(cli, options.readers, data);
   const log = inferenceNotes(cli.terminal);
   const predicted: Predicted[] = [];
-  for (const bundle of bundles) predicted.push(await predictWith(cli, config, log, bundle, data, options));
+  const settings = { config, log, accepted: acceptedBy(options), out: options.out };
+  const studies = data.studies.map(({ study }) => study);
+  for (const bundle of bundles) predicted.push(await predictWith(cli, bundle, studies, settings));
   const measured: Measured = { config, log, dirs, options, labels, data, readings, predicted };
   cli.terminal.note('Computing figures and intervals');
   const evaluation = await evaluationOf(measured);
@@ -70,30 +65,6 @@ function exitCodeOf({ bundles }: Evaluation): ExitCode {
   return bundles.some(({ coverage }) => coverage.analysed === 0) ? EXIT.notAnalysed : EXIT.done;
 }
 
-/** Every study under the folders; one that lies in several of them is one study. */
-async function surveyFolders(cli: Cli, dirs: readonly string[]): Promise<SurveyedStudy[]> {
-  const studies = new Map<string, Set<string>>();
-  const problems: string[] = [];
-  const onProblem = (problem: string): void => {
-    problems.push(problem);
-    cli.terminal.note(problem);
-  };
-  for (const dir of dirs) {
-    for (const { studyInstanceUid, paths } of await findStudies(await existingFolder(dir), onProblem))
-      studies.set(studyInstanceUid, new Set([...(studies.get(studyInstanceUid) ?? []), ...paths]));
-  }
-  const found = [...studies].map(([studyInstanceUid, paths]): StudyFiles => ({ studyInstanceUid, paths: [...paths] }));
-  if (found.length === 0) throw noStudies(dirs, problems);
-  const progress = startProgress(cli.terminal, 'Reading', found.length);
-  const surveyed: SurveyedStudy[] = [];
-  for (const study of found) {
-    surveyed.push(await surveyStudy(study));
-    progress.step(`study ${study.studyInstanceUid}`);
-  }
-  progress.done();
-  return surveyed;
-}
-
 async function readingsOf(cli: Cli, file: string | null, { studies }: LabelledData): Promise<readonly Reading[]> {
   if (file === null) return [];
   const { readings, withoutImage } = await readReaders(
@@ -103,47 +74,6 @@ async function readingsOf(cli: Cli, file: string | null, { studies }: LabelledDa
   if (withoutImage > 0) cli.terminal.note(`${file}: ${count(withoutImage, 'row')} without a labelled study, left out`);
   return readings;
 }
-
-type Predicted = { readonly bundle: EvaluatedBundle; readonly predictions: readonly StudyPrediction[] };
-
-async function predictWith(
-  cli: Cli,
-  config: Config,
-  log: Log,
-  bundle: BundleToEvaluate,
-  { studies }: LabelledData,
-  { out, acceptDerived }: EvaluateOptions,
-): Promise<Predicted> {
-  const inference = await startInference({ ...config, modelDir: bundle.dir, thresholds: [] }, log);
-  const { model } = inference;
-  const cache =
-    out === null
-      ? noPredictionCache
-      : folderCache(resolve(out), model, [await ichorVersion(), ...acceptedOf(acceptDerived)]);
-  const progress = startProgress(cli.terminal, `Analysing with ${model.name} ${model.version}`, studies.length);
-  let known = 0;
-  try {
-    const predictions = await predictStudies(
-      studies.map(({ study }) => study),
-      {
-        inference,
-        cache,
-        accepted: acceptedOf(acceptDerived),
-        onStudy(study, wasKnown) {
-          known += Number(wasKnown);
-          progress.step(`study ${study.studyInstanceUid}`);
-        },
-      },
-    );
-    return { bundle: { identity: model, ...bundle }, predictions };
-  } finally {
-    progress.done();
-    if (known > 0) cli.terminal.note(`${count(known, 'study', 'studies')} known from an earlier run in ${out}`);
-    await inference.close();
-  }
-}
-
-const acceptedOf = (acceptDerived: boolean): ReadonlySet<ReasonCode> => new Set(acceptDerived ? ['derived'] : []);
 
 type Measured = {
   readonly config: Config;
@@ -186,7 +116,8 @@ async function evaluationOf({
       folders: dirs.map((dir) => resolve(dir)),
       labelFiles: labels.paths,
       inconsistentLabels: labels.inconsistent,
-      acceptedReasons: [...acceptedOf(options.acceptDerived)],
+      accepted: [...acceptedBy(options)],
+      missing: missingImages(data.studies, acceptedBy(options)),
     },
     bundles: figures as [(typeof figures)[number], ...typeof figures],
     comparisons: compared.slice(1).map((other) => compareBundles(data, compared[0]!, other, draws)),
@@ -211,7 +142,7 @@ async function galleryOf(cli: Cli, { config, log, options, data, predicted }: Me
   const tools = {
     config: { ...config, modelDir: bundle.dir },
     log,
-    accepted: acceptedOf(options.acceptDerived),
+    accepted: acceptedBy(options),
   };
   const progress = startProgress(cli.terminal, 'Drawing errors', shown.length);
   try {
@@ -220,9 +151,4 @@ async function galleryOf(cli: Cli, { config, log, options, data, predicted }: Me
   } finally {
     progress.done();
   }
-}
-
-async function ichorVersion(): Promise<string> {
-  const path = join(import.meta.dirname, '..', '..', 'package.json');
-  return (JSON.parse(await readFile(path, 'utf8')) as { version: string }).version;
 }

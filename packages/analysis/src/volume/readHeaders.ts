@@ -3,7 +3,9 @@
 import type { Dataset } from '@ichor/dicom/dataset';
 import type { Keyword } from '@ichor/dicom/keywords';
 import { type Part10, readPart10Head } from '@ichor/dicom/readPart10';
+import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
+import { type Accepted, NOTHING_ACCEPTED } from '../accepted.ts';
 import { bodyPartOf, contrastAgentOf, kernelsOf, rescalesOf, rescaleTypesOf } from './functionalGroups.ts';
 import { type ScanMarks, scanMarksOf } from './scanMarks.ts';
 
@@ -71,27 +73,33 @@ const AT_ONCE = 8;
 export async function readHeaders(
   paths: readonly string[],
   onProblem: (problem: HeaderProblem) => void,
+  accepted: Accepted = NOTHING_ACCEPTED,
 ): Promise<InstanceHeader[]> {
   const headers: (InstanceHeader | null)[] = new Array(paths.length).fill(null);
   let next = 0;
   const readNext = async (): Promise<void> => {
     for (let index = next++; index < paths.length; index = next++)
-      headers[index] = await readHeader(paths[index]!, onProblem);
+      headers[index] = await readHeader(paths[index]!, onProblem, accepted);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, readNext));
   return headers.filter((header) => header !== null);
 }
 
-async function readHeader(path: string, onProblem: (problem: HeaderProblem) => void): Promise<InstanceHeader | null> {
+async function readHeader(
+  path: string,
+  onProblem: (problem: HeaderProblem) => void,
+  accepted: Accepted,
+): Promise<InstanceHeader | null> {
   try {
-    return headerOf(path, await readPart10Head(path));
+    return headerOf(path, await readPart10Head(path), accepted);
   } catch (thrown) {
     onProblem({ path, seriesInstanceUid: path.split('/').at(-2) ?? null, error: asIchorError(thrown) });
     return null;
   }
 }
 
-function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): InstanceHeader {
+function headerOf(path: string, part10: Part10, accepted: Accepted): InstanceHeader {
+  const { dataset, transferSyntaxUid } = part10;
   const uid = (name: string, keyword: Keyword): string => {
     const value = dataset.text(keyword);
     if (value === null) throw new IchorError('UID_MISSING', { name });
@@ -102,7 +110,8 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     studyInstanceUid: uid('Study Instance UID', 'StudyInstanceUID'),
     seriesInstanceUid: uid('Series Instance UID', 'SeriesInstanceUID'),
     sopInstanceUid: uid('SOP Instance UID', 'SOPInstanceUID'),
-    sopClassUid: uid('SOP Class UID', 'SOPClassUID'),
+    sopClassUid:
+      (accepted.has('missing-sop-class') ? likelySopClass(part10) : null) ?? uid('SOP Class UID', 'SOPClassUID'),
     transferSyntaxUid,
     modality: dataset.text('Modality'),
     seriesDescription: dataset.text('SeriesDescription'),
@@ -128,6 +137,11 @@ function headerOf(path: string, { dataset, transferSyntaxUid }: Part10): Instanc
     frames: framesOf(dataset),
     dataset,
   };
+}
+
+/** Where an instance does not say what it is: what its file says, else a CT image by its modality; null when neither tells. */
+function likelySopClass({ dataset, sopClassUid }: Part10): string | null {
+  return dataset.text('SOPClassUID') ?? sopClassUid ?? (dataset.text('Modality') === 'CT' ? SOP_CLASS.ctImage : null);
 }
 
 /** Enhanced multi-frame: per-frame functional groups before shared ones (PS3.3 C.7.6.16). */

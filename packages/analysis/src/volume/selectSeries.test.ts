@@ -50,6 +50,19 @@ test('an accepted reason does not count against a series, every other one still 
   expect(selectSeries(seriesOf('1', derived, 6), accepted).reason?.code).toBe('too-few-slices');
 });
 
+test('an accepted missing body part is no reason; one that names something else still is', () => {
+  const unnamed = { bodyPartExamined: null, seriesDescription: null };
+  const accepted = new Set(['missing-body-part'] as const);
+  expect(selectSeries(seriesOf('1', unnamed)).reason?.code).toBe('not-head');
+  expect(selectSeries(seriesOf('1', unnamed), accepted).selected).toHaveLength(30);
+  for (const other of [
+    { bodyPartExamined: 'CHEST' },
+    { seriesDescription: 'Abdomen 5mm' },
+    { studyDescription: 'CT NECK' },
+  ])
+    expect(selectSeries(seriesOf('1', { ...unnamed, ...other }), accepted).reason?.code).toBe('not-head');
+});
+
 describe('a single series', () => {
   test('of an ordinary head CT is chosen', () => {
     expect(chosen(seriesOf('1.1'))).toBe('1.1');

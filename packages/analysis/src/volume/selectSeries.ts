@@ -11,6 +11,7 @@ import { transferSyntax } from '@ichor/dicom/transferSyntaxes';
 import type { Reason, ReasonCode } from '@ichor/shared/reasons';
 import { reason } from '@ichor/shared/reasons';
 import type { SeriesSelection } from '@ichor/shared/study';
+import { type Accepted, NOTHING_ACCEPTED } from '../accepted.ts';
 import {
   ANGIOGRAPHY_OR_PERFUSION,
   CONTRAST,
@@ -38,11 +39,8 @@ export type Selection = {
   readonly reason: Reason | null;
 };
 
-/** @param accepted reasons that do not count against a series; production has none */
-export function selectSeries(
-  headers: readonly InstanceHeader[],
-  accepted: ReadonlySet<ReasonCode> = new Set(),
-): Selection {
+/** @param accepted what does not count against a series; production has none */
+export function selectSeries(headers: readonly InstanceHeader[], accepted: Accepted = NOTHING_ACCEPTED): Selection {
   const judged = groupBySeries(headers).map((all) => {
     const { slices: instances, leftOut } = separateSeries(all);
     return { instances, all, leftOut, verdict: judge(instances, accepted) };
@@ -71,7 +69,7 @@ function groupBySeries(headers: readonly InstanceHeader[]): InstanceHeader[][] {
 
 type Verdict = { readonly reason: Reason; readonly step: number } | null;
 /** @returns a reason, with a detail where it helps, or null when the series passes this step */
-type Step = (instances: readonly InstanceHeader[]) => ReasonCode | Reason | null;
+type Step = (instances: readonly InstanceHeader[], accepted: Accepted) => ReasonCode | Reason | null;
 
 /** In this order: the further a series comes, the closer it was to being analysed. */
 const STEPS: readonly Step[] = [
@@ -87,7 +85,7 @@ const STEPS: readonly Step[] = [
       ? 'angiography-or-perfusion'
       : null,
   (all) => (all.some(hasContrast) ? 'contrast' : null),
-  (all) => (all.some(isDerived) ? 'derived' : null),
+  (all, accepted) => (all.some(isDerived) && !accepted.has('derived') ? 'derived' : null),
   plane,
   (all) => (all.some((one) => kernelKind(one.convolutionKernels, seriesText(one)) === 'bone') ? 'bone-kernel' : null),
   (all) => (countSlices(all) < LEAST_SLICES ? reason('too-few-slices', `${countSlices(all)} slices`) : null),
@@ -98,11 +96,11 @@ const STEPS: readonly Step[] = [
   pixels,
 ];
 
-function judge(instances: readonly InstanceHeader[], accepted: ReadonlySet<ReasonCode>): Verdict {
+function judge(instances: readonly InstanceHeader[], accepted: Accepted): Verdict {
   for (const [step, check] of STEPS.entries()) {
-    const found = check(instances);
+    const found = check(instances, accepted);
     const why = typeof found === 'string' ? reason(found) : found;
-    if (why !== null && !accepted.has(why.code)) return { step, reason: why };
+    if (why !== null) return { step, reason: why };
   }
   return null;
 }
@@ -117,7 +115,7 @@ function notCt(instances: readonly InstanceHeader[]): Reason | null {
 const isLocalizer = (one: InstanceHeader): boolean =>
   hasType(one, 'LOCALIZER') || LOCALIZER.test(upper(one.seriesDescription ?? one.protocolName ?? ''));
 
-function bodyPart(instances: readonly InstanceHeader[]): Reason | null {
+function bodyPart(instances: readonly InstanceHeader[], accepted: Accepted): Reason | null {
   for (const one of instances) {
     const part = upper(one.bodyPartExamined ?? '');
     const described = `${upper(one.seriesDescription ?? '')} ${upper(one.protocolName ?? '')} ${upper(one.studyDescription ?? '')}`;
@@ -125,11 +123,9 @@ function bodyPart(instances: readonly InstanceHeader[]): Reason | null {
     if (OTHER_BODY_PART.test(series) && !HEAD.test(series)) return reason('not-head', 'by its description');
     if (HEAD.test(part)) continue;
     if (part !== '') return reason('not-head', `Body Part Examined is ${part}`);
-    if (!HEAD.test(described))
-      return reason(
-        'not-head',
-        OTHER_BODY_PART.test(described) ? 'by its description' : 'the header names no body part',
-      );
+    if (HEAD.test(described)) continue;
+    if (OTHER_BODY_PART.test(described)) return reason('not-head', 'by its description');
+    if (!accepted.has('missing-body-part')) return reason('not-head', 'the header names no body part');
   }
   return null;
 }

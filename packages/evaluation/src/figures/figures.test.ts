@@ -38,6 +38,7 @@ const predicted = (scores: readonly (readonly number[] | null)[]): StudyPredicti
     studyInstanceUid: `${index}`,
     state: own === null ? 'not-analysed' : 'clear',
     reason: own === null ? { code: 'too-few-slices', sentence: 'Too few.', detail: null } : null,
+    series: [],
     slices: (own ?? []).map((score, slice) => ({
       sopInstanceUid: `${index}.${slice}`,
       frameNumber: null,

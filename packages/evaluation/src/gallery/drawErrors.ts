@@ -4,12 +4,12 @@
  * looked at on both.
  */
 
+import type { Accepted } from '@ichor/analysis/accepted';
 import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
 import { noFeatureCache } from '@ichor/analysis/featureCache';
 import { type Inference, startInference } from '@ichor/analysis/inference/inference';
 import { drawForPage } from '@ichor/report/heatmapImage';
 import type { Config } from '@ichor/settings/config';
-import type { ReasonCode } from '@ichor/shared/reasons';
 import { FINDING_CLASSES } from '@ichor/shared/study';
 import type { Log } from '@ichor/telemetry/log';
 import type { LabelledData } from '../labels/matchLabels.ts';
@@ -27,7 +27,7 @@ const ALWAYS_ANY = FINDING_CLASSES.map((name) => `${name}=${name === 'any' ? Num
 export type DrawTools = {
   readonly config: Config;
   readonly log: Log;
-  readonly accepted: ReadonlySet<ReasonCode>;
+  readonly accepted: Accepted;
 };
 
 /** @param errors of the bundle at the configuration's `modelDir` */

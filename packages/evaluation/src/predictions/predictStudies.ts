@@ -1,10 +1,10 @@
 /** ★ The studies through the very analysis that production runs; what is known from an earlier run is not computed again. */
 
+import type { Accepted } from '@ichor/analysis/accepted';
 import { analyseStudy } from '@ichor/analysis/analyseStudy';
 import { noFeatureCache } from '@ichor/analysis/featureCache';
 import type { Inference } from '@ichor/analysis/inference/inference';
 import { asIchorError } from '@ichor/shared/errors';
-import type { ReasonCode } from '@ichor/shared/reasons';
 import { FINDING_CLASSES, type TriageResult } from '@ichor/shared/study';
 import type { PredictionCache } from './predictionCache.ts';
 import type { StudyPrediction } from './studyPrediction.ts';
@@ -13,7 +13,7 @@ import type { SurveyedStudy } from './surveyStudies.ts';
 export type PredictTools = {
   readonly inference: Inference;
   readonly cache: PredictionCache;
-  readonly accepted: ReadonlySet<ReasonCode>;
+  readonly accepted: Accepted;
   readonly onStudy: (study: SurveyedStudy, known: boolean) => void;
 };
 
@@ -47,6 +47,7 @@ async function predictStudy(
       studyInstanceUid,
       state: 'failed',
       reason: { code, sentence: message, detail: null },
+      series: [],
       slices: [],
       scan: null,
       durationMs: performance.now() - from,
@@ -55,7 +56,7 @@ async function predictStudy(
 }
 
 function predictionOf(
-  { studyInstanceUid, state, reason, sliceScores, findings }: TriageResult,
+  { studyInstanceUid, state, reason, series, sliceScores, findings }: TriageResult,
   durationMs: number,
 ): StudyPrediction {
   const slices = sliceScores.map(({ sopInstanceUid, frameNumber, probabilities, cnnProbabilities }) => ({
@@ -68,6 +69,7 @@ function predictionOf(
     studyInstanceUid,
     state,
     reason: reason && { code: reason.code, sentence: reason.sentence, detail: reason.detail ?? null },
+    series: series.map((one) => ({ seriesInstanceUid: one.seriesInstanceUid, reason: one.reason?.code ?? null })),
     slices,
     scan: findings && {
       sequence: FINDING_CLASSES.map((name) => findings[name].score),

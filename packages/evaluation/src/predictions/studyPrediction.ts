@@ -9,6 +9,8 @@ export const StudyPredictionSchema = z.object({
   state: z.enum(['flagged', 'clear', 'not-analysed', 'failed']),
   /** Why it was not analysed, or failed. */
   reason: z.object({ code: z.string(), sentence: z.string(), detail: z.string().nullable() }).nullable(),
+  /** Every series, and why it was not the one that was analysed; null for that one. */
+  series: z.array(z.object({ seriesInstanceUid: z.string(), reason: z.string().nullable() })),
   /** The analysed slices in spatial order; six probabilities each, of the sequence model and of the CNN alone. */
   slices: z.array(
     z.object({ sopInstanceUid: z.string(), frameNumber: z.number().nullable(), sequence: Six, cnn: Six }),

@@ -1,5 +1,6 @@
 /** Words of the page that several sections share. */
 
+import type { Acceptable } from '@ichor/analysis/accepted';
 import type { FindingClass } from '@ichor/shared/study';
 import type { Evaluation } from '../evaluation.ts';
 import type { LevelName } from '../figures/cases.ts';
@@ -22,9 +23,10 @@ export function setsInOrder(thresholds: { readonly default: string; readonly set
 
 /** What is unusual about the data, in words: accepted against production's rules, or without a partner. */
 export function leftovers(data: Evaluation['data']): string[] {
-  const { labelsWithoutImage, studiesWithoutLabel, instancesWithoutLabel, inconsistentLabels, acceptedReasons } = data;
+  const { labelsWithoutImage, studiesWithoutLabel, instancesWithoutLabel, inconsistentLabels, accepted, missing } =
+    data;
   return [
-    ...acceptedReasons.map((code) => `accepted here, refused in production: ${code}`),
+    ...accepted.map((one) => acceptedWords(one, one === 'derived' ? null : (missing[one] ?? 0))),
     ...(labelsWithoutImage > 0 ? [`${count(labelsWithoutImage, 'label')} without an image in the folders`] : []),
     ...(studiesWithoutLabel.length > 0
       ? [`${count(studiesWithoutLabel.length, 'study', 'studies')} without a label, not evaluated`]
@@ -34,4 +36,15 @@ export function leftovers(data: Evaluation['data']): string[] {
       : []),
     ...(inconsistentLabels > 0 ? [`${count(inconsistentLabels, 'label')} whose "any" contradicts the subtypes`] : []),
   ];
+}
+
+/** @param images that lack the attribute */
+function acceptedWords(what: Acceptable, images: number | null): string {
+  const lacking = count(images ?? 0, 'image');
+  return {
+    derived: 'accepted here, refused in production: derived images',
+    'missing-sop-class': `accepted here, refused in production: ${lacking} without a SOP Class UID, taken for CT images`,
+    'missing-body-part': `accepted here, refused in production unless a description names the head: ${lacking} without a Body Part Examined`,
+    'missing-image-type': `${lacking} without an Image Type: whether they are original or derived is not known`,
+  }[what];
 }
