@@ -24,3 +24,13 @@ test('every setting has a row, with its value and where it comes from', () => {
   expect(rows).toContainEqual(['ICHOR_AE_TITLE', 'ICHOR', 'default', SETTINGS['ICHOR_AE_TITLE']?.about]);
   expect(JSON.stringify(rows)).not.toContain('hunter2');
 });
+
+test('a setting from a file is shown with the line that gives it, and a path as it is used', () => {
+  const rows = settingRows({
+    ICHOR_DICOM_PORT: { text: '104', place: '/etc/ichor.yaml:3' },
+    ICHOR_DATA_DIR: { text: '/srv/../srv/ichor', place: null },
+  });
+  expect(rows.find(([name]) => name === 'ICHOR_DICOM_PORT')?.slice(1, 3)).toEqual(['104', '/etc/ichor.yaml:3']);
+  expect(rows.find(([name]) => name === 'ICHOR_DATA_DIR')?.slice(1, 3)).toEqual(['/srv/ichor', 'set']);
+  expect(rows.find(([name]) => name === 'ICHOR_QUEUE_URL')?.slice(1, 3)).toEqual(['(the database)', 'default']);
+});
