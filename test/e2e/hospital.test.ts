@@ -34,7 +34,7 @@ describe('all roles in one process on the embedded database', () => {
   test('a phantom with a bleed, auto-forwarded by Orthanc, comes back flagged with report and heat maps in its own study', async () => {
     const study = await phantomThrough(hospital, 'bleed', ['subdural', 'intraparenchymal']);
     expect(study.state).toBe('flagged');
-    expect(study.findings?.any.present).toBe(true);
+    expect(study.findings?.['any']?.present).toBe(true);
     await expectCommitted(hospital, study.studyInstanceUid, [SR, SC]);
   });
 

@@ -135,7 +135,7 @@ test('the plot is walked by keyboard: the slice shown, its position, six scores 
     const shown = (await page.locator('[aria-live=polite]').textContent())!;
     expect(shown).toContain(`Slice ${number} of ${SLICES}, z ${zMm.toFixed(1)} mm`);
     for (const [place, name] of CLASSES.entries()) {
-      const { threshold } = opened.study.findings![name as 'any'];
+      const { threshold } = opened.study.findings![name]!;
       expect(shown).toContain(`${name} ${probabilities[place]!.toFixed(2)} of ${threshold.toFixed(2)}`);
     }
   }
@@ -149,7 +149,7 @@ test('the values of the slice under the mouse are told, a click shows it, and si
   expect(lines.toSorted()).toEqual(
     CLASSES.map((name, place) => {
       const short = ['EDH', 'IPH', 'IVH', 'SAH', 'SDH', 'Any'][place];
-      return `${short} ${opened.study.findings![name as 'any'].threshold.toFixed(2)}`;
+      return `${short} ${opened.study.findings![name]!.threshold.toFixed(2)}`;
     }).sort(),
   );
   const before = await page.textContent('h2:has-text("Slice ")');

@@ -58,7 +58,7 @@ test('the report opens in OHIF, its conclusion, findings, scores, model and limi
     'Subarachnoid',
   ])
     expect(text).toContain(name);
-  expect(text).toContain(`${Math.round(findings!.any.score * 1000) / 10} %`);
+  expect(text).toContain(`${Math.round(findings!.any!.score * 1000) / 10} %`);
   expect(text).toContain(`${model!.name} ${model!.version}`);
   expect(text).toContain('Not a medical device; not for diagnostic use.');
   expect(text).toContain('The absence of a flag is not a negative read');
@@ -90,7 +90,7 @@ test('the study page tells the scores and the influence of the slice under the m
   await plot.hover({ position: { x: width - 3, y: 40 } });
   await page.waitForSelector(`#readout:has-text("Slice ${slices}")`);
   const shown = (await readout.textContent())!.match(/subdural (\d\.\d\d) from (\d\.\d\d)/)!;
-  expect(Number(shown[2])).toBeCloseTo(study.findings!.subdural.threshold, 2);
+  expect(Number(shown[2])).toBeCloseTo(study.findings!.subdural!.threshold, 2);
   await plot.click({ position: { x: width - 3, y: 40 } });
   await page.waitForSelector(`h2:has-text("Slice ${slices} of ${slices}")`);
   await page.keyboard.press('ArrowLeft');

@@ -5,13 +5,14 @@ import { connect } from 'node:net';
 import { loadConfig } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';
 import type { StudyView } from '@ichor/shared/study';
+import { HEMORRHAGE } from '@ichor/shared/target';
 import { type Changes, watchChanges } from '@ichor/store/postgres/changes';
 import type { Database } from '@ichor/store/postgres/database';
 import { openDatabase } from '@ichor/store/postgres/database';
 import { createLog } from '@ichor/telemetry/log';
 import { type AppParts, buildApp } from '@ichor/worklist/app';
 import { openEventStream } from '@ichor/worklist/eventStream';
-import { StudyViewSchema, studyJsonSchema } from '@ichor/worklist/studySchema';
+import { jsonSchemas, StudyViewSchema } from '@ichor/worklist/studySchema';
 import { startWorklistRole } from '@ichor/worklist/worklist';
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -121,7 +122,7 @@ describe('GET /api/studies', () => {
     const answer = await get('/api/studies');
     const study = answer.body.studies[0];
     expect(StudyViewSchema.parse(study)).toEqual(study);
-    expect(new Ajv2020({ validateFormats: false }).compile(studyJsonSchema)(study)).toBe(true);
+    expect(new Ajv2020({ validateFormats: false }).compile(jsonSchemas([HEMORRHAGE]).study)(study)).toBe(true);
     expect(study).toMatchObject({
       studyInstanceUid: '1.2.3',
       accessionNumber: 'A-17',

@@ -28,7 +28,7 @@ test('without options it shows the slice that decided, and tells its place and s
   const { code, stdout } = await runIchor(['heatmap', at('bleed'), '--png', at('decided.png')]);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^flagged {2}study [\d.]+\n {2}slice +\d+ of 14, [\d.]+\n {2}class +any\n/);
-  expect(stdout).toContain(`score      ${study.findings!.any.score.toFixed(3)}, the highest of all slices`);
+  expect(stdout).toContain(`score      ${study.findings!.any!.score.toFixed(3)}, the highest of all slices`);
   expect(stdout).toMatch(/driven by {2}this slice [\d.]+ %, its neighbours [\d.]+ %/);
   expect(stdout).toContain('Not for diagnostic use');
   expect(await pixelsOf(at('decided.png'))).toMatchObject({ rows: 512, columns: 512 });
@@ -67,7 +67,11 @@ test.each([
     '--slice 15 cannot be used: the stack has the slices 1 (skull base) to 14',
   ],
   ['an instance of another series', ['--slice', '1.2.3'], '--slice 1.2.3 cannot be used: it is no slice of the series'],
-  ['a class that no model has', ['--class', 'tumour'], "'tumour' is invalid. Allowed choices are epidural"],
+  [
+    'a class that no model has',
+    ['--class', 'tumour'],
+    '--class tumour cannot be used: ichor-slim-resnext looks for epidural',
+  ],
   ['a study that is not there', ['--study', '1.2.3'], 'name one with --study UID'],
 ])('%s is refused with the remedy', async (_name, options, said) => {
   const { code, stderr } = await runIchor(['heatmap', at('bleed'), '--png', at('none.png'), ...options]);

@@ -4,9 +4,10 @@ import { join, relative } from 'node:path';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { loadConfig } from '@ichor/settings/config';
+import { HEMORRHAGE } from '@ichor/shared/target';
 import { buildApp } from '@ichor/worklist/app';
 import { openEventStream } from '@ichor/worklist/eventStream';
-import { detailJsonSchema, StudyDetailSchema } from '@ichor/worklist/studySchema';
+import { jsonSchemas, StudyDetailSchema } from '@ichor/worklist/studySchema';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import sharp from 'sharp';
@@ -51,9 +52,9 @@ async function pixelsOf(name: string): Promise<Pixels> {
 test('the detail of a study is as its schema says, with position and influence of every slice', async () => {
   const given = await (await get('detail')).json();
   expect(StudyDetailSchema.parse(given)).toEqual(given);
-  expect(new Ajv2020({ validateFormats: false }).compile(detailJsonSchema)(given)).toBe(true);
+  expect(new Ajv2020({ validateFormats: false }).compile(jsonSchemas([HEMORRHAGE]).detail)(given)).toBe(true);
   expect(await (await fetchApi(opened.api, '/api/schema/detail')).json()).toEqual(
-    JSON.parse(JSON.stringify(detailJsonSchema)),
+    JSON.parse(JSON.stringify(jsonSchemas([HEMORRHAGE]).detail)),
   );
   const positions = detail.slices.map(({ zMm }) => zMm!);
   expect(positions).toEqual(positions.toSorted((one, other) => one - other));

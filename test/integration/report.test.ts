@@ -7,12 +7,11 @@ import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
 import { noFeatureCache } from '@ichor/analysis/featureCache';
 import { type Inference, startInference } from '@ichor/analysis/inference/inference';
 import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
-import { FINDING_NAMES } from '@ichor/dicom/codes';
 import { isOwnObject } from '@ichor/dicom/ownObjects';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import { writeObjects } from '@ichor/report/writeObjects';
 import { loadConfig } from '@ichor/settings/config';
-import { FINDING_CLASSES } from '@ichor/shared/study';
+import { HEMORRHAGE } from '@ichor/shared/target';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';
@@ -135,11 +134,11 @@ test('highdicom reads back the scores, the presence and the key slices that were
         findings.intraventricular,
         findings.subarachnoid,
         findings.subdural,
-      ].map(({ score }) => percent(score)),
+      ].map((finding) => percent(finding!.score)),
     );
-    const notNamed = findings.any.present ? 'Undetermined' : 'Absent';
-    for (const finding of FINDING_CLASSES)
-      expect(read[FINDING_NAMES[finding]]!.presence).toBe(findings[finding].present ? 'Present' : notNamed);
+    const notNamed = findings.any!.present ? 'Undetermined' : 'Absent';
+    for (const { name: finding, meaning } of HEMORRHAGE.classes)
+      expect(read[meaning]!.presence).toBe(findings[finding]!.present ? 'Present' : notNamed);
     expect(read['Subdural hemorrhage']!.images).toEqual(
       analysed.result.keySlices
         .filter(({ finding }) => finding === 'subdural')

@@ -6,6 +6,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { decideFindings } from '@ichor/analysis/inference/findings';
 import type { Inference } from '@ichor/analysis/inference/inference';
+import { HEMORRHAGE } from '@ichor/shared/target';
 import { findStudy, resultView } from '@ichor/store/studyView';
 import { writeOru } from '@ichor/worker/notification/hl7Message';
 import { writeLetter } from '@ichor/worker/notification/mail';
@@ -28,9 +29,9 @@ const showing = (probabilities: readonly number[]): Inference => ({
   ...finding,
   analyse: async (...args) => {
     const analysis = await finding.analyse(...args);
-    const findings = decideFindings([probabilities, [0.01, 0.01, 0.01, 0.01, 0.01, 0.01]], THRESHOLDS);
-    const keySlices = analysis.keySlices.filter((slice) => findings[slice.finding].present);
-    const keySliceImages = findings.any.present ? analysis.keySliceImages : [];
+    const findings = decideFindings([probabilities, [0.01, 0.01, 0.01, 0.01, 0.01, 0.01]], THRESHOLDS, HEMORRHAGE);
+    const keySlices = analysis.keySlices.filter((slice) => findings[slice.finding]!.present);
+    const keySliceImages = findings.any!.present ? analysis.keySliceImages : [];
     return { ...analysis, findings, keySlices, keySliceImages };
   },
 });

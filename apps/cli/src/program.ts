@@ -1,8 +1,7 @@
 /** The commands of `ichor`, their options and their help. */
 import type { PhantomCommand } from '@ichor/phantom/phantomCommand';
 import { type ErrorCode, IchorError, reasonOf } from '@ichor/shared/errors';
-import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
-import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
+import { Command, CommanderError, InvalidArgumentError } from 'commander';
 import { addAccounts } from './accountCommands.ts';
 import type { NotificationsOptions } from './commands/notifications.ts';
 import type { Cli } from './context.ts';
@@ -145,11 +144,11 @@ function addHeatmap(program: Command, cli: Cli, outcome: Outcome): void {
     .argument('<dir>', 'folder of DICOM files')
     .option('--study <UID>', 'which one, where the folder holds several')
     .option('--slice <n|UID>', 'from 1 at the skull base, or a SOP Instance UID; default: the highest of the class')
-    .addOption(new Option('--class <name>', 'what the map explains').choices(FINDING_CLASSES).default('any'))
+    .option('--class <name>', 'what the map explains; default: the class that decides')
     .option('--png <file>', 'default: slice-N-CLASS.png in this folder')
-    .action(async (dir: string, options: { study?: string; slice?: string; class: FindingClass; png?: string }) => {
+    .action(async (dir: string, options: { study?: string; slice?: string; class?: string; png?: string }) => {
       const { heatmap } = await import('./commands/heatmap.ts');
-      const { study = null, slice = null, class: finding, png = null } = options;
+      const { study = null, slice = null, class: finding = null, png = null } = options;
       outcome.code = await heatmap(cli, dir, { study, slice, finding, png });
     });
 }

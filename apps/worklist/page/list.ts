@@ -1,7 +1,7 @@
 /** The worklist: pages of the server joined as the reader scrolls, only the rows in sight in the document. */
 import { html } from 'htm/preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { api, before, CLASSES, elapsed, missingOf, patientName, reasonOf, SHORT, type Study } from './model.ts';
+import { api, before, elapsed, missingOf, namesOf, patientName, reasonOf, type Study, targetOf } from './model.ts';
 import { Header, Lost, useLive, useNow } from './parts.ts';
 
 /** The first page is small, to be there at once; those behind it come while the reader looks. */
@@ -108,7 +108,7 @@ export function ListPage() {
   }, [studies, selected]);
 
   return html`<${Header} title="Worklist" /><${Lost} at=${lostAt} retry=${() => load()} />
-    <main class="list"><${Filters} filter=${filter} onChange=${setFilter} />
+    <main class="list"><${Filters} filter=${filter} names=${namesOf(studies)} onChange=${setFilter} />
     ${problem && html`<p class="lost" role="alert">${problem}</p>`}
     ${loaded && studies.length === 0 && !problem && html`<p class="empty">${plain ? 'No study has arrived yet. Send head CT to Ichor and it appears here by itself.' : 'No study matches these filters.'}</p>`}
     <div class="scroller" ref=${scroller} tabindex="0" role="region" aria-label="Studies" onScroll=${(event: Event) => setTop(stepped((event.target as HTMLElement).scrollTop, height))}>
@@ -119,8 +119,12 @@ export function ListPage() {
     <dialog id="keys" aria-label="Keys"><dl><dt>j k</dt><dd>next, previous study</dd><dt>Enter</dt><dd>open it</dd><dt>/</dt><dd>search</dd><dt>Esc</dt><dd>leave the search</dd></dl><form method="dialog"><button>Close</button></form></dialog>`;
 }
 
-function Filters({ filter, onChange }: { filter: Filter; onChange: (filter: Filter) => void }) {
+function Filters(of: { filter: Filter; names: readonly string[]; onChange: (filter: Filter) => void }) {
+  const { filter, names, onChange } = of;
   const timer = useRef(0);
+  /** A filter leaves studies out of sight, not what they may show. */
+  const known = useRef(new Set<string>());
+  for (const name of names) known.current.add(name);
   const set = (name: keyof Filter) => (event: Event) => {
     const value = (event.target as HTMLInputElement).value;
     clearTimeout(timer.current);
@@ -137,7 +141,7 @@ function Filters({ filter, onChange }: { filter: Filter; onChange: (filter: Filt
       ['receiving,queued,analysing', 'Under way'],
       ['clear', 'No finding'],
     ])}
-    ${choice('finding', 'Finding', [['', 'All'], ...CLASSES.map((name) => [name, name] as const)])}
+    ${choice('finding', 'Finding', [['', 'All'], ...[...known.current].map((name) => [name, name] as const)])}
     ${choice('withinHours', 'Arrived', [
       ['', 'Any time'],
       ['4', 'Last 4 hours'],
@@ -179,18 +183,25 @@ function Thumb({ study }: { study: Study }) {
   return html`<img src=${`/api/studies/${study.studyInstanceUid}/thumbnail.png?r=${study.revision}`} alt="" width="68" height="68" onError=${(event: Event) => (event.target as HTMLElement).remove()} />`;
 }
 const Since = ({ since }: { since: string | null }) => html`<span class="since">${elapsed(since, useNow())}</span>`;
-function presentClasses({ findings }: Study): string {
-  const present = CLASSES.filter((name) => name !== 'any' && findings![name].present);
-  return present.length > 0 ? present.join(', ') : findings!.any.present ? 'hemorrhage, kind undetermined' : '';
+function presentClasses(study: Study): string {
+  const { findings } = study;
+  const { classes, decides, general } = targetOf(study);
+  const kinds = classes.filter(({ name }) => name !== decides && findings![name]!.present);
+  if (kinds.length > 0) return kinds.map(({ name }) => name).join(', ');
+  if (!findings![decides]!.present) return '';
+  return classes.length > 1 ? `${general}, kind undetermined` : general;
 }
 
 function Bars({ study }: { study: Study }) {
   if (study.findings === null) return html`<span class="bars"></span>`;
-  const text = CLASSES.map((name) => `${name} ${study.findings![name].score.toFixed(2)}`).join(', ');
-  return html`<span class="bars" role="img" aria-label=${`Scores: ${text}`} title=${text}>${CLASSES.map((name) => {
-    const { score, present } = study.findings![name];
-    return html`<span class=${present ? 'bar on' : 'bar'}><span style=${{ height: `${Math.max(2, score * 36)}px` }}></span><small>${SHORT[name]}</small></span>`;
-  })}</span>`;
+  const { classes } = targetOf(study);
+  const text = classes.map(({ name }) => `${name} ${study.findings![name]!.score.toFixed(2)}`).join(', ');
+  return html`<span class="bars" role="img" aria-label=${`Scores: ${text}`} title=${text}>${classes.map(
+    ({ name, abbreviation }) => {
+      const { score, present } = study.findings![name]!;
+      return html`<span class=${present ? 'bar on' : 'bar'}><span style=${{ height: `${Math.max(2, score * 36)}px` }}></span><small>${abbreviation}</small></span>`;
+    },
+  )}</span>`;
 }
 
 /** A light per destination: the worst of what it is owed. */

@@ -1,24 +1,29 @@
 /** What the API gives, as far as the pages use it. Types only come from the packages: a browser loads none of them. */
-import type { FindingClass, StudyView } from '@ichor/shared/study';
+import type { StudyView } from '@ichor/shared/study';
+import type { Target as ModelTarget, TargetClass } from '@ichor/shared/target';
 
-export const CLASSES = [
-  'epidural',
-  'intraparenchymal',
-  'intraventricular',
-  'subarachnoid',
-  'subdural',
-  'any',
-] as const satisfies readonly FindingClass[];
-export type { FindingClass };
-/** Where there is little room. */
-export const SHORT: Readonly<Record<FindingClass, string>> = {
-  epidural: 'EDH',
-  intraparenchymal: 'IPH',
-  intraventricular: 'IVH',
-  subarachnoid: 'SAH',
-  subdural: 'SDH',
-  any: 'Any',
+/** What the pages need of a target: its classes in the order of the scores of a slice, and which of them decides. */
+type Target = Pick<ModelTarget, 'general' | 'decides'> & {
+  readonly classes: readonly Pick<TargetClass, 'name' | 'abbreviation'>[];
 };
+/** Of models that name none of their own. */
+const SIX: Target = {
+  general: 'hemorrhage',
+  decides: 'any',
+  classes: [
+    { name: 'epidural', abbreviation: 'EDH' },
+    { name: 'intraparenchymal', abbreviation: 'IPH' },
+    { name: 'intraventricular', abbreviation: 'IVH' },
+    { name: 'subarachnoid', abbreviation: 'SAH' },
+    { name: 'subdural', abbreviation: 'SDH' },
+    { name: 'any', abbreviation: 'Any' },
+  ],
+};
+export const targetOf = ({ model }: Pick<Study, 'model'>): Target => model?.target ?? SIX;
+/** Names of the classes of these studies, and of those that most models have. */
+export const namesOf = (studies: readonly Study[]): string[] => [
+  ...new Set([{ model: null }, ...studies].flatMap((study) => targetOf(study).classes.map(({ name }) => name))),
+];
 export type Study = StudyView;
 export type Detail = {
   readonly slices: readonly {
@@ -29,10 +34,10 @@ export type Detail = {
     probabilities: number[];
     cnnProbabilities: number[];
     /** Share of all slices' influence on each present finding; results of before Ichor kept it have none. */
-    influence?: Partial<Record<FindingClass, number>>;
+    influence?: Partial<Record<string, number>>;
     heatmap: boolean;
     /** What its heat map, as a layer of its own, explains; results of before Ichor kept it have none. */
-    layer: { finding: FindingClass; score: number } | null;
+    layer: { finding: string; score: number } | null;
   }[];
   readonly revisions: readonly {
     revision: number;
@@ -45,7 +50,7 @@ export type Detail = {
   readonly report: readonly { depth: number; name: string; value: string }[];
   readonly viewerUrl: string | null;
   readonly feedback: readonly {
-    finding: FindingClass;
+    finding: string;
     verdict: string;
     comment: string;
     readerName: string;

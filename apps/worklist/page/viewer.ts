@@ -1,7 +1,7 @@
 /** The slices of a study: picture and heat map as layers, scores, thresholds and influence of every slice. */
 import { html } from 'htm/preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { CLASSES, type Detail, type FindingClass, SHORT, type Study } from './model.ts';
+import { type Detail, type Study, targetOf } from './model.ts';
 import { Bars, COLOURS, type Line, Lines, Swatch } from './plot.ts';
 
 /** In the order of their keys, 1 to 4. */
@@ -95,16 +95,17 @@ function Explained(of: { slices: Slices; at: number; shown: string; heat: boolea
 
 /** Pixels at the right of the plots, for the names of thresholds. */
 const NAMES_WIDTH = 74;
-type Series = Line & { readonly name: FindingClass; readonly values: readonly number[] };
+type Series = Line & { readonly short: string; readonly values: readonly number[] };
 
 /** Every slice's scores, and how much each slice drove the leading finding; the values of the slice under the mouse, else of the one shown. */
 function Scores(of: { study: Study; slices: Slices; at: number; onChoose: (index: number) => void }) {
   const { study, slices, at, onChoose } = of;
   const [pointed, setPointed] = useState<number | null>(null);
-  const series = CLASSES.map(
-    (name, place): Series => ({
+  const series = targetOf(study).classes.map(
+    ({ name, abbreviation }, place): Series => ({
       name,
-      colour: COLOURS[place]!,
+      short: abbreviation,
+      colour: COLOURS[place % COLOURS.length]!,
       values: slices.map((one) => one.probabilities[place] ?? 0),
     }),
   );
@@ -112,7 +113,7 @@ function Scores(of: { study: Study; slices: Slices; at: number; onChoose: (index
   const shares = leading && slices.map((one) => one.influence?.[leading.name] ?? 0);
   const { findings } = study;
   const thresholds = findings
-    ? series.map(({ name, colour }) => ({ name: SHORT[name], colour, at: findings[name].threshold }))
+    ? series.map(({ name, short, colour }) => ({ name: short, colour, at: findings[name]!.threshold }))
     : [];
   const common = { chosen: at, onChoose, onPoint: setPointed, right: NAMES_WIDTH };
   return html`<h2>Score per slice</h2><${Lines} ...${common} label="Score of every finding per slice, skull base to vertex" series=${series} most=${1} thresholds=${thresholds}
@@ -122,14 +123,16 @@ function Scores(of: { study: Study; slices: Slices; at: number; onChoose: (index
     <p class="spoken" aria-live="polite">${spoken(study, slices, at, leading?.name)}</p>
     <${Values} study=${study} slices=${slices} leading=${leading?.name} onChoose=${onChoose} />`;
 }
-/** The subtype with the highest score of those present; any hemorrhage where no subtype is. */
-function leadingOf({ findings }: Study, slices: Slices, series: readonly Series[]): Series | undefined {
+/** The kind with the highest score of those present; the class that decides where no kind is. */
+function leadingOf(study: Study, slices: Slices, series: readonly Series[]): Series | undefined {
+  const { findings } = study;
+  const { decides } = targetOf(study);
   return series
-    .filter(({ name }) => findings?.[name].present && slices[0]?.influence?.[name] !== undefined)
+    .filter(({ name }) => findings?.[name]?.present && slices[0]?.influence?.[name] !== undefined)
     .sort(
       (one, other) =>
-        Number(one.name === 'any') - Number(other.name === 'any') ||
-        findings![other.name].score - findings![one.name].score,
+        Number(one.name === decides) - Number(other.name === decides) ||
+        findings![other.name]!.score - findings![one.name]!.score,
     )[0];
 }
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;
@@ -138,7 +141,7 @@ function Readout(of: {
   study: Study;
   slices: Slices;
   series: readonly Series[];
-  leading: FindingClass | undefined;
+  leading: string | undefined;
   index: number;
 }) {
   const { study, slices, series, leading, index } = of;
@@ -153,10 +156,11 @@ function Readout(of: {
 }
 
 /** The slice that is shown, for those who do not see it. */
-function spoken({ findings }: Study, slices: Slices, at: number, leading: FindingClass | undefined): string {
+function spoken(study: Study, slices: Slices, at: number, leading: string | undefined): string {
   const slice = slices[at]!;
-  const scores = CLASSES.map((name, place) => {
-    const threshold = findings ? ` of ${findings[name].threshold.toFixed(2)}` : '';
+  const { findings } = study;
+  const scores = targetOf(study).classes.map(({ name }, place) => {
+    const threshold = findings ? ` of ${findings[name]!.threshold.toFixed(2)}` : '';
     return `${name} ${slice.probabilities[place]!.toFixed(2)}${threshold}`;
   });
   const influence = leading ? `. Influence on ${leading} ${percent(slice.influence?.[leading] ?? 0)}` : '';
@@ -164,18 +168,14 @@ function spoken({ findings }: Study, slices: Slices, at: number, leading: Findin
 }
 
 /** The plot as a table: written only when somebody opens it. */
-function Values(of: {
-  study: Study;
-  slices: Slices;
-  leading: FindingClass | undefined;
-  onChoose: (index: number) => void;
-}) {
+function Values(of: { study: Study; slices: Slices; leading: string | undefined; onChoose: (index: number) => void }) {
   const { study, slices, leading, onChoose } = of;
   const [open, setOpen] = useState(false);
   const { findings } = study;
+  const names = targetOf(study).classes.map(({ name }) => name);
   return html`<details onToggle=${(event: Event) => setOpen((event.target as HTMLDetailsElement).open)}><summary>Values of every slice</summary>${
     open &&
-    html`<div class="scroll values" tabindex="0" role="region" aria-label="Values of every slice"><table><thead><tr><th scope="col">Slice</th><th scope="col">z, mm</th>${CLASSES.map((name) => html`<th scope="col">${name}${findings && html`<br /><small>from ${findings[name].threshold.toFixed(2)}</small>`}</th>`)}${leading && html`<th scope="col">influence on ${leading}</th>`}</tr></thead>
-    <tbody>${slices.map((slice, index) => html`<tr><th scope="row"><button class="plain" onClick=${() => onChoose(index)}>${index + 1}</button></th><td>${slice.zMm?.toFixed(1) ?? '–'}</td>${CLASSES.map((name, place) => html`<td class=${findings && slice.probabilities[place]! >= findings[name].threshold ? 'over' : ''}>${slice.probabilities[place]!.toFixed(2)}</td>`)}${leading && html`<td>${percent(slice.influence?.[leading] ?? 0)}</td>`}</tr>`)}</tbody></table></div>`
+    html`<div class="scroll values" tabindex="0" role="region" aria-label="Values of every slice"><table><thead><tr><th scope="col">Slice</th><th scope="col">z, mm</th>${names.map((name) => html`<th scope="col">${name}${findings && html`<br /><small>from ${findings[name]!.threshold.toFixed(2)}</small>`}</th>`)}${leading && html`<th scope="col">influence on ${leading}</th>`}</tr></thead>
+    <tbody>${slices.map((slice, index) => html`<tr><th scope="row"><button class="plain" onClick=${() => onChoose(index)}>${index + 1}</button></th><td>${slice.zMm?.toFixed(1) ?? '–'}</td>${names.map((name, place) => html`<td class=${findings && slice.probabilities[place]! >= findings[name]!.threshold ? 'over' : ''}>${slice.probabilities[place]!.toFixed(2)}</td>`)}${leading && html`<td>${percent(slice.influence?.[leading] ?? 0)}</td>`}</tr>`)}</tbody></table></div>`
   }</details>`;
 }

@@ -4,8 +4,10 @@ import { addSignIn, audit, maySeePatients, type SignInConfig, withPatients } fro
 import type { Config } from '@ichor/settings/config';
 import { asIchorError, type ErrorCode, IchorError, reasonOf } from '@ichor/shared/errors';
 import type { StudyView } from '@ichor/shared/study';
+import { classNames } from '@ichor/shared/target';
 import type { Database } from '@ichor/store/postgres/database';
 import { listIncidents } from '@ichor/store/rows/incident';
+import { listTargets } from '@ichor/store/rows/modelTarget';
 import { listStudies } from '@ichor/store/studyPage';
 import { findStudy } from '@ichor/store/studyView';
 import type { Log } from '@ichor/telemetry/log';
@@ -17,7 +19,7 @@ import { addPages, type PageParts } from './pageRoutes.ts';
 import { encodeCursor, parseIncidentQuery, parseStudyQuery } from './queries.ts';
 import { type Checks, readiness } from './readiness.ts';
 import { stateMetrics } from './stateMetrics.ts';
-import { detailJsonSchema, studyJsonSchema } from './studySchema.ts';
+import { jsonSchemas } from './studySchema.ts';
 
 export type AppParts = {
   readonly config: Pick<Config, 'trustedProxies'> & PageParts['config'] & SignInConfig;
@@ -88,8 +90,9 @@ function addHealth(app: FastifyInstance, { checks, config, database }: AppParts)
 
 function addApi(app: FastifyInstance, { database, events }: AppParts): void {
   app.get('/api/studies', async (request) => {
+    const findings = (await listTargets(database)).flatMap(classNames);
     const { studies, next } = await listStudies(database, {
-      ...parseStudyQuery(request.query),
+      ...parseStudyQuery(request.query, findings),
       searchPatients: maySeePatients(request),
     });
     await audit(request, 'list-viewed', null);
@@ -100,11 +103,12 @@ function addApi(app: FastifyInstance, { database, events }: AppParts): void {
     await audit(request, 'study-viewed', study.studyInstanceUid);
     return (await withPatients(request, [study]))[0]!;
   });
+  const schemas = async () => jsonSchemas(await listTargets(database));
   app.get('/api/schema', async (_request, reply) =>
-    reply.type('application/schema+json').send(JSON.stringify(studyJsonSchema)),
+    reply.type('application/schema+json').send(JSON.stringify((await schemas()).study)),
   );
   app.get('/api/schema/detail', async (_request, reply) =>
-    reply.type('application/schema+json').send(JSON.stringify(detailJsonSchema)),
+    reply.type('application/schema+json').send(JSON.stringify((await schemas()).detail)),
   );
   app.get('/api/incidents', async (request) => ({
     incidents: await listIncidents(database, parseIncidentQuery(request.query)),

@@ -1,9 +1,10 @@
 /** The figures, of the studies whose first instance came in a range of days. */
 
 import { IchorError } from '@ichor/shared/errors';
-import { FINDING_CLASSES } from '@ichor/shared/study';
+import { classNames } from '@ichor/shared/target';
 import { type DateRange, figureRows } from '@ichor/store/figures';
 import type { Database } from '@ichor/store/postgres/database';
+import { listTargets } from '@ichor/store/rows/modelTarget';
 import { z } from 'zod';
 
 const day = z.string().regex(/^\d{4}-\d\d-\d\d$/, 'must be a day, YYYY-MM-DD');
@@ -32,6 +33,7 @@ export function wilson(hits: number, of: number): { value: number; low: number; 
 
 /** Everything of the figures page. */
 export async function figures(database: Database, { from, to }: DateRange) {
+  const findings = new Set((await listTargets(database)).flatMap(classNames));
   const { perDay, timeToFlag, rate, ppv, agreement, scores, reasons } = await figureRows(database, { from, to });
   const share = (row: { hits: number; of: number }) => ({ ...row, ...(wilson(row.hits, row.of) ?? {}) });
   return {
@@ -42,10 +44,12 @@ export async function figures(database: Database, { from, to }: DateRange) {
     timeToFlagOverall: timeToFlag.find((row) => row.day === null) ?? null,
     positiveRate: rate.map((row) => share(row)),
     ppv: ppv.map((row) => share(row)),
-    agreement: FINDING_CLASSES.flatMap((finding) => agreement.filter((row) => row.finding === finding)).map((row) => ({
-      ...row,
-      ...(wilson(row.agree, row.agree + row.disagree) ?? {}),
-    })),
+    agreement: [...findings]
+      .flatMap((finding) => agreement.filter((row) => row.finding === finding))
+      .map((row) => ({
+        ...row,
+        ...(wilson(row.agree, row.agree + row.disagree) ?? {}),
+      })),
     scores: scores.map(({ deciles: [p10, median, p90], ...row }) => ({ ...row, p10, median, p90 })),
     reasons,
   };

@@ -1,14 +1,17 @@
 /** A study in words, for terminals. */
 import type { StudyView } from '@ichor/shared/study';
+import { findingOf, presentKinds, targetOf } from '@ichor/shared/target';
 
 /** One line for a person: the findings with their scores, or why there are none. */
 export function explanation(study: StudyView): string {
   if (study.reason !== null) return [study.reason.sentence, study.reason.detail].filter(Boolean).join(' ');
   if (study.state === 'failed') return study.error ?? '';
-  if (study.findings === null) return '';
-  const present = Object.entries(study.findings).filter(([name, finding]) => name !== 'any' && finding.present);
-  const scores = present.map(([name, finding]) => `${name} ${finding.score.toFixed(2)}`);
-  return [`any ${study.findings.any.score.toFixed(2)}`, ...scores].join(', ');
+  const { findings, model } = study;
+  if (findings === null) return '';
+  const target = targetOf(model);
+  return [target.decides, ...presentKinds(target, findings).map(({ name }) => name)]
+    .map((name) => `${name} ${findingOf(findings, name).score.toFixed(2)}`)
+    .join(', ');
 }
 
 /** `HOSPPACS: SR committed, 12 SC stored`. */

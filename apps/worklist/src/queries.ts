@@ -2,7 +2,7 @@
 
 import { NOTIFICATION_KINDS } from '@ichor/settings/notificationSettings';
 import { IchorError } from '@ichor/shared/errors';
-import { FINDING_CLASSES, STUDY_STATES } from '@ichor/shared/study';
+import { STUDY_STATES } from '@ichor/shared/study';
 import type { IncidentQuery } from '@ichor/store/rows/incident';
 import type { Position, StudyQuery } from '@ichor/store/studyPage';
 import { z } from 'zod';
@@ -32,18 +32,20 @@ const cursor = z
     return z.NEVER;
   });
 
-const Studies = z.strictObject({
-  state: states,
-  limit,
-  accessionNumber: text,
-  finding: z
-    .enum(FINDING_CLASSES, `finding must be one of ${FINDING_CLASSES.join(', ')}`)
-    .nullable()
-    .default(null),
-  search: z.string('must be given once').max(128).nullable().default(null),
-  withinHours: z.coerce.number('withinHours must be a number').positive().max(1_000_000).nullable().default(null),
-  cursor,
-});
+/** @param findings names of the classes that a study may have */
+const studies = (findings: readonly string[]) =>
+  z.strictObject({
+    finding: z
+      .enum(findings, `finding must be one of ${findings.join(', ')}`)
+      .nullable()
+      .default(null),
+    state: states,
+    limit,
+    accessionNumber: text,
+    search: z.string('must be given once').max(128).nullable().default(null),
+    withinHours: z.coerce.number('withinHours must be a number').positive().max(1_000_000).nullable().default(null),
+    cursor,
+  });
 const Incidents = z.strictObject({
   limit,
   studyInstanceUid: text,
@@ -58,9 +60,12 @@ const Notifications = z.strictObject({
   studyInstanceUid: z.string('must be given once').max(64).optional(),
 });
 
-/** `?state=flagged,failed&limit=100&accessionNumber=…&finding=subdural&search=…&withinHours=24&cursor=…` @throws IchorError REQUEST_INVALID */
-export function parseStudyQuery(query: unknown): StudyQuery {
-  const { state, cursor: after, ...rest } = parse(Studies, query);
+/**
+ * `?state=flagged,failed&limit=100&accessionNumber=…&finding=subdural&search=…&withinHours=24&cursor=…`
+ * @param findings names of the classes that a study may have @throws IchorError REQUEST_INVALID
+ */
+export function parseStudyQuery(query: unknown, findings: readonly string[]): StudyQuery {
+  const { state, cursor: after, ...rest } = parse(studies(findings), query);
   return { ...rest, states: state, after };
 }
 

@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Dataset } from '@ichor/dicom/dataset';
 import { readPart10 } from '@ichor/dicom/readPart10';
-import type { FindingClass, SliceScore } from '@ichor/shared/study';
+import type { SliceScore } from '@ichor/shared/study';
 import { shownReport } from '@ichor/store/rows/derivedObject';
 import { type Feedback, listFeedback } from '@ichor/store/rows/feedback';
 import { listRevisions, type Revision, sliceScoresOf } from '@ichor/store/rows/result';
@@ -14,7 +14,7 @@ type Slice = Omit<SliceScore, 'pixelDigest'> & {
   /** Whether there is a secondary capture of it. */
   readonly heatmap: boolean;
   /** What the layer of its heat map explains; null when there is none. */
-  readonly layer: { readonly finding: FindingClass; readonly score: number } | null;
+  readonly layer: { readonly finding: string; readonly score: number } | null;
 };
 /** `GET /api/studies/{uid}/detail`; its schema: `GET /api/schema/detail`. */
 export type StudyDetail = {

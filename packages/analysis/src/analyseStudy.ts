@@ -7,6 +7,7 @@ import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { Reason, ReasonCode } from '@ichor/shared/reasons';
 import { reason } from '@ichor/shared/reasons';
 import type { SeriesSelection, TriageResult } from '@ichor/shared/study';
+import { classNames, decision, findingOf, type Target, targetOf } from '@ichor/shared/target';
 import type { Accepted } from './accepted.ts';
 import type { FeatureCache } from './featureCache.ts';
 import type { Inference } from './inference/inference.ts';
@@ -134,6 +135,7 @@ async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy>
   const cached = await features.load(stack, inference.model);
   const analysis = await inference.analyse(stack, { cached });
   await features.save(stack, analysis);
+  const target = targetOf(analysis.model);
   return {
     ...sourceOf(study),
     stack,
@@ -142,14 +144,14 @@ async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy>
       ...common(study),
       inputDigest: digestOf([
         ...analysis.slices.map((slice, index) => sliceKey(stack, index, slice.pixelDigest)),
-        thresholdsKey(analysis),
+        thresholdsKey(target, analysis),
       ]),
-      state: analysis.findings.any.present ? 'flagged' : 'clear',
+      state: decision(target, analysis.findings).present ? 'flagged' : 'clear',
       reason: null,
       findings: analysis.findings,
       keySlices: analysis.keySlices,
       sliceScores: analysis.sliceScores,
-      heatmaps: sliceHeatmaps(stack, analysis.keySliceImages),
+      heatmaps: sliceHeatmaps(stack, analysis.keySliceImages, target),
     },
   };
 }
@@ -193,9 +195,9 @@ function sliceKey(stack: SliceStack, index: number, pixelDigest: string): string
 }
 
 /** A site that changes its thresholds and analyses again gets a new revision. */
-function thresholdsKey(analysis: Analysis): string {
-  return `thresholds ${Object.values(analysis.findings)
-    .map((finding) => finding.threshold)
+function thresholdsKey(target: Target, { findings }: Analysis): string {
+  return `thresholds ${classNames(target)
+    .map((name) => findingOf(findings, name).threshold)
     .join(' ')}`;
 }
 

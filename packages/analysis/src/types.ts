@@ -63,7 +63,7 @@ export type SliceFeatures = {
   readonly pixelDigest: string;
   /** [F] */
   readonly features: Float32Array;
-  /** [6] */
+  /** [classes] */
   readonly logits: Float32Array;
 };
 

@@ -1,10 +1,11 @@
 /**
- * Every coded concept that Ichor writes, in one table, so that a terminologist can change it in one place.
+ * Every coded concept that Ichor writes, in one table, so that a terminologist can change it in one place. What a model looks for
+ * brings its own: `shared/target.ts`.
  *
  * `source` says where a code comes from: `PS3.16` for concepts named in the standard's templates and context groups,
  * `unverified` where sources disagree or nobody here could check, `Ichor` for a code of our own.
  */
-import type { FindingClass } from '@ichor/shared/study';
+import { capitalised, type Target } from '@ichor/shared/target';
 
 export type Code = {
   readonly value: string;
@@ -24,13 +25,6 @@ const sct = (value: string, meaning: string, source: Code['source'] = 'PS3.16'):
 export const CODES = {
   // TID 1500 and its parts
   imagingMeasurementReport: dcm('126000', 'Imaging Measurement Report'),
-  /** CID 7021, Measurement Report Document Titles, is extensible; our own title, for viewers that show text (ADR 0008). */
-  triageReport: {
-    value: 'ICH-TRIAGE',
-    scheme: '99ICHOR',
-    meaning: 'Intracranial Hemorrhage Triage Report',
-    source: 'Ichor',
-  },
   language: dcm('121049', 'Language of Content Item and Descendants'),
   english: { value: 'en-US', scheme: 'RFC5646', meaning: 'English (United States)', source: 'PS3.16' },
   observerType: dcm('121005', 'Observer Type'),
@@ -70,28 +64,10 @@ export const CODES = {
   ct: { value: '25045-6', scheme: 'LN', meaning: 'CT unspecified body region', source: 'PS3.16' },
 } as const satisfies Record<string, Code>;
 
-/**
- * What a class is called and where it lies. The finding is the general concept with the site, which every viewer knows;
- * the subtype is told by the meaning of the tracking identifier. Sites for epidural and subdural are the general one,
- * because the codes of those spaces are disputed between sources.
- */
-const hemorrhage = sct('50960005', 'Hemorrhage');
-const brain = sct('12738006', 'Brain');
-export const FINDING_CODES: Readonly<Record<FindingClass, { readonly finding: Code; readonly site: Code }>> = {
-  any: { finding: hemorrhage, site: brain },
-  epidural: { finding: hemorrhage, site: brain },
-  intraparenchymal: { finding: hemorrhage, site: brain },
-  intraventricular: { finding: hemorrhage, site: sct('35764002', 'Brain ventricle') },
-  subarachnoid: { finding: hemorrhage, site: sct('35951006', 'Subarachnoid space') },
-  subdural: { finding: hemorrhage, site: brain },
-};
-
-/** How findings are called to people. */
-export const FINDING_NAMES: Readonly<Record<FindingClass, string>> = {
-  any: 'Intracranial hemorrhage, any',
-  epidural: 'Epidural hemorrhage',
-  intraparenchymal: 'Intraparenchymal hemorrhage',
-  intraventricular: 'Intraventricular hemorrhage',
-  subarachnoid: 'Subarachnoid hemorrhage',
-  subdural: 'Subdural hemorrhage',
-};
+/** CID 7021, Measurement Report Document Titles, is extensible; our own title, for viewers that show text (ADR 0008). */
+export const triageReport = ({ code, name }: Target): Code => ({
+  value: `${code}-TRIAGE`,
+  scheme: '99ICHOR',
+  meaning: `${name.split(' ').map(capitalised).join(' ')} Triage Report`,
+  source: 'Ichor',
+});

@@ -2,7 +2,9 @@
 import { resolve } from 'node:path';
 import { verifyBundle } from '@ichor/analysis/inference/bundle';
 import { IchorError } from '@ichor/shared/errors';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import type { EvaluatedBundle } from './figures/bundleFigures.ts';
+import type { ThresholdSets } from './figures/levelFigures.ts';
 
 export type BundleToEvaluate = Omit<EvaluatedBundle, 'identity'>;
 
@@ -13,8 +15,15 @@ export async function openBundles(dirs: readonly string[]): Promise<BundleToEval
     const { manifest, problems } = await verifyBundle(dir);
     if (manifest === null || problems.length > 0)
       throw new IchorError('BUNDLE_INVALID', { path: dir, reason: problems.join('; ') });
-    const { thresholds, training } = manifest;
-    bundles.push({ dir, thresholds, trainedOn: training.map(({ name }) => name) });
+    const { thresholds, training, classes } = manifest;
+    if (classes.join() !== FINDING_CLASSES.join())
+      throw new IchorError('BUNDLE_INVALID', {
+        path: dir,
+        reason: `it looks for ${classes.join(', ')}; an evaluation has labels and words for ${FINDING_CLASSES.join(', ')} only`,
+      });
+    /** A checked manifest has a threshold for each class. */
+    const sets = thresholds.sets as ThresholdSets;
+    bundles.push({ dir, thresholds: { ...thresholds, sets }, trainedOn: training.map(({ name }) => name) });
   }
   return bundles;
 }

@@ -1,5 +1,6 @@
 /** Content items of Structured Reports (PS3.3 C.17.3), by value type. Keys are DICOM keywords. */
 import type { Code } from '@ichor/dicom/codes';
+import type { Concept } from '@ichor/shared/target';
 
 export type Relationship = 'CONTAINS' | 'HAS CONCEPT MOD' | 'HAS OBS CONTEXT' | 'HAS ACQ CONTEXT' | 'INFERRED FROM';
 export type ContentItem = Readonly<Record<string, unknown>>;
@@ -9,11 +10,7 @@ export type ImageReference = {
   readonly frameNumber?: number;
 };
 
-export const coded = ({
-  value,
-  scheme,
-  meaning,
-}: Pick<Code, 'value' | 'scheme' | 'meaning'>): Record<string, string> => ({
+export const coded = ({ value, scheme, meaning }: Concept): Record<string, string> => ({
   CodeValue: value,
   CodingSchemeDesignator: scheme,
   CodeMeaning: meaning.slice(0, 64),
@@ -36,7 +33,7 @@ const item = (
 export const code = (
   relationship: Relationship,
   name: Code,
-  value: Pick<Code, 'value' | 'scheme' | 'meaning'>,
+  value: Concept,
   children: readonly ContentItem[] = [],
 ): ContentItem => item(relationship, 'CODE', name, { ConceptCodeSequence: [coded(value)] }, children);
 export const text = (relationship: Relationship, name: Code, value: string): ContentItem =>

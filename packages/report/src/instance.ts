@@ -7,6 +7,7 @@ import { IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME } from '@ichor/di
 import { silenceDcmjs } from '@ichor/dicom/silenceDcmjs';
 import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import type { ModelIdentity } from '@ichor/shared/study';
+import { targetOf } from '@ichor/shared/target';
 import dcmjs from 'dcmjs';
 import { coded } from './contentItems.ts';
 import { validAge, validDate, validOffset, validSex, validTime } from './validValues.ts';
@@ -66,7 +67,7 @@ export function commonAttributes(identity: SourceIdentity, model: ModelIdentity,
         ManufacturerModelName: MODEL_NAME,
         DeviceSerialNumber: model.sha256.slice(0, 16),
         SoftwareVersions: `${model.name} ${model.version}`.slice(0, 64),
-        ContributionDescription: 'Triage of intracranial hemorrhage',
+        ContributionDescription: `Triage of ${targetOf(model).name}`,
       },
     ],
   };

@@ -1,40 +1,32 @@
 /** What the picture of a slice with its heat maps shows, and says in its corners. Pure. */
 import { shownMap } from '@ichor/analysis/sliceHeatmaps';
 import type { ClassMap, KeySliceImage, SliceStack } from '@ichor/analysis/types';
-import { FINDING_CLASSES, type FindingClass, type ModelIdentity } from '@ichor/shared/study';
+import type { ModelIdentity } from '@ichor/shared/study';
+import { type Target, targetOf } from '@ichor/shared/target';
 import type { HeatmapInput } from './heatmapImage.ts';
 import { percent } from './measurementReport.ts';
 
-/** Corners are small. */
-const SHORT_NAMES: Readonly<Record<FindingClass, string>> = {
-  any: 'Any hemorrhage',
-  epidural: 'Epidural',
-  intraparenchymal: 'Intraparenchymal',
-  intraventricular: 'Intraventricular',
-  subarachnoid: 'Subarachnoid',
-  subdural: 'Subdural',
-};
-
 /** The class whose map is drawn first, then by score. */
-export function shownFirst(maps: readonly ClassMap[]): readonly [ClassMap, ...ClassMap[]] {
-  const shown = shownMap(maps);
+export function shownFirst(maps: readonly ClassMap[], target: Target): readonly [ClassMap, ...ClassMap[]] {
+  const shown = shownMap(maps, target);
   return [shown, ...maps.filter((map) => map !== shown).sort((one, other) => other.probability - one.probability)];
 }
 
-/** @param names of the classes, long or short */
-export const scored = ({ classIndex, probability }: ClassMap, names: Readonly<Record<FindingClass, string>>): string =>
-  `${names[FINDING_CLASSES[classIndex]!]} ${percent(probability)} %`;
+/** @param name of the class, long or, in a corner, short */
+export const scored = ({ classIndex, probability }: ClassMap, { classes }: Target, name: 'meaning' | 'short'): string =>
+  `${classes[classIndex]![name]} ${percent(probability)} %`;
 
-/** The map shown is that of the slice's strongest subtype; the other classes are named with their scores. */
+/** The map shown is that of the slice's strongest kind; the other classes are named with their scores. */
 export function keySlicePicture(
   { slices }: SliceStack,
   { sliceIndex, hu, maps }: KeySliceImage,
   model: ModelIdentity,
 ): HeatmapInput {
   const { rows, columns, positionMm } = slices[sliceIndex]!;
-  const shown = shownFirst(maps);
+  const target = targetOf(model);
+  const shown = shownFirst(maps, target);
   const { map, mapRows, mapColumns } = shown[0];
-  const findings = shown.map((one) => scored(one, SHORT_NAMES));
+  const findings = shown.map((one) => scored(one, target, 'short'));
   return {
     hu,
     rows,

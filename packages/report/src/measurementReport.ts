@@ -1,18 +1,21 @@
 /** The content of the report: TID 1500 Measurement Report (PS3.16), in its order. */
 
 import type { SourceIdentity } from '@ichor/analysis/types';
-import { CODES, FINDING_CODES, FINDING_NAMES } from '@ichor/dicom/codes';
+import { CODES } from '@ichor/dicom/codes';
 import { MANUFACTURER, MODEL_NAME } from '@ichor/dicom/ownObjects';
 import { deriveUid } from '@ichor/dicom/uid';
 import { describeIncompleteness } from '@ichor/shared/incompleteness';
+import type { Findings, ModelIdentity, TriageResult } from '@ichor/shared/study';
 import {
-  FINDING_CLASSES,
-  type FindingClass,
-  type Findings,
-  type ModelIdentity,
+  decidingFirst,
+  decision,
+  findingOf,
   presenceOf,
-  type TriageResult,
-} from '@ichor/shared/study';
+  presentKinds,
+  type Target,
+  type TargetClass,
+  targetOf,
+} from '@ichor/shared/target';
 import {
   type ContentItem,
   code,
@@ -33,7 +36,7 @@ export type ReportInput = {
   readonly identity: SourceIdentity;
   /** Every image that was looked at, in spatial order where known. */
   readonly images: readonly ImageReference[];
-  readonly keySlices: readonly (ImageReference & { readonly finding: FindingClass })[];
+  readonly keySlices: readonly (ImageReference & { readonly finding: string })[];
 };
 
 /** @param summaryFirst whether the conclusion stands at the head too, as a person reads it; TID 1500 has it at the end only */
@@ -68,42 +71,53 @@ function deviceObserver(model: ModelIdentity): ContentItem[] {
 }
 
 function measurementGroups(input: ReportInput): ContentItem[] {
-  const { findings } = input.result;
-  if (findings === null) return [unansweredGroup(input)];
-  const order: readonly FindingClass[] = ['any', ...FINDING_CLASSES.filter((name) => name !== 'any')];
-  return order.map((name) => findingGroup(input, findings, name));
+  const { findings, model } = input.result;
+  const target = targetOf(model);
+  const classes = decidingFirst(target);
+  if (findings === null) return [unansweredGroup(input, classes[0]!)];
+  return classes.map((one) => findingGroup(input, target, findings, one));
 }
 
 /** TID 1501: one finding with presence, score, algorithm and the slices that show it best. */
-function findingGroup({ result, keySlices }: ReportInput, findings: Findings, name: FindingClass): ContentItem {
-  const finding = findings[name];
+function findingGroup(
+  { result, keySlices }: ReportInput,
+  target: Target,
+  findings: Findings,
+  one: TargetClass,
+): ContentItem {
+  const finding = findingOf(findings, one.name);
   return container(CODES.measurementGroup, [
-    ...tracking(result, name),
+    ...tracking(result, one),
     ...algorithm(result.model, finding.threshold),
-    code('CONTAINS', CODES.finding, FINDING_CODES[name].finding),
-    code('HAS CONCEPT MOD', CODES.findingSite, FINDING_CODES[name].site),
+    code('CONTAINS', CODES.finding, one.finding),
+    code('HAS CONCEPT MOD', CODES.findingSite, one.site),
     number('CONTAINS', CODES.certainty, percent(finding.score), CODES.percent, [
       code('HAS CONCEPT MOD', CODES.derivation, CODES.maximum),
     ]),
-    code('CONTAINS', CODES.presence, CODES[presenceOf(findings, name)]),
-    ...keySlices.filter((slice) => slice.finding === name).map((slice) => image('CONTAINS', CODES.sourceImage, slice)),
+    code('CONTAINS', CODES.presence, CODES[presenceOf(target, findings, one.name)]),
+    ...keySlices
+      .filter((slice) => slice.finding === one.name)
+      .map((slice) => image('CONTAINS', CODES.sourceImage, slice)),
   ]);
 }
 
 /** A study without findings still says what was asked, and that it was not answered. */
-function unansweredGroup({ result }: ReportInput): ContentItem {
+function unansweredGroup({ result }: ReportInput, asked: TargetClass): ContentItem {
   return container(CODES.measurementGroup, [
-    ...tracking(result, 'any'),
+    ...tracking(result, asked),
     ...algorithm(result.model, null),
-    code('CONTAINS', CODES.finding, FINDING_CODES.any.finding),
-    code('HAS CONCEPT MOD', CODES.findingSite, FINDING_CODES.any.site),
+    code('CONTAINS', CODES.finding, asked.finding),
+    code('HAS CONCEPT MOD', CODES.findingSite, asked.site),
     text('CONTAINS', CODES.comment, conclusion(result)),
   ]);
 }
 
-function tracking({ studyInstanceUid, inputDigest, model }: TriageResult, name: FindingClass): ContentItem[] {
+function tracking(
+  { studyInstanceUid, inputDigest, model }: TriageResult,
+  { name, meaning }: TargetClass,
+): ContentItem[] {
   return [
-    text('HAS OBS CONTEXT', CODES.trackingIdentifier, FINDING_NAMES[name]),
+    text('HAS OBS CONTEXT', CODES.trackingIdentifier, meaning),
     uidReference(
       'HAS OBS CONTEXT',
       CODES.trackingUid,
@@ -125,9 +139,11 @@ function algorithm(model: ModelIdentity, threshold: number | null): ContentItem[
 }
 
 function overall(result: TriageResult): ContentItem[] {
-  const flagged = result.findings?.any.present;
+  const { findings, model } = result;
   return [
-    ...(result.findings === null ? [] : [code('CONTAINS', CODES.presence, flagged ? CODES.present : CODES.absent)]),
+    ...(findings === null
+      ? []
+      : [code('CONTAINS', CODES.presence, CODES[decision(targetOf(model), findings).present ? 'present' : 'absent'])]),
     text('CONTAINS', CODES.comment, conclusion(result)),
     text('CONTAINS', CODES.comment, LIMITATIONS),
   ];
@@ -144,18 +160,22 @@ export function conclusion(result: TriageResult): string {
   return outcome(result) + warning;
 }
 
-function outcome({ state, reason, findings, errorCode }: TriageResult): string {
+function outcome({ state, reason, findings, errorCode, model }: TriageResult): string {
   if (state === 'not-analysed')
     return `NOT ANALYSED, because: ${reason?.sentence ?? 'unknown'}${reason?.detail ? ` (${reason.detail})` : ''} This study has not been triaged.`;
   if (state === 'failed' || findings === null)
     return `NOT ANALYSED: the analysis failed (${errorCode ?? 'unknown'}). This study has not been triaged.`;
-  const present = FINDING_CLASSES.filter((name) => findings[name].present);
-  if (present.length === 0)
-    return 'No suspicion of intracranial hemorrhage was raised by the algorithm. This is not a negative read.';
-  const suspected = present
-    .filter((name) => name !== 'any')
-    .map((name) => `${FINDING_NAMES[name]} (score ${percent(findings[name].score)} %)`);
-  return `FLAGGED: suspicion of intracranial hemorrhage (score ${percent(findings.any.score)} %).${suspected.length > 0 ? ` Suspected: ${suspected.join(', ')}.` : ' The kind of hemorrhage is undetermined.'}`;
+  return answer(targetOf(model), findings);
+}
+
+function answer(target: Target, findings: Findings): string {
+  const { present, score } = decision(target, findings);
+  if (!present) return `No suspicion of ${target.name} was raised by the algorithm. This is not a negative read.`;
+  const kinds = presentKinds(target, findings);
+  const scored = kinds.map(({ name, meaning }) => `${meaning} (score ${percent(findingOf(findings, name).score)} %)`);
+  const suspected =
+    scored.length > 0 ? ` Suspected: ${scored.join(', ')}.` : ` The kind of ${target.general} is undetermined.`;
+  return `FLAGGED: suspicion of ${target.name} (score ${percent(score)} %).${target.classes.length > 1 ? suspected : ''}`;
 }
 
 /** 0–1 as per cent with one decimal. */

@@ -1,10 +1,11 @@
 /** A heat map as Secondary Capture instance (PS3.3 A.8.1), placed where its source slice lies so that viewers link scrolling. */
 
 import type { KeySliceImage, Slice, SliceStack, SourceIdentity } from '@ichor/analysis/types';
-import { CODES, FINDING_NAMES } from '@ichor/dicom/codes';
+import { CODES } from '@ichor/dicom/codes';
 import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { deriveUid } from '@ichor/dicom/uid';
-import { FINDING_CLASSES, type TriageResult } from '@ichor/shared/study';
+import type { TriageResult } from '@ichor/shared/study';
+import { targetOf } from '@ichor/shared/target';
 import { coded } from './contentItems.ts';
 import { drawHeatmap, magnification } from './heatmapImage.ts';
 import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
@@ -21,13 +22,14 @@ export type HeatmapRequest = {
   readonly at: Date;
 };
 
-/** The map shown is that of the slice's strongest subtype; the other classes are named with their scores. */
+/** The map shown is that of the slice's strongest kind; the other classes are named with their scores. */
 export async function writeHeatmap(
   request: HeatmapRequest,
 ): Promise<{ sopInstanceUid: string; seriesInstanceUid: string; bytes: Uint8Array }> {
   const { result, identity, stack, keySlice, at } = request;
   const slice = stack.slices[keySlice.sliceIndex]!;
-  const shown = shownFirst(keySlice.maps);
+  const target = targetOf(result.model);
+  const shown = shownFirst(keySlice.maps, target);
   const { rgb, rows, columns } = await drawHeatmap(keySlicePicture(stack, keySlice, result.model));
   const scale = magnification(slice);
   const { date, time } = dicomDateTime(at, identity);
@@ -47,13 +49,13 @@ export async function writeHeatmap(
       ConversionType: 'WSD',
       SeriesInstanceUID: seriesInstanceUid,
       SeriesNumber: 9902,
-      SeriesDescription: 'Ichor ICH heat maps (not for diagnostic use)',
+      SeriesDescription: `Ichor ${target.code} heat maps (not for diagnostic use)`,
       SeriesDate: date,
       SeriesTime: time,
       InstanceNumber: request.instanceNumber,
       ContentDate: date,
       ContentTime: time,
-      DerivationDescription: `Grad-CAM of the sequence model for ${FINDING_NAMES[FINDING_CLASSES[shown[0].classIndex]!]} over the brain window (centre 40, width 80). Not for diagnostic use.`,
+      DerivationDescription: `Grad-CAM of the sequence model for ${target.classes[shown[0].classIndex]!.meaning} over the brain window (centre 40, width 80). Not for diagnostic use.`,
       SourceImageSequence: [
         {
           ReferencedSOPClassUID: slice.sopClassUid,
@@ -63,7 +65,7 @@ export async function writeHeatmap(
         },
       ],
       ImageComments: shown
-        .map((map) => scored(map, FINDING_NAMES))
+        .map((map) => scored(map, target, 'meaning'))
         .join('; ')
         .slice(0, 1024),
       PatientOrientation: [],

@@ -1,11 +1,12 @@
 /** Content and evidence → Comprehensive (3D) SR instance (PS3.3 A.35.3, A.35.13). */
 
-import { CODES } from '@ichor/dicom/codes';
+import { CODES, triageReport } from '@ichor/dicom/codes';
 import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { deriveUid } from '@ichor/dicom/uid';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { FormerReport } from '@ichor/shared/formerReport';
 import type { TriageResult } from '@ichor/shared/study';
+import { targetOf } from '@ichor/shared/target';
 import { type ContentItem, coded, referencedInstances } from './contentItems.ts';
 import { commonAttributes, dicomDateTime, encodeInstance } from './instance.ts';
 import { measurementReport, type ReportInput } from './measurementReport.ts';
@@ -14,7 +15,6 @@ export const SR_CLASSES = {
   'comprehensive-3d': SOP_CLASS.comprehensive3dSr,
   comprehensive: SOP_CLASS.comprehensiveSr,
 } as const;
-const TITLES = { triage: CODES.triageReport, measurement: CODES.imagingMeasurementReport } as const;
 /** What destinations may want differently. */
 export type ReportForm = Pick<Destination, 'sr' | 'title'>;
 
@@ -36,6 +36,7 @@ export type WrittenReport = {
 /** UIDs follow from study, input and model: writing a report twice makes the same instance. */
 export function writeReport(request: ReportRequest): WrittenReport {
   const { result, identity, form, at } = request;
+  const target = targetOf(result.model);
   const content = measurementReport(request, form.title === 'triage');
   const { date, time } = dicomDateTime(at, identity);
   const [sopClassUid, sopInstanceUid] = [SR_CLASSES[form.sr], derived(result, 'SR', form.sr, form.title)];
@@ -47,7 +48,7 @@ export function writeReport(request: ReportRequest): WrittenReport {
     Modality: 'SR',
     SeriesInstanceUID: seriesInstanceUid,
     SeriesNumber: 9901,
-    SeriesDescription: 'Ichor ICH triage report',
+    SeriesDescription: `Ichor ${target.code} triage report`,
     SeriesDate: date,
     SeriesTime: time,
     ReferencedPerformedProcedureStepSequence: [],
@@ -61,7 +62,7 @@ export function writeReport(request: ReportRequest): WrittenReport {
     PerformedProcedureCodeSequence: [],
     CurrentRequestedProcedureEvidenceSequence: evidence(request, referencedInstances(content)),
     ValueType: 'CONTAINER',
-    ConceptNameCodeSequence: [coded(TITLES[form.title])],
+    ConceptNameCodeSequence: [coded(form.title === 'triage' ? triageReport(target) : CODES.imagingMeasurementReport)],
     ContinuityOfContent: 'SEPARATE',
     ContentTemplateSequence: [{ MappingResource: 'DCMR', TemplateIdentifier: '1500' }],
     ContentSequence: content as ContentItem[],

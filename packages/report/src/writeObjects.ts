@@ -4,7 +4,6 @@ import type { AnalysedStudy } from '@ichor/analysis/analyseStudy';
 import { CT_IMAGES, SOP_CLASS } from '@ichor/dicom/sopClasses';
 import type { Config } from '@ichor/settings/config';
 import type { FormerReport } from '@ichor/shared/formerReport';
-import type { FindingClass } from '@ichor/shared/study';
 import type { ImageReference } from './contentItems.ts';
 import { writeHeatmap } from './secondaryCapture.ts';
 import { type ReportForm, writeReport } from './structuredReport.ts';
@@ -80,7 +79,7 @@ function imagesOf({ stack, headers }: AnalysedStudy): ImageReference[] {
     .map(({ sopInstanceUid, sopClassUid }) => ({ sopInstanceUid, sopClassUid }));
 }
 
-function keySlicesOf({ analysis, stack }: AnalysedStudy): (ImageReference & { finding: FindingClass })[] {
+function keySlicesOf({ analysis, stack }: AnalysedStudy): (ImageReference & { finding: string })[] {
   if (analysis === null || stack === null) return [];
   const classes = new Map(stack.slices.map((slice) => [slice.sopInstanceUid, slice.sopClassUid]));
   return analysis.keySlices.map(({ sopInstanceUid, frameNumber, finding }) => ({

@@ -1,6 +1,7 @@
 /** What the database, the API and the report say of a study. */
 import type { Incompleteness } from './incompleteness.ts';
 import type { Reason } from './reasons.ts';
+import type { Target } from './target.ts';
 
 /** The six classes, in the order of every vector of logits or probabilities (Burduja et al. 2020). */
 export const FINDING_CLASSES = [
@@ -21,28 +22,27 @@ export type ResultState = (typeof RESULT_STATES)[number];
 
 /** Scan-level score: the maximum over slices of the calibrated probability. `present` when it reaches the threshold. */
 export type Finding = { readonly score: number; readonly threshold: number; readonly present: boolean };
-export type Findings = Readonly<Record<FindingClass, Finding>>;
+/** By the names of the classes of the model's target (target.ts). */
+export type Findings = Readonly<Record<string, Finding>>;
 
 export type Presence = 'present' | 'absent' | 'undetermined';
-/**
- * CID 240 (PS3.16). Where there is no hemorrhage, no kind of it is; where there is one, a kind that did not reach its threshold may still be
- * there (docs/adr/0012).
- */
-export function presenceOf(findings: Findings, name: FindingClass): Presence {
-  if (findings[name].present) return 'present';
-  return findings.any.present ? 'undetermined' : 'absent';
-}
 
 /** A slice that shows a finding; `score` is that slice's calibrated probability. */
 export type KeySlice = {
   readonly sopInstanceUid: string;
   /** 1-based frame number in an enhanced multi-frame instance; absent for single-frame instances. */
   readonly frameNumber?: number;
-  readonly finding: FindingClass;
+  readonly finding: string;
   readonly score: number;
 };
 
-export type ModelIdentity = { readonly name: string; readonly version: string; readonly sha256: string };
+export type ModelIdentity = {
+  readonly name: string;
+  readonly version: string;
+  readonly sha256: string;
+  /** What it looks for, where its bundle says so; absent: the six classes of intracranial hemorrhage (target.ts). */
+  readonly target?: Target;
+};
 
 /** Instances that lie in a series and are no slices of it (a scout, a screen capture …), and why they were left out of the analysis. */
 export type LeftOut = { readonly instances: number; readonly why: string };
@@ -61,16 +61,16 @@ export type SeriesSelection = {
 export type SliceScore = {
   readonly sopInstanceUid: string;
   readonly frameNumber?: number;
-  /** Six calibrated probabilities of the sequence model, in {@link FINDING_CLASSES} order. */
+  /** Calibrated probabilities of the sequence model, in the order of the target's classes. */
   readonly probabilities: readonly number[];
-  /** Six probabilities of the CNN alone. */
+  /** Of the CNN alone. */
   readonly cnnProbabilities: readonly number[];
   /** SHA-256 (hex) of the Hounsfield units that were analysed; absent in results of before Ichor kept it. */
   readonly pixelDigest?: string;
   /** z of the first pixel's centre (Image Position (Patient), PS3.3 C.7.6.2.1.1), mm; absent in results of before Ichor kept it. */
   readonly zMm?: number;
   /** For each present finding, how much this slice drove its decision: the share of all slices' influence, which add up to 1. */
-  readonly influence?: Readonly<Partial<Record<FindingClass, number>>>;
+  readonly influence?: Readonly<Partial<Record<string, number>>>;
 };
 
 /** The heat map of a key slice as numbers: what its secondary capture is drawn from. */
@@ -78,7 +78,7 @@ export type SliceHeatmap = {
   readonly sopInstanceUid: string;
   readonly frameNumber?: number;
   /** What the map explains, and that class's calibrated probability on the slice. */
-  readonly finding: FindingClass;
+  readonly finding: string;
   readonly score: number;
   /** Matrix of the slice, as stored. */
   readonly rows: number;

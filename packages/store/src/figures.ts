@@ -1,5 +1,6 @@
 /** What the figures are made of: one statement per figure, over the studies whose first instance came in the range. */
 import type { Database } from './postgres/database.ts';
+import { decidesColumn } from './rows/modelTarget.ts';
 
 /** Days in UTC, both included. */
 export type DateRange = { readonly from: string; readonly to: string };
@@ -34,6 +35,7 @@ export type FigureRows = {
   readonly rate: Rate[];
   readonly ppv: (Rate & { readonly unsure: number })[];
   readonly agreement: Agreement[];
+  /** Of the class that decides. */
   readonly scores: { readonly week: string; readonly studies: number; readonly deciles: [number, number, number] }[];
   readonly reasons: { readonly week: string; readonly reason: string; readonly studies: number }[];
 };
@@ -52,12 +54,13 @@ export async function figureRows(database: Database, { from, to }: DateRange): P
            FROM (${STUDIES}) s WHERE state IN ('flagged', 'clear') GROUP BY 1 ORDER BY 1`),
     ask(`SELECT ${WEEK} AS week, count(*) FILTER (WHERE l.verdict = 'agree')::int AS hits,
                 count(*) FILTER (WHERE l.verdict <> 'unsure')::int AS of, count(*) FILTER (WHERE l.verdict = 'unsure')::int AS unsure
-           FROM (${STUDIES}) s JOIN (${LATEST}) l USING (result_id) WHERE s.state = 'flagged' AND l.finding = 'any' GROUP BY 1 ORDER BY 1`),
+           FROM (${STUDIES}) s JOIN (${LATEST}) l USING (result_id) JOIN result r USING (result_id)
+          WHERE s.state = 'flagged' AND l.finding = ${decidesColumn('r')} GROUP BY 1 ORDER BY 1`),
     ask(`SELECT l.finding, count(*) FILTER (WHERE l.verdict = 'agree')::int AS agree,
                 count(*) FILTER (WHERE l.verdict = 'disagree')::int AS disagree, count(*) FILTER (WHERE l.verdict = 'unsure')::int AS unsure
            FROM (${STUDIES}) s JOIN (${LATEST}) l USING (result_id) GROUP BY 1`),
     ask(`SELECT ${WEEK} AS week, count(*)::int AS studies,
-                percentile_cont(ARRAY[0.1, 0.5, 0.9]) WITHIN GROUP (ORDER BY (r.findings->'any'->>'score')::float8) AS deciles
+                percentile_cont(ARRAY[0.1, 0.5, 0.9]) WITHIN GROUP (ORDER BY (r.findings->${decidesColumn('r')}->>'score')::float8) AS deciles
            FROM (${STUDIES}) s JOIN result r USING (result_id) WHERE r.findings IS NOT NULL GROUP BY 1 ORDER BY 1`),
     ask(`SELECT ${WEEK} AS week, coalesce(s.reason->>'code', 'unknown') AS reason, count(*)::int AS studies
            FROM (${STUDIES}) s WHERE s.state = 'not-analysed' GROUP BY 1, 2 ORDER BY 1, 3 DESC, 2`),

@@ -1,5 +1,5 @@
 /** A page of the worklist. */
-import type { FindingClass, StudyState, StudyView } from '@ichor/shared/study';
+import type { StudyState, StudyView } from '@ichor/shared/study';
 import type { Database } from './postgres/database.ts';
 import { POSITION, SHOWN, SHOWN_VIEW, toView } from './studyView.ts';
 
@@ -13,7 +13,7 @@ export type StudyQuery = {
   /** Only studies of which something arrived within so many hours. */
   readonly withinHours: number | null;
   /** Only studies in which this is present. */
-  readonly finding?: FindingClass | null;
+  readonly finding?: string | null;
   /** Part of an accession number or UID; of a patient's name or ID too for those who may see patients. */
   readonly search?: string | null;
   readonly searchPatients?: boolean;

@@ -7,17 +7,18 @@
 import { IchorError } from '@ichor/shared/errors';
 import type { Incompleteness } from '@ichor/shared/incompleteness';
 import type { Reason } from '@ichor/shared/reasons';
-import {
-  FINDING_CLASSES,
-  type Findings,
-  type KeySlice,
-  type ReportState,
-  type SeriesSelection,
-  type StudyDelivery,
-  type StudyState,
-  type StudyView,
+import type {
+  Findings,
+  KeySlice,
+  ReportState,
+  SeriesSelection,
+  StudyDelivery,
+  StudyState,
+  StudyView,
 } from '@ichor/shared/study';
+import { classNames, findingOf, type Target, targetOf } from '@ichor/shared/target';
 import type { Database } from './postgres/database.ts';
+import { targetColumn, toModel } from './rows/modelTarget.ts';
 
 /** Where what is told of a study comes from; `s` is the study, `r` the result. */
 type Source = Readonly<Record<'said' | 'incomplete' | 'resultId' | 'resultedAt' | 'deliveredAt', string>>;
@@ -43,6 +44,7 @@ const viewOf = ({ said, incomplete, resultId, resultedAt, deliveredAt }: Source)
   s.study_instance_uid, s.accession_number, s.priority, ${said}.state, ${said}.reason, ${said}.error_code, ${said}.revision,
   (SELECT count(DISTINCT sop_instance_uid)::int FROM instance i WHERE i.study_instance_uid = s.study_instance_uid) AS instances,
   ${incomplete} AS incomplete, r.findings, r.key_slices, r.series, r.model_name, r.model_version, r.model_sha256,
+  ${targetColumn('r')} AS model_target,
   CASE r.objects WHEN 'due' THEN 'pending' WHEN 'failed' THEN 'failed'
     ELSE (SELECT 'written' FROM derived_object o WHERE o.result_id = r.result_id LIMIT 1) END AS report,
   s.first_instance_at, s.last_instance_at, s.completed_at, ${resultedAt} AS resulted_at, ${deliveredAt} AS delivered_at,
@@ -71,6 +73,7 @@ type StudyRow = {
   readonly model_version: string;
   /** Null without a result. */
   readonly model_sha256: string | null;
+  readonly model_target: Target | null;
   readonly report: ReportState | null;
   readonly first_instance_at: Date;
   readonly last_instance_at: Date;
@@ -81,6 +84,8 @@ type StudyRow = {
 };
 
 export function toView(row: StudyRow): StudyView {
+  const { model_sha256 } = row;
+  const model = model_sha256 === null ? null : toModel({ ...row, model_sha256 });
   return {
     studyInstanceUid: row.study_instance_uid,
     accessionNumber: row.accession_number,
@@ -91,11 +96,10 @@ export function toView(row: StudyRow): StudyView {
     priority: row.priority,
     receivedInstances: row.instances,
     incomplete: row.incomplete,
-    findings: inOrder(row.findings),
+    findings: row.findings && inOrder(row.findings, targetOf(model)),
     keySlices: row.key_slices ?? [],
     series: row.series ?? [],
-    model:
-      row.model_sha256 === null ? null : { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
+    model,
     times: timesOf(row),
     report: row.report,
     deliveries: row.deliveries ?? [],
@@ -103,8 +107,8 @@ export function toView(row: StudyRow): StudyView {
 }
 
 /** `jsonb` keeps no order of keys. */
-const inOrder = (findings: Findings | null): Findings | null =>
-  findings === null ? null : (Object.fromEntries(FINDING_CLASSES.map((name) => [name, findings[name]])) as Findings);
+const inOrder = (findings: Findings, target: Target): Findings =>
+  Object.fromEntries(classNames(target).map((name) => [name, findingOf(findings, name)]));
 
 const timesOf = (row: StudyRow): StudyView['times'] => ({
   firstInstance: isoTime(row.first_instance_at),

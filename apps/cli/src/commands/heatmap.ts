@@ -10,7 +10,8 @@ import { drawHeatmap, rgbPng } from '@ichor/report/heatmapImage';
 import { keySlicePicture } from '@ichor/report/keySlicePicture';
 import { percent } from '@ichor/report/measurementReport';
 import { IchorError } from '@ichor/shared/errors';
-import { FINDING_CLASSES, type FindingClass, type TriageResult } from '@ichor/shared/study';
+import type { TriageResult } from '@ichor/shared/study';
+import { classNames, targetOf } from '@ichor/shared/target';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { askedSlice } from '../heatmap/askedSlice.ts';
@@ -24,18 +25,20 @@ export type HeatmapOptions = {
   readonly study: string | null;
   /** From 1 at the skull base, or a SOP Instance UID; null: the slice with the highest score of the class. */
   readonly slice: string | null;
-  readonly finding: FindingClass;
+  /** Null: the class that decides. */
+  readonly finding: string | null;
   /** Null: named after the slice and the class, in the current folder. */
   readonly png: string | null;
 };
 
-/** Writes one picture and says what it shows. @throws IchorError INPUT_UNUSABLE: no study, several of them, no such slice */
+/** Writes one picture and says what it shows. @throws IchorError INPUT_UNUSABLE: no study, several of them, no such slice or class */
 export async function heatmap(cli: Cli, dir: string, options: HeatmapOptions): Promise<ExitCode> {
   const { studyInstanceUid, paths } = await onlyStudy(dir, options.study, cli.terminal.note);
   const inference = await startInference(configOf(cli), inferenceNotes(cli.terminal));
   try {
+    const finding = askedClass(inference, options.finding);
     const { result, stack, analysis } = await analyseStudy(studyInstanceUid, paths, {
-      inference: asking(inference, options),
+      inference: asking(inference, options.slice, finding),
       features: noFeatureCache,
     });
     if (stack === null || analysis === null) {
@@ -45,7 +48,7 @@ export async function heatmap(cli: Cli, dir: string, options: HeatmapOptions): P
       return EXIT.notAnalysed;
     }
     const image = analysis.keySliceImages[0]!;
-    const path = resolve(options.png ?? `slice-${image.sliceIndex + 1}-${options.finding}.png`);
+    const path = resolve(options.png ?? `slice-${image.sliceIndex + 1}-${finding}.png`);
     await write(path, await rgbPng(await drawHeatmap(keySlicePicture(stack, image, result.model))));
     cli.terminal.print(`${paint(cli.terminal, STATE_STYLES[result.state], result.state)}  study ${studyInstanceUid}`);
     for (const line of table(shown(image, stack, result))) cli.terminal.print(`  ${line}`);
@@ -59,8 +62,20 @@ export async function heatmap(cli: Cli, dir: string, options: HeatmapOptions): P
   }
 }
 
+/** What a bundle looks for is known when it is loaded. */
+function askedClass({ model }: Inference, asked: string | null): string {
+  const target = targetOf(model);
+  const name = asked ?? target.decides;
+  if (!classNames(target).includes(name))
+    throw new IchorError('INPUT_UNUSABLE', {
+      path: `--class ${name}`,
+      reason: `${model.name} looks for ${classNames(target).join(', ')}`,
+    });
+  return name;
+}
+
 /** Which slice a UID means is known when the stack is. */
-const asking = (inference: Inference, { slice, finding }: HeatmapOptions): Inference => ({
+const asking = (inference: Inference, slice: string | null, finding: string): Inference => ({
   ...inference,
   analyse: (stack, options) => {
     const asked: MapRequest = { finding, slice: slice === null ? 'highest' : askedSlice(stack, slice) };
@@ -70,7 +85,7 @@ const asking = (inference: Inference, { slice, finding }: HeatmapOptions): Infer
 
 function shown({ sliceIndex, maps }: KeySliceImage, { slices }: SliceStack, result: TriageResult): string[][] {
   const { classIndex, map } = maps[0]!;
-  const finding = FINDING_CLASSES[classIndex]!;
+  const finding = targetOf(result.model).classes[classIndex]!.name;
   const { sopInstanceUid, probabilities, cnnProbabilities, influence } = result.sliceScores[sliceIndex]!;
   const score = probabilities[classIndex]!;
   const higher = result.sliceScores.filter((other) => other.probabilities[classIndex]! > score).length;

@@ -1,5 +1,6 @@
 /** The worklist on a terminal, positive studies first, as the API orders it. */
 import type { StudyView } from '@ichor/shared/study';
+import { decision, findingOf, presentKinds, targetOf } from '@ichor/shared/target';
 import { paint, type Terminal, table } from '../terminal.ts';
 import { STATE_STYLES } from '../triage/describeStudy.ts';
 
@@ -18,13 +19,15 @@ export function worklistTable(terminal: Terminal, studies: readonly StudyView[])
 }
 
 /** What is present, the highest score first; for a study without findings its score, or why it has none. */
-function findingsText({ findings, reason, error }: StudyView): string {
+function findingsText({ findings, reason, error, model }: StudyView): string {
   if (findings === null) return reason?.sentence ?? error ?? '';
-  const present = Object.entries(findings).filter(([name, finding]) => name !== 'any' && finding.present);
-  const scores = present
-    .toSorted(([, a], [, b]) => b.score - a.score)
-    .map(([name, { score }]) => `${name} ${score.toFixed(2)}`);
-  return [`any ${findings.any.score.toFixed(2)}`, ...scores].join(', ');
+  const target = targetOf(model);
+  const kinds = presentKinds(target, findings)
+    .map(({ name }) => ({ name, score: findingOf(findings, name).score }))
+    .toSorted((one, other) => other.score - one.score);
+  return [{ name: target.decides, score: decision(target, findings).score }, ...kinds]
+    .map(({ name, score }) => `${name} ${score.toFixed(2)}`)
+    .join(', ');
 }
 
 function secondsFromCompletion({ times }: StudyView): string {

@@ -1,5 +1,6 @@
 /** A study for a person's eyes. */
-import { FINDING_CLASSES, type KeySlice, presenceOf, type SliceScore, type StudyView } from '@ichor/shared/study';
+import type { KeySlice, SliceScore, StudyView } from '@ichor/shared/study';
+import { classNames, findingOf, presenceOf, targetOf } from '@ichor/shared/target';
 import { paint, type Style, type Terminal, table } from '../terminal.ts';
 
 /** Colour of each state, also in the demo's worklist. */
@@ -30,29 +31,36 @@ export function describeStudy(terminal: Terminal, study: StudyView, sliceScores:
   return lines;
 }
 
-function findingRows(terminal: Terminal, { findings }: StudyView): string[][] {
+function findingRows(terminal: Terminal, { findings, model }: StudyView): string[][] {
   if (findings === null) return [];
-  return FINDING_CLASSES.map((name) => [
-    name,
-    `score ${findings[name].score.toFixed(3)}`,
-    `threshold ${findings[name].threshold.toFixed(3)}`,
-    findings[name].present ? paint(terminal, 'red', 'present') : presenceOf(findings, name),
-  ]);
+  const target = targetOf(model);
+  return classNames(target).map((name) => {
+    const { score, threshold } = findingOf(findings, name);
+    const presence = presenceOf(target, findings, name);
+    return [
+      name,
+      `score ${score.toFixed(3)}`,
+      `threshold ${threshold.toFixed(3)}`,
+      presence === 'present' ? paint(terminal, 'red', presence) : presence,
+    ];
+  });
 }
 
 /** One row for each slice, from the skull base up: its place and what it is a key slice of. */
-function keySliceRows({ keySlices }: StudyView, sliceScores: readonly SliceScore[]): string[][] {
+function keySliceRows({ keySlices, model }: StudyView, sliceScores: readonly SliceScore[]): string[][] {
   return sliceScores.flatMap((slice, index) => {
     const own = keySlices.filter(
       (key) => key.sopInstanceUid === slice.sopInstanceUid && key.frameNumber === slice.frameNumber,
     );
-    return own.length === 0 ? [] : [['key slice', `${index + 1} of ${sliceScores.length}`, findingsOf(own)]];
+    return own.length === 0
+      ? []
+      : [['key slice', `${index + 1} of ${sliceScores.length}`, findingsOf(own, classNames(targetOf(model)))]];
   });
 }
 
-const findingsOf = (keySlices: readonly KeySlice[]): string =>
+const findingsOf = (keySlices: readonly KeySlice[], classes: readonly string[]): string =>
   keySlices
-    .toSorted((one, other) => FINDING_CLASSES.indexOf(one.finding) - FINDING_CLASSES.indexOf(other.finding))
+    .toSorted((one, other) => classes.indexOf(one.finding) - classes.indexOf(other.finding))
     .map(({ finding, score }) => `${finding} ${score.toFixed(3)}`)
     .join(', ');
 

@@ -8,12 +8,20 @@
  * withdrawn. F, final, is never sent: a radiologist's report is what is final.
  */
 import type { Code } from '@ichor/dicom/codes';
-import { CODES, FINDING_CODES, FINDING_NAMES } from '@ichor/dicom/codes';
+import { CODES } from '@ichor/dicom/codes';
 import { LIMITATIONS } from '@ichor/report/measurementReport';
 import type { Hl7Destination } from '@ichor/settings/notificationSettings';
 import { describeIncompleteness } from '@ichor/shared/incompleteness';
-import type { FindingClass, Presence } from '@ichor/shared/study';
-import { FINDING_CLASSES, presenceOf } from '@ichor/shared/study';
+import type { Presence } from '@ichor/shared/study';
+import {
+  type Concept,
+  capitalised,
+  decidingFirst,
+  findingOf,
+  presenceOf,
+  type TargetClass,
+  targetOf,
+} from '@ichor/shared/target';
 import type { ResultView } from '@ichor/store/studyView';
 
 export type Hl7Envelope = Pick<Hl7Destination, 'app' | 'facility'> & {
@@ -133,7 +141,7 @@ function observations(content: ResultView, { correction }: Hl7Envelope): string[
   const all: Observation[] = [
     { type: 'ST', code: coded(DICOM_STUDY), value: escaped(study.studyInstanceUid), status: 'O' },
     outcome(content),
-    ...IN_ORDER.flatMap((name, index) => finding(content, name, index + 1)),
+    ...decidingFirst(targetOf(study.model)).flatMap((one, index) => finding(content, one, index + 1)),
     { type: 'ST', code: coded(CODES.algorithmName), value: escaped(study.model?.name ?? '') },
     { type: 'ST', code: coded(CODES.algorithmVersion), value: escaped(study.model?.version ?? '') },
   ];
@@ -147,22 +155,22 @@ function observations(content: ResultView, { correction }: Hl7Envelope): string[
 
 /** PS3.16: what IHE's radiology profiles name the Study Instance UID with. */
 const DICOM_STUDY: Code = { value: '113014', scheme: 'DCM', meaning: 'DICOM Study', source: 'PS3.16' };
-const IN_ORDER: readonly FindingClass[] = ['any', ...FINDING_CLASSES.filter((name) => name !== 'any')];
-const OUTCOMES: Readonly<Record<string, string>> = {
-  flagged: 'Suspected intracranial hemorrhage',
-  clear: 'No intracranial hemorrhage suspected by the algorithm',
+const outcomes = (name: string): Readonly<Record<string, string>> => ({
+  flagged: `Suspected ${name}`,
+  clear: `No ${name} suspected by the algorithm`,
   'not-analysed': 'Not analysed',
   failed: 'Analysis failed',
-};
+});
 
 /** Flagged, clear, or not analysed with the code of the reason; only a result is normal or abnormal. */
 function outcome({ study }: ResultView): Observation {
+  const { code, name } = targetOf(study.model);
   const why = study.reason === null ? study.error : study.reason.code;
   const detail = why === null ? [] : [why, study.reason?.sentence ?? 'Analysis failed', '99ICHOR'];
   return {
     type: 'CWE',
-    code: components('ICH-TRIAGE', 'Intracranial hemorrhage triage', '99ICHOR'),
-    value: components(study.state, OUTCOMES[study.state] ?? '', '99ICHOR', ...detail),
+    code: components(`${code}-TRIAGE`, `${capitalised(name)} triage`, '99ICHOR'),
+    value: components(study.state, outcomes(name)[study.state] ?? '', '99ICHOR', ...detail),
     ...(study.findings !== null && { flag: study.state === 'flagged' ? 'A' : 'N' }),
   };
 }
@@ -174,25 +182,34 @@ const FLAGS = { present: { flag: 'A' }, absent: { flag: 'N' }, undetermined: {} 
 >;
 
 /** Presence and score; the score's range is what does not count as present. */
-function finding({ study }: ResultView, name: FindingClass, subId: number): Observation[] {
-  const local = `ICH-${name.toUpperCase()}`;
-  const presence = components(local, FINDING_NAMES[name], '99ICHOR', ...triplet(FINDING_CODES[name].finding));
-  const score = components(`${local}-SCORE`, `${FINDING_NAMES[name]}, score`, '99ICHOR', ...triplet(CODES.certainty));
-  const found = study.findings?.[name];
-  if (found === undefined)
+function finding({ study }: ResultView, { name, meaning, ...coding }: TargetClass, subId: number): Observation[] {
+  const target = targetOf(study.model);
+  const local = `${target.code}-${name.toUpperCase()}`;
+  const presence = components(local, meaning, '99ICHOR', ...triplet(coding.finding));
+  const score = components(`${local}-SCORE`, `${meaning}, score`, '99ICHOR', ...triplet(CODES.certainty));
+  if (study.findings === null)
     return [
       { type: 'CWE', code: presence, subId, value: '', status: 'X' },
       { type: 'NM', code: score, subId, value: '', status: 'X' },
     ];
-  const shown = presenceOf(study.findings!, name);
+  const found = findingOf(study.findings, name);
+  const shown = presenceOf(target, study.findings, name);
   const range = `<${number(found.threshold)}`;
   return [
     { type: 'CWE', code: presence, subId, value: coded(CODES[shown]), ...FLAGS[shown] },
-    { type: 'NM', code: score, subId, value: number(found.score), units: '1^no units^UCUM', range, ...FLAGS[shown] },
+    {
+      type: 'NM',
+      code: score,
+      subId,
+      value: number(found.score),
+      units: `${coding.unit}^no units^UCUM`,
+      range,
+      ...FLAGS[shown],
+    },
   ];
 }
 
-const triplet = ({ value, meaning, scheme }: Code): [string, string, string] => [value, meaning, scheme];
-const coded = (code: Code): string => components(...triplet(code));
+const triplet = ({ value, meaning, scheme }: Concept): [string, string, string] => [value, meaning, scheme];
+const coded = (code: Concept): string => components(...triplet(code));
 /** NM takes no exponent. */
 const number = (value: number): string => value.toFixed(4).replace(/\.?0+$/, '');

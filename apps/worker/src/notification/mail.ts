@@ -1,13 +1,12 @@
 /** Mail for a positive study (sole importer of nodemailer): what was found and a link, nothing that names the patient. */
 
-import { FINDING_NAMES } from '@ichor/dicom/codes';
 import { LIMITATIONS } from '@ichor/report/measurementReport';
 import type { MailSettings } from '@ichor/settings/sections/mail';
 import { TLS_POLICY } from '@ichor/settings/tlsPolicy';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import { describeIncompleteness } from '@ichor/shared/incompleteness';
 import type { StudyView } from '@ichor/shared/study';
-import { FINDING_CLASSES } from '@ichor/shared/study';
+import { findingOf, targetOf } from '@ichor/shared/target';
 import { createTransport } from 'nodemailer';
 import { Refusal } from './refusal.ts';
 
@@ -15,12 +14,15 @@ export type Letter = { readonly subject: string; readonly text: string };
 
 /** Finding classes, scores and the link only: no patient, no accession number, no date of the study. */
 export function writeLetter(study: StudyView, publicUrl: string | null): Letter {
-  const present = FINDING_CLASSES.filter((name) => study.findings?.[name].present);
-  const lines = present.map((name) => `- ${FINDING_NAMES[name]}: score ${study.findings![name].score.toFixed(2)}`);
+  const { name: target, classes } = targetOf(study.model);
+  const lines = classes.flatMap(({ name, meaning }) => {
+    const finding = study.findings && findingOf(study.findings, name);
+    return finding?.present ? [`- ${meaning}: score ${finding.score.toFixed(2)}`] : [];
+  });
   const where =
     publicUrl === null ? 'Open the worklist of Ichor to see it.' : `${publicUrl}/studies/${study.studyInstanceUid}`;
   return {
-    subject: 'Ichor: suspected intracranial hemorrhage (not for diagnostic use)',
+    subject: `Ichor: suspected ${target} (not for diagnostic use)`,
     text: [
       'A head CT was flagged:',
       ...lines,

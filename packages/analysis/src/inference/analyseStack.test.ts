@@ -111,7 +111,7 @@ test('a study farther from what the model knows than the bundle accepts is refus
     ...tools,
     manifest: { ...tools.manifest, outOfDomain: { threshold, source: 'this test' } },
   });
-  expect((await analyseStack(stackOf(UPRIGHT), options(), limited(9))).findings.any.present).toBe(true);
+  expect((await analyseStack(stackOf(UPRIGHT), options(), limited(9))).findings.any!.present).toBe(true);
   await expect(analyseStack(stackOf(UPRIGHT), options(), limited(8.9))).rejects.toMatchObject({
     reason: { code: 'out-of-domain', detail: expect.stringMatching(/distance 9\.00 .*at most 8\.90/) },
   });

@@ -1,13 +1,8 @@
 /** ★ The analysis of one stack, inside the inference process: slices → CNN → sequence → findings → key slices → Grad-CAM. */
 
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
-import {
-  FINDING_CLASSES,
-  type FindingClass,
-  type KeySlice,
-  type ModelIdentity,
-  type SliceScore,
-} from '@ichor/shared/study';
+import type { KeySlice, ModelIdentity, SliceScore } from '@ichor/shared/study';
+import { type Target, targetOf } from '@ichor/shared/target';
 import { featureKey } from '../featureKey.ts';
 import type { Analysis, ClassMap, KeySliceImage, Slice, SliceFeatures, SliceStack } from '../types.ts';
 import { blankBetween, isBlank } from '../volume/blankSlices.ts';
@@ -48,7 +43,6 @@ export type AnalysisOptions = {
 const BATCH = 4;
 /** Up to so many slices, pixels and what the CNN said are kept for the heat maps; of a larger stack the key slices run once more. */
 const MOST_KEPT = 128;
-const CLASSES = FINDING_CLASSES.length;
 
 /** @throws NotAnalysable when a slice cannot be decoded or shows nothing, or the study is unlike those the model knows */
 export async function analyseStack(
@@ -65,18 +59,19 @@ export async function analyseStack(
   refuseImplausible(censuses);
   const sequenceLogits = await tools.graphs.sequence(features, logits, slices.length);
   const probabilities = probabilitiesOf(sequenceLogits, tools.manifest.calibration.temperature);
-  const findings = decideFindings(probabilities, tools.thresholds);
+  const target = targetOf(tools.identity);
+  const findings = decideFindings(probabilities, tools.thresholds, target);
   const choices =
     options.asked === undefined
-      ? chooseKeySlices(probabilities, findings, options.maxKeySlices)
-      : askedSlices(probabilities, options.asked);
+      ? chooseKeySlices(probabilities, findings, target, options.maxKeySlices)
+      : askedSlices(probabilities, options.asked, target);
   const { images, influence } = await explain(stack, { features, logits, seen }, choices, tools);
   return {
     model: tools.identity,
     slices,
     sliceScores: scoresOf(stack, slices, probabilities, logits, influence),
     findings,
-    keySlices: choices.map((choice) => keySliceOf(stack, choice)),
+    keySlices: choices.map((choice) => keySliceOf(stack, choice, target)),
     keySliceImages: images,
   };
 }
@@ -214,7 +209,7 @@ function turnedShape({ slices, toRadiological: { transpose } }: SliceStack): { r
 type Outputs = {
   /** [S, F] */
   readonly features: Float32Array;
-  /** [S, 6] */
+  /** [S, classes] */
   readonly logits: Float32Array;
   readonly seen: ReadonlyMap<number, SeenSlice>;
 };
@@ -246,17 +241,22 @@ async function explain(
     });
     images.push({ sliceIndex, hu, maps });
   }
-  return { images, influence: sharesOf(influence, slices, choices) };
+  return { images, influence: sharesOf(influence, slices, choices, targetOf(tools.identity)) };
 }
 
 /** Per present class the share of every slice in what drove the class's first key decision. */
-type Influence = ReadonlyMap<FindingClass, readonly number[]>;
+type Influence = ReadonlyMap<string, readonly number[]>;
 
 /** @param influence [slices, choices], L2 norms of the decision's gradient at the slice's input of the sequence model */
-function sharesOf(influence: Float32Array, slices: number, choices: readonly KeySliceChoice[]): Influence {
-  const shares = new Map<FindingClass, readonly number[]>();
+function sharesOf(
+  influence: Float32Array,
+  slices: number,
+  choices: readonly KeySliceChoice[],
+  { classes }: Target,
+): Influence {
+  const shares = new Map<string, readonly number[]>();
   for (const [target, { classIndex }] of choices.entries()) {
-    const finding = FINDING_CLASSES[classIndex]!;
+    const finding = classes[classIndex]!.name;
     if (shares.has(finding)) continue;
     const norms = Array.from({ length: slices }, (_, slice) => influence[slice * choices.length + target]!);
     const total = norms.reduce((sum, norm) => sum + norm, 0);
@@ -275,13 +275,14 @@ function scoresOf(
   logits: Float32Array,
   influence: Influence,
 ): SliceScore[] {
+  const classes = logits.length / stack.slices.length;
   return stack.slices.map((slice, index) => ({
     ...frameOf(slice),
     zMm: Number(slice.positionMm[2].toFixed(2)),
     pixelDigest: features[index]!.pixelDigest,
     probabilities: probabilities[index]!,
     cnnProbabilities: Array.from(
-      logits.subarray(index * CLASSES, (index + 1) * CLASSES),
+      logits.subarray(index * classes, (index + 1) * classes),
       (logit) => 1 / (1 + Math.exp(-logit)),
     ),
     ...(influence.size > 0 && {
@@ -290,8 +291,12 @@ function scoresOf(
   }));
 }
 
-function keySliceOf(stack: SliceStack, { sliceIndex, classIndex, probability }: KeySliceChoice): KeySlice {
-  return { ...frameOf(stack.slices[sliceIndex]!), finding: FINDING_CLASSES[classIndex]!, score: probability };
+function keySliceOf(
+  stack: SliceStack,
+  { sliceIndex, classIndex, probability }: KeySliceChoice,
+  { classes }: Target,
+): KeySlice {
+  return { ...frameOf(stack.slices[sliceIndex]!), finding: classes[classIndex]!.name, score: probability };
 }
 
 const frameOf = ({ sopInstanceUid, frameNumber, frames }: Slice) =>

@@ -3,7 +3,8 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
-import { FINDING_CLASSES, type FindingClass, type ModelIdentity } from '@ichor/shared/study';
+import type { ModelIdentity } from '@ichor/shared/study';
+import { classNames, HEMORRHAGE, type Target } from '@ichor/shared/target';
 import { z } from 'zod';
 
 const File = z.object({
@@ -17,12 +18,30 @@ const Port = z.object({
   shape: z.array(z.union([z.string(), z.number().int()])),
 });
 const Graph = File.extend({ inputs: z.array(Port), outputs: z.array(Port) });
-const PerClass = z.object(
-  Object.fromEntries(FINDING_CLASSES.map((name) => [name, z.number().min(0).max(1)])) as Record<
-    FindingClass,
-    z.ZodNumber
-  >,
-);
+const PerClass = z.record(z.string(), z.number().min(0).max(1));
+
+const words = z.string().min(1).max(60);
+/** Lengths are those of SH and LO (PS3.5 §6.2). */
+const Concept = z.object({ value: z.string().min(1).max(16), scheme: z.string().min(1).max(16), meaning: words });
+const ModelTarget = z.object({
+  name: words,
+  general: words,
+  code: z.string().regex(/^[A-Z][A-Z0-9]{0,7}$/, 'must be 1 to 8 capitals and digits'),
+  decides: z.string(),
+  classes: z
+    .array(
+      z.object({
+        name: z.string().regex(/^[a-z][a-z0-9-]{0,31}$/, 'must be up to 32 small letters, digits and dashes'),
+        meaning: words,
+        short: words,
+        abbreviation: z.string().min(1).max(4),
+        finding: Concept,
+        site: Concept,
+        unit: z.literal('1', 'must be 1: a score is a probability'),
+      }),
+    )
+    .min(1),
+}) satisfies z.ZodType<Target>;
 
 const Preprocessing = z
   .object({
@@ -49,9 +68,10 @@ export const Manifest = z
     name: z.string().min(1),
     version: z.string().min(1),
     variant: z.string(),
-    classes: z.tuple(FINDING_CLASSES.map((name) => z.literal(name)) as never) as unknown as z.ZodType<
-      readonly FindingClass[]
-    >,
+    /** In the order of every vector. */
+    classes: z.array(z.string()),
+    /** What they are; a bundle without it has the six of {@link HEMORRHAGE}. */
+    target: ModelTarget.optional(),
     /** `explain`, inner activations [1, C, h, w] and weights [T, F] → maps [T, h, w]; without it maps are those of the last layer. */
     /** `domain`, features [S, F] → distance [1], is there when `outOfDomain` is. */
     files: z.object({
@@ -66,7 +86,7 @@ export const Manifest = z
     preprocessing: Preprocessing,
     selector: z.object({ kind: z.string(), count: z.number().int().min(0) }),
     gradCam: z.enum(['sequence', 'cnn']),
-    calibration: z.object({ temperature: z.array(z.number().positive()).length(FINDING_CLASSES.length) }),
+    calibration: z.object({ temperature: z.array(z.number().positive()) }),
     thresholds: z
       .object({ default: z.string(), sets: z.record(z.string(), PerClass), source: z.string() })
       .refine(({ default: name, sets }) => name in sets, 'thresholds.default names no set'),
@@ -80,8 +100,37 @@ export const Manifest = z
   .refine(
     ({ files, outOfDomain }) => (files.domain === undefined) === (outOfDomain == null),
     'outOfDomain and files.domain belong together',
-  );
+  )
+  .superRefine((manifest, { addIssue }) => {
+    for (const [path, message] of classProblems(manifest)) addIssue({ code: 'custom', path: [path], message });
+  });
 export type Manifest = z.infer<typeof Manifest>;
+
+type Classes = {
+  readonly classes: readonly string[];
+  readonly target?: Target | undefined;
+  readonly calibration: { readonly temperature: readonly number[] };
+  readonly thresholds: { readonly sets: Readonly<Record<string, Readonly<Record<string, number>>>> };
+};
+/** What a manifest says of its classes in several places must be the same everywhere. */
+function* classProblems({ classes, target, calibration, thresholds }: Classes): Generator<[path: string, string]> {
+  const names = classNames(target ?? HEMORRHAGE);
+  const same = (others: readonly string[]): boolean => others.toSorted().join() === names.toSorted().join();
+  if (classes.join() !== names.join())
+    yield [
+      'classes',
+      target === undefined
+        ? `are ${classes.join(', ')}: a bundle that looks for anything but ${names.join(', ')} must say in "target" what its classes are`
+        : `are not those of target.classes, in the same order: ${names.join(', ')}`,
+    ];
+  if (new Set(names).size < names.length) yield ['target', 'names a class twice'];
+  if (target !== undefined && !names.includes(target.decides)) yield ['target', `has no class "${target.decides}"`];
+  if (calibration.temperature.length !== names.length)
+    yield ['calibration', `has ${calibration.temperature.length} temperatures for ${names.length} classes`];
+  for (const [set, values] of Object.entries(thresholds.sets))
+    if (!same(Object.keys(values)))
+      yield ['thresholds', `set "${set}" must name ${names.join(', ')}, and no other class`];
+}
 
 export type Bundle = { readonly dir: string; readonly manifest: Manifest; readonly identity: ModelIdentity };
 
@@ -109,6 +158,7 @@ export async function openBundle(dir: string): Promise<Bundle> {
       name: manifest.name,
       version: manifest.version,
       sha256: createHash('sha256').update(bytes).digest('hex'),
+      ...(manifest.target && { target: manifest.target }),
     },
   };
 }
@@ -162,17 +212,20 @@ export function thresholdsOf(manifest: Manifest, settings: readonly string[]): n
       problems: `ICHOR_THRESHOLDS must name one of ${Object.keys(sets).join(', ')}, not "${setNames.join(', ')}"`,
     });
   }
-  const own = new Map(settings.filter((setting) => setting.includes('=')).map((setting) => parseOverride(setting)));
-  return FINDING_CLASSES.map((name) => own.get(name) ?? set[name]);
+  const names = classNames(manifest.target ?? HEMORRHAGE);
+  const own = new Map(
+    settings.filter((setting) => setting.includes('=')).map((setting) => parseOverride(setting, names)),
+  );
+  return names.map((name) => own.get(name) ?? set[name]!);
 }
 
-function parseOverride(setting: string): [FindingClass, number] {
+function parseOverride(setting: string, names: readonly string[]): [string, number] {
   const [name, text] = setting.split('=') as [string, string];
   const value = Number(text);
-  if (!FINDING_CLASSES.includes(name as FindingClass) || !(value > 0 && value < 1)) {
+  if (!names.includes(name) || !(value > 0 && value < 1)) {
     throw new IchorError('CONFIG_INVALID', {
-      problems: `ICHOR_THRESHOLDS "${setting}" must be one of ${FINDING_CLASSES.join(', ')} with a value between 0 and 1`,
+      problems: `ICHOR_THRESHOLDS "${setting}" must be one of ${names.join(', ')} with a value between 0 and 1`,
     });
   }
-  return [name as FindingClass, value];
+  return [name, value];
 }

@@ -1,9 +1,12 @@
-import { FINDING_CLASSES } from '@ichor/shared/study';
+import { classNames, HEMORRHAGE } from '@ichor/shared/target';
 import { describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { chooseKeySlices, decideFindings, probabilitiesOf } from './findings.ts';
 
-const CLASSES = FINDING_CLASSES.length;
+const NAMES = classNames(HEMORRHAGE);
+const CLASSES = NAMES.length;
+const decide = (probabilities: readonly (readonly number[])[], thresholds: readonly number[]) =>
+  decideFindings(probabilities, thresholds, HEMORRHAGE);
 const HALVES = new Array<number>(CLASSES).fill(0.5);
 const probability = fc.double({ min: 0, max: 1, noNaN: true });
 const row = fc.array(probability, { minLength: CLASSES, maxLength: CLASSES });
@@ -44,30 +47,30 @@ describe('findings', () => {
   test('are the maximum over the slices, present from the threshold on where there is any hemorrhage', () => {
     fc.assert(
       fc.property(scan, row, (probabilities, thresholds) => {
-        const findings = decideFindings(probabilities, thresholds);
-        for (const [index, name] of FINDING_CLASSES.entries()) {
+        const findings = decide(probabilities, thresholds);
+        for (const [index, name] of NAMES.entries()) {
           const score = Math.max(...probabilities.map((slice) => slice[index]!));
-          const present = score >= thresholds[index]! && findings.any.score >= findings.any.threshold;
+          const present = score >= thresholds[index]! && findings.any!.score >= findings.any!.threshold;
           expect(findings[name]).toEqual({ score, threshold: thresholds[index], present });
         }
       }),
     );
   });
   test('name no kind of hemorrhage where there is none', () => {
-    const findings = decideFindings([[0, 0, 0, 0.9, 0, 0.49]], HALVES);
-    expect([findings.subarachnoid.present, findings.any.present]).toEqual([false, false]);
-    const both = decideFindings([[0, 0, 0, 0.9, 0, 0.5]], HALVES);
-    expect([both.subarachnoid.present, both.any.present, both.subdural.present]).toEqual([true, true, false]);
+    const findings = decide([[0, 0, 0, 0.9, 0, 0.49]], HALVES);
+    expect([findings.subarachnoid!.present, findings.any!.present]).toEqual([false, false]);
+    const both = decide([[0, 0, 0, 0.9, 0, 0.5]], HALVES);
+    expect([both.subarachnoid!.present, both.any!.present, both.subdural!.present]).toEqual([true, true, false]);
   });
   test('reached exactly is present, just below is not', () => {
-    expect(decideFindings(anyOf([0.5]), HALVES).any.present).toBe(true);
-    expect(decideFindings(anyOf([0.5 - Number.EPSILON]), HALVES).any.present).toBe(false);
+    expect(decide(anyOf([0.5]), HALVES).any!.present).toBe(true);
+    expect(decide(anyOf([0.5 - Number.EPSILON]), HALVES).any!.present).toBe(false);
   });
 });
 
 describe('key slices', () => {
   const choose = (probabilities: readonly (readonly number[])[], most = 8) =>
-    chooseKeySlices(probabilities, decideFindings(probabilities, HALVES), most);
+    chooseKeySlices(probabilities, decide(probabilities, HALVES), HEMORRHAGE, most);
 
   test('are none where nothing is present', () => {
     expect(choose(anyOf([0.1, 0.49, 0.2]))).toEqual([]);
@@ -96,11 +99,11 @@ describe('key slices', () => {
   test('always: present classes only, at or above the threshold, apart, no pair twice, within the limit', () => {
     fc.assert(
       fc.property(scan, row, fc.integer({ min: 1, max: 12 }), (probabilities, thresholds, most) => {
-        const findings = decideFindings(probabilities, thresholds);
-        const chosen = chooseKeySlices(probabilities, findings, most);
+        const findings = decide(probabilities, thresholds);
+        const chosen = chooseKeySlices(probabilities, findings, HEMORRHAGE, most);
         expect(new Set(chosen.map(({ sliceIndex }) => sliceIndex)).size).toBeLessThanOrEqual(most);
         for (const [index, { sliceIndex, classIndex, probability: value }] of chosen.entries()) {
-          expect(findings[FINDING_CLASSES[classIndex]!].present).toBe(true);
+          expect(findings[NAMES[classIndex]!]!.present).toBe(true);
           expect(value).toBe(probabilities[sliceIndex]![classIndex]);
           expect(value).toBeGreaterThanOrEqual(thresholds[classIndex]!);
           for (const other of chosen.slice(index + 1))
@@ -108,8 +111,8 @@ describe('key slices', () => {
               expect(Math.abs(other.sliceIndex - sliceIndex)).toBeGreaterThanOrEqual(2);
         }
         if (most >= CLASSES)
-          for (const [classIndex, name] of FINDING_CLASSES.entries())
-            expect(chosen.some((choice) => choice.classIndex === classIndex)).toBe(findings[name].present);
+          for (const [classIndex, name] of NAMES.entries())
+            expect(chosen.some((choice) => choice.classIndex === classIndex)).toBe(findings[name]!.present);
       }),
     );
   });

@@ -1,29 +1,34 @@
 /** Logits → calibrated probabilities → scan-level findings and key slices (paper, section 3.4). Pure. */
-import { FINDING_CLASSES, type Finding, type FindingClass, type Findings } from '@ichor/shared/study';
+import type { Finding, Findings } from '@ichor/shared/study';
+import { classNames, findingOf, type Target } from '@ichor/shared/target';
 
-const CLASSES = FINDING_CLASSES.length;
-const ANY = FINDING_CLASSES.indexOf('any');
-
-/** sigmoid(logit / temperature of the class). @param logits [S, 6] @returns per slice six probabilities */
+/** sigmoid(logit / temperature of the class). @param logits [S, classes] @returns per slice a probability for each class */
 export function probabilitiesOf(logits: Float32Array, temperature: readonly number[]): number[][] {
-  return Array.from({ length: logits.length / CLASSES }, (_, slice) =>
-    temperature.map((t, c) => 1 / (1 + Math.exp(-logits[slice * CLASSES + c]! / t))),
+  const classes = temperature.length;
+  return Array.from({ length: logits.length / classes }, (_, slice) =>
+    temperature.map((t, c) => 1 / (1 + Math.exp(-logits[slice * classes + c]! / t))),
   );
 }
 
 /**
- * Per class the maximum over the slices. `any` is present from its threshold on and decides the study; a kind of hemorrhage is present when
- * it reaches its own threshold and there is a hemorrhage at all.
+ * Per class the maximum over the slices. The class that decides is present from its threshold on; a kind of it is present when it reaches
+ * its own threshold and that class is present at all.
  */
-export function decideFindings(probabilities: readonly (readonly number[])[], thresholds: readonly number[]): Findings {
-  const scores = FINDING_CLASSES.map((_name, index) => Math.max(...probabilities.map((slice) => slice[index]!)));
+export function decideFindings(
+  probabilities: readonly (readonly number[])[],
+  thresholds: readonly number[],
+  target: Target,
+): Findings {
+  const names = classNames(target);
+  const deciding = names.indexOf(target.decides);
+  const scores = names.map((_name, index) => Math.max(...probabilities.map((slice) => slice[index]!)));
   const reached = (index: number): boolean => scores[index]! >= thresholds[index]!;
   const finding = (index: number): Finding => ({
     score: scores[index]!,
     threshold: thresholds[index]!,
-    present: reached(index) && reached(ANY),
+    present: reached(index) && reached(deciding),
   });
-  return Object.fromEntries(FINDING_CLASSES.map((name, index) => [name, finding(index)])) as Findings;
+  return Object.fromEntries(names.map((name, index) => [name, finding(index)]));
 }
 
 export type KeySliceChoice = { readonly sliceIndex: number; readonly classIndex: number; readonly probability: number };
@@ -36,12 +41,14 @@ export type KeySliceChoice = { readonly sliceIndex: number; readonly classIndex:
 export function chooseKeySlices(
   probabilities: readonly (readonly number[])[],
   findings: Findings,
+  target: Target,
   most: number,
   apart = 2,
 ): KeySliceChoice[] {
-  const ranked = FINDING_CLASSES.flatMap((name, classIndex) =>
-    findings[name].present ? [rankedSlices(probabilities, classIndex, findings[name].threshold, apart)] : [],
-  );
+  const ranked = classNames(target).flatMap((name, classIndex) => {
+    const { present, threshold } = findingOf(findings, name);
+    return present ? [rankedSlices(probabilities, classIndex, threshold, apart)] : [];
+  });
   const chosen: KeySliceChoice[] = [];
   const slices = new Set<number>();
   for (let round = 0; ranked.some((list) => round < list.length); round++) {
@@ -56,15 +63,16 @@ export function chooseKeySlices(
 }
 
 /** A heat map that somebody wants to see, whatever was found; `highest` is the slice with the highest probability of the class. */
-export type MapRequest = { readonly finding: FindingClass; readonly slice: number | 'highest' };
+export type MapRequest = { readonly finding: string; readonly slice: number | 'highest' };
 
-/** The slices and classes that were asked for, in that order. @param probabilities of every slice, six each */
+/** The slices and classes that were asked for, in that order. @param probabilities of every slice, in class order */
 export const askedSlices = (
   probabilities: readonly (readonly number[])[],
   asked: readonly MapRequest[],
+  target: Target,
 ): KeySliceChoice[] =>
   asked.map(({ finding, slice }) => {
-    const classIndex = FINDING_CLASSES.indexOf(finding);
+    const classIndex = classNames(target).indexOf(finding);
     const own = probabilities.map((one) => one[classIndex]!);
     const sliceIndex = slice === 'highest' ? own.indexOf(Math.max(...own)) : slice;
     return { sliceIndex, classIndex, probability: own[sliceIndex]! };

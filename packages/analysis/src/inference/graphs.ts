@@ -1,20 +1,17 @@
 /** The graphs of a bundle, with shapes instead of names. */
 import { join } from 'node:path';
 import { reasonOf } from '@ichor/shared/errors';
-import { FINDING_CLASSES } from '@ichor/shared/study';
 import { type Bundle, bundleInvalid } from './bundle.ts';
 import { lastLayerMaps } from './gradCam.ts';
 import { type GraphName, portProblems, showsPreprocessing } from './ports.ts';
 import { type Graph, type GraphOutput, openGraph, type SessionOptions } from './session.ts';
-
-const CLASSES = FINDING_CLASSES.length;
 
 export type Graphs = {
   /** @param hu int16 [count, rows, columns] */
   cnn(hu: Int16Array, count: number, rows: number, columns: number): Promise<SliceOutput[]>;
   /** What its preprocessing makes of these slices; null: the graph does not show it. @returns [count, channels, rows, columns] */
   channels(hu: Int16Array, count: number, rows: number, columns: number): Promise<GraphOutput | null>;
-  /** features [S, F], logits [S, 6] → logits [S, 6] */
+  /** features [S, F], logits [S, classes] → logits [S, classes] */
   sequence(features: Float32Array, logits: Float32Array, slices: number): Promise<Float32Array>;
   /** features [S, F] → how far the study is from what the model knows; null: the bundle cannot tell. */
   distance(features: Float32Array, slices: number): Promise<number | null>;
@@ -35,7 +32,7 @@ export type Graphs = {
 export type SliceOutput = {
   /** [F] */
   readonly features: Float32Array;
-  /** [6] */
+  /** [classes] */
   readonly logits: Float32Array;
   /** What heat maps are made from: the activations of the inner layer that the bundle explains, or the last ones. */
   readonly activations: Float32Array;
@@ -142,5 +139,5 @@ async function openAll(
 
 const inputs = (features: Float32Array, logits: Float32Array, slices: number) => ({
   features: { data: features, shape: [slices, features.length / slices] },
-  logits: { data: logits, shape: [slices, CLASSES] },
+  logits: { data: logits, shape: [slices, logits.length / slices] },
 });

@@ -13,17 +13,18 @@ type Side = keyof Ports;
 const FREE_AXES = new Set(['N', 'H', 'W', 'S', 'T']);
 
 const port = (name: string, type: string, ...shape: (string | number)[]): Port => ({ name, type, shape });
-const SCAN = [port('features', 'float32', 'S', 'F'), port('logits', 'float32', 'S', 6)];
+const FEATURES = port('features', 'float32', 'S', 'F');
 
 /** What production feeds and reads. `F`, `C`, `h` and `w` are sizes that all graphs of a bundle share. */
-function contractOf({ files, preprocessing }: Manifest): readonly (readonly [GraphName, Ports])[] {
+function contractOf({ files, preprocessing, classes }: Manifest): readonly (readonly [GraphName, Ports])[] {
+  const scan = [FEATURES, port('logits', 'float32', 'S', classes.length)];
   const channels = preprocessing.windows.length;
   const shown = port('channels', 'float32', 'N', channels, preprocessing.resize.rows, preprocessing.resize.columns);
   const cnn: Ports = {
     inputs: [port('hu', 'int16', 'N', 'H', 'W')],
     outputs: [
       port('features', 'float32', 'N', 'F'),
-      port('logits', 'float32', 'N', 6),
+      port('logits', 'float32', 'N', classes.length),
       files.explain === undefined
         ? port('activations', 'float32', 'N', 'F', 'rows', 'columns')
         : port('inner', 'float32', 'N', 'C', 'h', 'w'),
@@ -31,7 +32,7 @@ function contractOf({ files, preprocessing }: Manifest): readonly (readonly [Gra
     ],
   };
   const gradient: Ports = {
-    inputs: [...SCAN, port('target_slice', 'int64', 'T'), port('target_class', 'int64', 'T')],
+    inputs: [...scan, port('target_slice', 'int64', 'T'), port('target_class', 'int64', 'T')],
     outputs: [port('weights', 'float32', 'T', 'F'), port('influence', 'float32', 'S', 'T')],
   };
   const explain: Ports = {
@@ -40,10 +41,10 @@ function contractOf({ files, preprocessing }: Manifest): readonly (readonly [Gra
   };
   return [
     ['cnn', cnn],
-    ['sequence', { inputs: SCAN, outputs: [port('sequence_logits', 'float32', 'S', 6)] }],
+    ['sequence', { inputs: scan, outputs: [port('sequence_logits', 'float32', 'S', classes.length)] }],
     ['sequenceGrad', gradient],
     ['explain', explain],
-    ['domain', { inputs: [SCAN[0]!], outputs: [port('distance', 'float32', 1)] }],
+    ['domain', { inputs: [FEATURES], outputs: [port('distance', 'float32', 1)] }],
   ];
 }
 

@@ -6,6 +6,7 @@ import { noFeatureCache } from '@ichor/analysis/featureCache';
 import type { Inference } from '@ichor/analysis/inference/inference';
 import { asIchorError } from '@ichor/shared/errors';
 import { FINDING_CLASSES, type TriageResult } from '@ichor/shared/study';
+import { findingOf } from '@ichor/shared/target';
 import type { PredictionCache } from './predictionCache.ts';
 import type { StudyPrediction } from './studyPrediction.ts';
 import type { SurveyedStudy } from './surveyStudies.ts';
@@ -72,7 +73,7 @@ function predictionOf(
     series: series.map((one) => ({ seriesInstanceUid: one.seriesInstanceUid, reason: one.reason?.code ?? null })),
     slices,
     scan: findings && {
-      sequence: FINDING_CLASSES.map((name) => findings[name].score),
+      sequence: FINDING_CLASSES.map((name) => findingOf(findings, name).score),
       cnn: FINDING_CLASSES.map((_, index) => Math.max(...slices.map(({ cnn }) => cnn[index]!))),
     },
     durationMs,

@@ -8,6 +8,7 @@ import type { Database, DatabaseClient } from '../postgres/database.ts';
 import type { DeliveryJob } from '../queue/jobs.ts';
 import { insertDeliveries } from './delivery.ts';
 import { insertObjects, type StoredObject } from './derivedObject.ts';
+import { targetColumn, toModel } from './modelTarget.ts';
 
 /** No pause between attempts is longer. */
 export const LONGEST_PAUSE_MS = 240_000;
@@ -45,7 +46,7 @@ export async function claimObjects(database: Database, resultId: number | null =
            AND NOT EXISTS (SELECT FROM result e WHERE e.study_instance_uid = r.study_instance_uid AND e.objects = 'due'
                              AND e.result_id < r.result_id)
          ORDER BY r.state = 'flagged' DESC, r.objects_due_at LIMIT 1 FOR UPDATE SKIP LOCKED)
-     RETURNING *, input_until::text AS until`,
+     RETURNING *, input_until::text AS until, ${targetColumn('result')} AS model_target`,
     [resultId, OBJECTS_LEASE_MS, LONGEST_PAUSE_MS + CLOCK_SLACK_MS],
   );
   return rows[0] === undefined ? null : toDue(rows[0]);
@@ -63,7 +64,7 @@ function toDue(row: any): DueObjects {
     result: {
       studyInstanceUid: row.study_instance_uid,
       inputDigest: row.input_digest,
-      model: { name: row.model_name, version: row.model_version, sha256: row.model_sha256 },
+      model: toModel(row),
       state: row.state,
       reason: row.reason,
       findings: row.findings,

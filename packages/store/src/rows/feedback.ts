@@ -1,10 +1,10 @@
 /** The table `feedback`: what readers say of findings. Rows are only added; the latest of a reader and finding counts. */
 import { IchorError } from '@ichor/shared/errors';
-import type { FindingClass } from '@ichor/shared/study';
 import type { Database } from '../postgres/database.ts';
 
 export type FeedbackGiven = {
-  readonly finding: FindingClass;
+  /** A class of the model's target. */
+  readonly finding: string;
   readonly verdict: 'agree' | 'disagree' | 'unsure';
   readonly comment: string;
 };
@@ -22,7 +22,7 @@ export async function listFeedback(database: Database, studyInstanceUid: string)
   return rows.map(({ reader_name, at, ...row }) => ({ ...row, readerName: reader_name, at: at.toISOString() }));
 }
 
-/** @throws IchorError REQUEST_INVALID when the study has no findings yet */
+/** @throws IchorError REQUEST_INVALID when the study has no findings yet, or not this one */
 export async function addFeedback(
   database: Database,
   studyInstanceUid: string,
@@ -32,8 +32,11 @@ export async function addFeedback(
   const { rowCount } = await database.pool.query(
     `INSERT INTO feedback (study_instance_uid, result_id, finding, verdict, comment, reader, reader_name)
      SELECT s.study_instance_uid, s.result_id, $2, $3, $4, $5, $6 FROM study s JOIN result r USING (result_id)
-      WHERE s.study_instance_uid = $1 AND r.findings IS NOT NULL`,
+      WHERE s.study_instance_uid = $1 AND jsonb_exists(r.findings, $2)`,
     [studyInstanceUid, given.finding, given.verdict, given.comment, reader.name, reader.displayName],
   );
-  if (rowCount === 0) throw new IchorError('REQUEST_INVALID', { reason: 'this study has no findings to judge' });
+  if (rowCount === 0)
+    throw new IchorError('REQUEST_INVALID', {
+      reason: `this study has no finding "${given.finding}" to judge`,
+    });
 }

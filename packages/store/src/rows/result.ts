@@ -4,6 +4,7 @@ import { jsonb } from '@ichor/shared/storable';
 import type { KeySlice, SliceHeatmap, SliceScore, TriageResult } from '@ichor/shared/study';
 import type { Database, DatabaseClient } from '../postgres/database.ts';
 import { OBJECTS_LEASE_MS } from './dueObjects.ts';
+import { decidesColumn, saveTarget } from './modelTarget.ts';
 
 /** The result with this very input and model, if the study has one: then nothing needs to be made again. */
 export async function findResult(client: DatabaseClient, result: TriageResult): Promise<number | null> {
@@ -21,6 +22,7 @@ export async function insertResult(
   former: { readonly resultId: number | null; readonly revision: number },
   until: string | null,
 ): Promise<number> {
+  await saveTarget(client, result.model);
   const { rows } = await client.query(
     `INSERT INTO result (study_instance_uid, revision, input_digest, model_name, model_version, model_sha256,
                          state, reason, error_code, findings, key_slices, slice_scores, heatmaps, series,
@@ -74,10 +76,10 @@ export async function heatmapsOf(
   return maps.map((map) => ({ ...map, resultId: rows[0].result_id }));
 }
 
-/** The key slice of the study's current result with the highest score, of a named finding if there is one; null when it has none. */
+/** The key slice of the study's current result with the highest score, of a kind if there is one; null when it has none. */
 export async function leadingKeySlice(database: Database, studyInstanceUid: string): Promise<KeySlice | null> {
   const { rows } = await database.pool.query(
-    `SELECT (SELECT k FROM jsonb_array_elements(r.key_slices) k ORDER BY k->>'finding' = 'any', (k->>'score')::float8 DESC LIMIT 1) AS key
+    `SELECT (SELECT k FROM jsonb_array_elements(r.key_slices) k ORDER BY k->>'finding' = ${decidesColumn('r')}, (k->>'score')::float8 DESC LIMIT 1) AS key
        FROM study s JOIN result r USING (result_id) WHERE s.study_instance_uid = $1`,
     [studyInstanceUid],
   );
@@ -91,7 +93,7 @@ export type Revision = {
   readonly createdAt: string;
   /** Name and version. */
   readonly model: string;
-  /** Of any hemorrhage. */
+  /** Of the class that decides. */
   readonly score: number | null;
 };
 
@@ -99,7 +101,7 @@ export type Revision = {
 export async function listRevisions(database: Database, studyInstanceUid: string): Promise<Revision[]> {
   const { rows } = await database.pool.query(
     `SELECT revision, state, reason->>'sentence' AS reason, created_at AS "createdAt", model_name || ' ' || model_version AS model,
-            (findings->'any'->>'score')::float8 AS score
+            (findings->${decidesColumn('result')}->>'score')::float8 AS score
        FROM result WHERE study_instance_uid = $1 ORDER BY revision DESC`,
     [studyInstanceUid],
   );

@@ -1,0 +1,5 @@
+-- What a model looks for, where its bundle says so. Without a row: the six classes of intracranial hemorrhage.
+CREATE TABLE model_target (
+  model_sha256 text PRIMARY KEY,
+  target       jsonb NOT NULL
+);
