@@ -3,3 +3,6 @@ CREATE TABLE model_target (
   model_sha256 text PRIMARY KEY,
   target       jsonb NOT NULL
 );
+
+-- Readers judge what the result has, whatever a model looks for.
+ALTER TABLE feedback DROP CONSTRAINT feedback_finding_check;

@@ -37,6 +37,8 @@ export type TriageBench = {
 };
 export type AddedStudy = {
   readonly bleeds?: readonly Bleed[];
+  readonly slices?: number;
+  readonly matrix?: number;
   /** Changes a file before it is stored. */
   readonly change?: (bytes: Buffer) => Buffer;
 };
@@ -59,9 +61,10 @@ export async function openTriageBench(): Promise<TriageBench> {
     dataDir,
     incidents,
     again: request,
-    async addStudy(seed, { bleeds = ['subdural'], change = (bytes: Buffer) => bytes }: AddedStudy = {}) {
+    async addStudy(seed, { change = (bytes: Buffer) => bytes, ...phantom }: AddedStudy = {}) {
       const out = join(folder.path, `ct-${seed}`);
-      const { files, studyInstanceUid } = await writePhantomStudy({ out, seed, bleeds, slices: 14, matrix: 64 });
+      const small = { bleeds: ['subdural'], slices: 14, matrix: 64 } as const;
+      const { files, studyInstanceUid } = await writePhantomStudy({ out, seed, ...small, ...phantom });
       for (const file of files) await index(database, spool, change(await readFile(file)));
       return request(studyInstanceUid);
     },

@@ -40,3 +40,57 @@ test('a manifest has an out-of-domain threshold and its graph, or neither', asyn
   expect(accepted({ files: { ...files, domain }, outOfDomain: null })).toBe(false);
   expect(accepted({ files: { ...files, domain }, outOfDomain: { ...outOfDomain, threshold: 0 } })).toBe(false);
 });
+
+const one = (name: string) => ({
+  name,
+  meaning: name,
+  short: name,
+  abbreviation: 'One',
+  finding: { value: '1', scheme: '99TEST', meaning: 'One' },
+  site: { value: '2', scheme: '99TEST', meaning: 'Two' },
+  unit: '1',
+});
+const two = {
+  classes: ['spot', 'large'],
+  target: { name: 'spots', general: 'spot', code: 'SPOT', decides: 'spot', classes: [one('spot'), one('large')] },
+  calibration: { temperature: [1, 1] },
+  thresholds: { default: 'one', sets: { one: { spot: 0.5, large: 0.4 } }, source: '' },
+};
+const problemsWith = async (changes: object): Promise<string[]> => {
+  const stored = JSON.parse(await readFile(join(DEFAULT_BUNDLE, 'manifest.json'), 'utf8'));
+  const parsed = Manifest.safeParse({ ...stored, ...changes });
+  return parsed.success ? [] : parsed.error.issues.map(({ path, message }) => `${path.join('.')} ${message}`);
+};
+
+test('a manifest names other classes where it says what they are, and thresholds are taken in their order', async () => {
+  expect(await problemsWith({})).toEqual([]);
+  expect(await problemsWith(two)).toEqual([]);
+  const manifest = two as unknown as Manifest;
+  expect(thresholdsOf(manifest, [])).toEqual([0.5, 0.4]);
+  expect(thresholdsOf(manifest, ['large=0.3'])).toEqual([0.5, 0.3]);
+  expect(() => thresholdsOf(manifest, ['subdural=0.3'])).toThrow('must be one of spot, large');
+});
+
+test.each<[why: string, changes: object, said: string]>([
+  ['without a word on them', { ...two, target: undefined }, 'must say in "target" what its classes are'],
+  ['in another order than the target', { ...two, classes: ['large', 'spot'] }, 'in the same order: spot, large'],
+  ['of which none decides', { ...two, target: { ...two.target, decides: 'any' } }, 'has no class "any"'],
+  ['without a temperature for each', { ...two, calibration: { temperature: [1] } }, 'has 1 temperatures for 2 classes'],
+  [
+    'without a threshold for each',
+    { ...two, thresholds: { ...two.thresholds, sets: { one: { spot: 0.5 } } } },
+    'set "one" must name spot, large',
+  ],
+  [
+    'in another unit than a probability',
+    { ...two, target: { ...two.target, classes: [{ ...one('spot'), unit: 'mL' }, one('large')] } },
+    'must be 1: a score is a probability',
+  ],
+  [
+    'twice',
+    { ...two, classes: ['spot', 'spot'], target: { ...two.target, classes: [one('spot'), one('spot')] } },
+    'names a class twice',
+  ],
+])('a manifest that names its classes %s is refused', async (_why, changes, said) => {
+  expect((await problemsWith(changes)).join('\n')).toContain(said);
+});
