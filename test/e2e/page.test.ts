@@ -1,6 +1,7 @@
 /** The pages as a reading room meets them: in Chromium, live, in both themes, with feedback and after a restart. */
 
 import { loadConfig } from '@ichor/settings/config';
+import { HEMORRHAGE } from '@ichor/shared/target';
 import { type Database, openDatabase } from '@ichor/store/postgres/database';
 import { createLog } from '@ichor/telemetry/log';
 import { startWorklistRole } from '@ichor/worklist/worklist';
@@ -97,6 +98,35 @@ test('feedback is stored, shown, and the latest of a reader counts', async () =>
     { verdict: 'agree', reader: 'demo' },
   ]);
   for (const one of [page, other]) await one.context().close();
+});
+
+test('a study of a model that looks for something else shows its own classes, in list, filter and page', async () => {
+  await addStudy(database, { uid: '1.2.3', state: 'receiving', accessionNumber: 'ACC-1' });
+  const resultId = await addResult(database, '1.2.3', 'flagged');
+  const kinds = [
+    { ...HEMORRHAGE.classes[0], name: 'spot', abbreviation: 'Spot' },
+    { ...HEMORRHAGE.classes[1], name: 'large', abbreviation: 'Big' },
+  ];
+  const target = { ...HEMORRHAGE, name: 'bright spots', general: 'spot', decides: 'spot', classes: kinds };
+  const finding = (score: number) => ({ score, threshold: 0.5, present: score >= 0.5 });
+  await database.pool.query("INSERT INTO model_target VALUES ('cd', $1)", [JSON.stringify(target)]);
+  await database.pool.query(
+    "UPDATE result SET model_sha256 = 'cd', findings = $2, key_slices = '[]' WHERE result_id = $1",
+    [resultId, JSON.stringify({ large: finding(0.3), spot: finding(0.9) })],
+  );
+  const page = await openPage('/');
+  await page.waitForSelector('.rows li:has-text("spot, kind undetermined")');
+  expect(await page.getAttribute('.bars', 'aria-label')).toBe('Scores: spot 0.90, large 0.30');
+  expect(await page.locator('.bars small').allTextContents()).toEqual(['Spot', 'Big']);
+  await page.selectOption('select >> nth=1', 'large');
+  await page.waitForSelector('.empty');
+  await page.selectOption('select >> nth=1', 'spot');
+  await page.click('.rows a');
+  await page.waitForSelector('.verdicts');
+  expect(await page.locator('tbody th').allTextContents()).toEqual(['spot present', 'large undetermined']);
+  await page.click('[data-verdict=large-agree]');
+  await page.waitForSelector('.said:has-text("Demo: agree")');
+  await page.context().close();
 });
 
 test.each(['dark', 'light'] as const)('axe finds nothing on any page in the %s theme', async (theme) => {

@@ -15,7 +15,7 @@ export const FINDINGS: Findings = {
 
 export async function emptyTables(database: Database): Promise<void> {
   await database.pool.query(
-    'TRUNCATE study, series, instance, result, slice_feature, derived_object, delivery, incident CASCADE',
+    'TRUNCATE study, series, instance, result, model_target, slice_feature, derived_object, delivery, incident CASCADE',
   );
 }
 

@@ -3,7 +3,7 @@ import type { Incompleteness } from './incompleteness.ts';
 import type { Reason } from './reasons.ts';
 import type { Target } from './target.ts';
 
-/** The six classes, in the order of every vector of logits or probabilities (Burduja et al. 2020). */
+/** The six classes that labels of intracranial hemorrhage are of (Burduja et al. 2020). What a model looks for: target.ts. */
 export const FINDING_CLASSES = [
   'epidural',
   'intraparenchymal',
