@@ -4,7 +4,6 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Inference, startInference } from '@ichor/analysis/inference/inference';
 import { openBundles } from '@ichor/evaluation/openBundles';
-import { LIMITATIONS } from '@ichor/report/measurementReport';
 import { loadConfig } from '@ichor/settings/config';
 import { HEMORRHAGE, targetOf } from '@ichor/shared/target';
 import { addFeedback, listFeedback } from '@ichor/store/rows/feedback';
@@ -94,7 +93,8 @@ test('the report of a study that is not analysed names what was asked', async ()
   expect((await see(uids.short)).state).toBe('not-analysed');
   const lines = await linesOf(uids.short);
   expect(lines).toContain('Tracking Identifier: Bright spot');
-  expect([...new Set(lines.filter((line) => /hemorrhage/i.test(line)))]).toEqual([`Comment: ${LIMITATIONS}`]);
+  expect(lines.join('\n')).not.toMatch(/hemorrhage/i);
+  expect(lines.join('\n')).toContain('not the extent of a spot.');
 });
 
 test('HL7 and mail name its classes with its codes', async () => {
@@ -149,7 +149,8 @@ test('readers judge its findings, and the figures count what decides', async () 
   );
   expect(await listFeedback(bench.database, uids.bright)).toMatchObject([{ finding: 'spot', verdict: 'agree' }]);
   const day = (days: number): string => new Date(Date.now() + days * 86_400_000).toISOString().slice(0, 10);
-  const { ppv, agreement, scores } = await figures(bench.database, { from: day(-1), to: day(1) });
+  const { deciding, ppv, agreement, scores } = await figures(bench.database, { from: day(-1), to: day(1) });
+  expect(deciding).toEqual(['any hemorrhage', 'spot']);
   expect(ppv).toMatchObject([{ hits: 1, of: 1 }]);
   expect(agreement).toMatchObject([{ finding: 'spot', agree: 1 }]);
   expect(scores).toMatchObject([{ studies: 2, p90: expect.any(Number) }]);

@@ -18,7 +18,7 @@ const WORDS: Readonly<Record<string, string>> = {
 const wordOf = (name: string): string => WORDS[name] ?? name;
 
 type Row = Readonly<Record<string, string | number | null>>;
-type Figures = { from: string; to: string; timeToFlagOverall: Row | null } & Record<
+type Figures = { from: string; to: string; deciding: readonly string[]; timeToFlagOverall: Row | null } & Record<
   'perDay' | 'timeToFlag' | 'positiveRate' | 'ppv' | 'agreement' | 'scores' | 'reasons',
   readonly Row[]
 >;
@@ -48,7 +48,7 @@ export function FiguresPage() {
       <${Card} title="Last instance to flag, seconds" rows=${figures.timeToFlag} by="day" series=${columns(figures.timeToFlag, ['medianSeconds', 'p95Seconds'])} note=${figures.timeToFlagOverall && `Whole range: median ${seconds(figures.timeToFlagOverall['medianSeconds'])}, 95th percentile ${seconds(figures.timeToFlagOverall['p95Seconds'])}`} />
       <${Card} title="Positive rate by week, 95 % interval" rows=${figures.positiveRate} by="week" most=${1} series=${interval(figures.positiveRate, ['low', 'value', 'high'])} />
       <${Card} title="Positive predictive value by week, from feedback" rows=${figures.ppv} by="week" most=${1} series=${interval(figures.ppv, ['low', 'value', 'high'])} />
-      <${Card} title="Score of any hemorrhage by week: 10 %, median, 90 %" rows=${figures.scores} by="week" most=${1} series=${interval(figures.scores, ['p10', 'median', 'p90'])} />
+      <${Card} title=${`Score of ${figures.deciding.join(' or ')} by week: 10 %, median, 90 %`} rows=${figures.scores} by="week" most=${1} series=${interval(figures.scores, ['p10', 'median', 'p90'])} />
       <${Card} title="Reasons for not analysed, by week" rows=${figures.reasons} by="week" series=${pivot(figures.reasons, 'week', 'reason', 'studies')} />
       <${Card} title="Agreement by finding, from feedback, 95 % interval" rows=${figures.agreement} by="finding" series=${[]} />`
     }</main>`;

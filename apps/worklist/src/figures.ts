@@ -1,7 +1,7 @@
 /** The figures, of the studies whose first instance came in a range of days. */
 
 import { IchorError } from '@ichor/shared/errors';
-import { classNames } from '@ichor/shared/target';
+import { classNames, type Target } from '@ichor/shared/target';
 import { type DateRange, figureRows } from '@ichor/store/figures';
 import type { Database } from '@ichor/store/postgres/database';
 import { listTargets } from '@ichor/store/rows/modelTarget';
@@ -31,9 +31,14 @@ export function wilson(hits: number, of: number): { value: number; low: number; 
   return { value: share, low: Math.max(0, centre - half), high: Math.min(1, centre + half) };
 }
 
+/** What decides, within a sentence: `any hemorrhage`. */
+const decidingWords = ({ classes, decides }: Target): string =>
+  classes.find(({ name }) => name === decides)!.short.toLowerCase();
+
 /** Everything of the figures page. */
 export async function figures(database: Database, { from, to }: DateRange) {
-  const findings = new Set((await listTargets(database)).flatMap(classNames));
+  const targets = await listTargets(database);
+  const findings = new Set(targets.flatMap(classNames));
   const { perDay, timeToFlag, rate, ppv, agreement, scores, reasons } = await figureRows(database, { from, to });
   const share = (row: { hits: number; of: number }) => ({ ...row, ...(wilson(row.hits, row.of) ?? {}) });
   return {
@@ -44,6 +49,7 @@ export async function figures(database: Database, { from, to }: DateRange) {
     timeToFlagOverall: timeToFlag.find((row) => row.day === null) ?? null,
     positiveRate: rate.map((row) => share(row)),
     ppv: ppv.map((row) => share(row)),
+    deciding: targets.map(decidingWords),
     agreement: [...findings]
       .flatMap((finding) => agreement.filter((row) => row.finding === finding))
       .map((row) => ({

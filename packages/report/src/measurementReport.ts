@@ -27,9 +27,9 @@ import {
   uidReference,
 } from './contentItems.ts';
 
-export const LIMITATIONS =
+export const limitations = ({ general }: Target): string =>
   'Triage aid for research. Not a medical device; not for diagnostic use. The absence of a flag is not a negative read: every study must be read. ' +
-  'Scores are not calibrated probabilities. Heat maps show regions that drove a score, not the extent of a hemorrhage.';
+  `Scores are not calibrated probabilities. Heat maps show regions that drove a score, not the extent of ${/^[aeiou]/i.test(general) ? 'an' : 'a'} ${general}.`;
 
 export type ReportInput = {
   readonly result: TriageResult;
@@ -145,12 +145,15 @@ function overall(result: TriageResult): ContentItem[] {
       ? []
       : [code('CONTAINS', CODES.presence, CODES[decision(targetOf(model), findings).present ? 'present' : 'absent'])]),
     text('CONTAINS', CODES.comment, conclusion(result)),
-    text('CONTAINS', CODES.comment, LIMITATIONS),
+    text('CONTAINS', CODES.comment, limitations(targetOf(model))),
   ];
 }
 
 function summary(result: TriageResult): ContentItem[] {
-  return [text('CONTAINS', CODES.conclusion, conclusion(result)), text('CONTAINS', CODES.comment, LIMITATIONS)];
+  return [
+    text('CONTAINS', CODES.conclusion, conclusion(result)),
+    text('CONTAINS', CODES.comment, limitations(targetOf(result.model))),
+  ];
 }
 
 /** The result in a sentence that a radiologist reads first. */

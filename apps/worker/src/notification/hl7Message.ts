@@ -9,7 +9,7 @@
  */
 import type { Code } from '@ichor/dicom/codes';
 import { CODES } from '@ichor/dicom/codes';
-import { LIMITATIONS } from '@ichor/report/measurementReport';
+import { limitations } from '@ichor/report/measurementReport';
 import type { Hl7Destination } from '@ichor/settings/notificationSettings';
 import { describeIncompleteness } from '@ichor/shared/incompleteness';
 import type { Presence } from '@ichor/shared/study';
@@ -118,7 +118,7 @@ function notes(content: ResultView): string[] {
     reason === null
       ? error && `Analysis failed: ${error}.`
       : [reason.sentence, reason.detail].filter(Boolean).join(' ');
-  return [why && `Not analysed. ${why}`, missing, LIMITATIONS]
+  return [why && `Not analysed. ${why}`, missing, limitations(targetOf(content.study.model))]
     .filter((text): text is string => Boolean(text))
     .map((text, index) => segment('NTE', index + 1, 'L', escaped(text)));
 }

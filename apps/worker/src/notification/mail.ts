@@ -1,6 +1,6 @@
 /** Mail for a positive study (sole importer of nodemailer): what was found and a link, nothing that names the patient. */
 
-import { LIMITATIONS } from '@ichor/report/measurementReport';
+import { limitations } from '@ichor/report/measurementReport';
 import type { MailSettings } from '@ichor/settings/sections/mail';
 import { TLS_POLICY } from '@ichor/settings/tlsPolicy';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
@@ -14,15 +14,15 @@ export type Letter = { readonly subject: string; readonly text: string };
 
 /** Finding classes, scores and the link only: no patient, no accession number, no date of the study. */
 export function writeLetter(study: StudyView, publicUrl: string | null): Letter {
-  const { name: target, classes } = targetOf(study.model);
-  const lines = classes.flatMap(({ name, meaning }) => {
+  const target = targetOf(study.model);
+  const lines = target.classes.flatMap(({ name, meaning }) => {
     const finding = study.findings && findingOf(study.findings, name);
     return finding?.present ? [`- ${meaning}: score ${finding.score.toFixed(2)}`] : [];
   });
   const where =
     publicUrl === null ? 'Open the worklist of Ichor to see it.' : `${publicUrl}/studies/${study.studyInstanceUid}`;
   return {
-    subject: `Ichor: suspected ${target} (not for diagnostic use)`,
+    subject: `Ichor: suspected ${target.name} (not for diagnostic use)`,
     text: [
       'A head CT was flagged:',
       ...lines,
@@ -30,7 +30,7 @@ export function writeLetter(study: StudyView, publicUrl: string | null): Letter 
       '',
       where,
       '',
-      `NOT FOR DIAGNOSTIC USE. ${LIMITATIONS}`,
+      `NOT FOR DIAGNOSTIC USE. ${limitations(target)}`,
       '',
     ].join('\n'),
   };
