@@ -53,9 +53,9 @@ class Made:
         found = Made.read(text, path)
         changed = differences(found.facts, json.loads(json.dumps(self.facts)))
         if changed:
-            told = "; ".join(f"{name} {was}, now {now}" for name, was, now in changed[:4])
+            shown = "; ".join(f"{name} {was}, now {now}" for name, was, now in changed[:4])
             more = f" and {len(changed) - 4} more" if len(changed) > 4 else ""
-            raise MadeOtherwise(f"{path} was made with {told}{more}; {remedy(path)}")
+            raise MadeOtherwise(f"{path} was made with {shown}{more}; {remedy(path)}")
 
 
 def remedy(path: Path) -> str:
@@ -74,10 +74,10 @@ def differences(was: Any, now: Any, name: str = "") -> list[tuple[str, str, str]
     if isinstance(was, list) and isinstance(now, list) and len(was) == len(now):
         pairs = enumerate(zip(was, now, strict=True))
         return [one for index, (old, new) in pairs for one in differences(old, new, f"{name}[{index}]")]
-    return [] if was == now else [(name, told(was), told(now))]
+    return [] if was == now else [(name, text_of(was), text_of(now))]
 
 
-def told(value: Any) -> str:
+def text_of(value: Any) -> str:
     if isinstance(value, str):
         return value[:12] if len(value) == 64 else value
     text = json.dumps(value)

@@ -117,8 +117,8 @@ class Cnn:
         self.nodes = [node for node in graph.node if node.op_type != "Constant"]
         self.first = next(node for node in self.nodes if node.op_type in ("Conv", "Pad")).input[0]
         joined = [list(node.input) for node in self.nodes if node.op_type == "Concat" and node.output[0] == "inner"]
-        named = any("inner" in node.output for node in self.nodes)
-        self.inner = joined[0] if joined else ["inner"] if named else None
+        has_inner = any("inner" in node.output for node in self.nodes)
+        self.inner = joined[0] if joined else ["inner"] if has_inner else None
         """The tensors that `inner` consists of; None: the bundle explains the last activations."""
 
     def run(self, known: dict[str, Tensor]) -> dict[str, Tensor]:

@@ -125,17 +125,17 @@ def judge(held_out: list[dict]) -> dict:
     temperatures = temperatures_of(labels, pooled["sequence"], enough)
     probability = sigmoid(pooled["sequence"] / np.array(temperatures))
     scan_score = maximum_per_group(probability, groups)
-    told = [
-        known and tells(scan_truth[among], scan_score[among], c)
+    separable = [
+        known and separates(scan_truth[among], scan_score[among], c)
         for c, (known, among) in enumerate(zip(enough, among_of(scan_truth), strict=True))
     ]
-    thresholds = thresholds_of(scan_truth, scan_score, told)
+    thresholds = thresholds_of(scan_truth, scan_score, separable)
     positive = scan_truth[:, 5] > 0.5
     flagged = {name: scan_score[:, 5] >= thresholds[name]["any"] for name in DEFAULT_THRESHOLDS}
     report = {
         "temperature": temperatures,
         "thresholds": thresholds,
-        "defaultThresholds": [name for name, known in zip(CLASSES, told, strict=True) if not known],
+        "defaultThresholds": [name for name, known in zip(CLASSES, separable, strict=True) if not known],
         "patients": len(positive),
         "positivePatients": int(positive.sum()),
         "slices": len(labels),
@@ -169,19 +169,19 @@ def among_of(scan_truth: np.ndarray) -> list[np.ndarray]:
     return [bleeding] * (len(CLASSES) - 1) + [np.ones(len(bleeding), bool)]
 
 
-def tells(scan_truth: np.ndarray, scan_score: np.ndarray, c: int) -> bool:
+def separates(scan_truth: np.ndarray, scan_score: np.ndarray, c: int) -> bool:
     """Whether the score of a class is better than chance: the 95 % interval of its AUC over patients lies above one
     half."""
     return bootstrap_interval(scan_truth[:, c], scan_score[:, c], np.arange(len(scan_truth)))[0] > 0.5
 
 
-def thresholds_of(scan_truth: np.ndarray, scan_score: np.ndarray, told: list[bool]) -> dict[str, dict[str, float]]:
+def thresholds_of(scan_truth: np.ndarray, scan_score: np.ndarray, separable: list[bool]) -> dict[str, dict[str, float]]:
     """Per set and class: the scan score from which a class counts as present; the default for a class that the score
-    does not tell."""
+    does not separate."""
     sets: dict[str, dict[str, float]] = {name: {} for name in DEFAULT_THRESHOLDS}
     for c, (name, among) in enumerate(zip(CLASSES, among_of(scan_truth), strict=True)):
         found = dict(DEFAULT_THRESHOLDS)
-        if told[c]:
+        if separable[c]:
             balanced = balanced_threshold(scan_truth[among, c], scan_score[among, c])
             sensitive = threshold_for_sensitivity(scan_truth[:, c], scan_score[:, c], HIGH_SENSITIVITY)
             found = {"balanced": balanced, "high-sensitivity": min(balanced, sensitive)}

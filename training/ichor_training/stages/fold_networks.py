@@ -27,10 +27,10 @@ def load_networks(
     @raises FileNotFoundError, ValueError for an unknown backbone, or another than the file's
     """
     network = load_network(cnn_path)
-    named = network.made.facts["backbone"] if network.made else backbone or DEFAULT_BACKBONE
-    if backbone not in (None, named):
-        raise ValueError(f"{cnn_path} was made with backbone {named}, now {backbone}")
-    cnn = SliceNet(named).eval()
+    known_backbone = network.made.facts["backbone"] if network.made else backbone or DEFAULT_BACKBONE
+    if backbone not in (None, known_backbone):
+        raise ValueError(f"{cnn_path} was made with backbone {known_backbone}, now {backbone}")
+    cnn = SliceNet(known_backbone).eval()
     cnn.load_state_dict(network.state)
     if sequence_path is None:
         return cnn, CnnAlone()
@@ -60,10 +60,10 @@ def experiment_of_networks(
     name: str, backbone: str | None, sequence: SequenceNet | CnnAlone, paths: list[Path | None], seed: int
 ) -> Experiment:
     """What a manifest needs to know: what the files say of themselves, else what their weights show."""
-    named = [load_network(path).made for path in paths if path is not None]
-    if named[-1] is not None:
-        return experiment_of_facts(named[-1].facts, name, "0.0.0")
-    backbone = named[0].facts["backbone"] if named[0] else backbone or DEFAULT_BACKBONE
+    made = [load_network(path).made for path in paths if path is not None]
+    if made[-1] is not None:
+        return experiment_of_facts(made[-1].facts, name, "0.0.0")
+    backbone = made[0].facts["backbone"] if made[0] else backbone or DEFAULT_BACKBONE
     plan = {"name": name, "backbone": backbone, "seed": seed, "selector": shown_selector(sequence)}
     return experiment_of(plan, name)
 
