@@ -72,7 +72,7 @@ function installPackages(names: readonly string[]): void {
 function pythonOf(): string | null {
   const python = process.env.ICHOR_PYTHON ?? join(ROOT, '.venv', 'bin', 'python');
   const imports =
-    'import torch, numpy, pydicom, pynetdicom, highdicom, onnx, onnxruntime, openjpeg, libjpeg, sklearn, cv2, yaml, pytest, tqdm, PIL';
+    'import torch, numpy, pydicom, pynetdicom, highdicom, onnx, onnxruntime, openjpeg, libjpeg, sklearn, statsmodels, cv2, yaml, pytest, tqdm, PIL';
   return spawnSync(python, ['-c', imports]).status === 0 ? python : null;
 }
 

@@ -64,26 +64,34 @@ test('the figures are those of scikit-learn on the predictions that were kept', 
   const program = `
 import glob, json, sys
 import numpy as np
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, confusion_matrix, roc_auc_score
 labels = {r["sopInstanceUid"]: r for r in json.load(open(sys.argv[2]))}
 classes = ["epidural", "intraparenchymal", "intraventricular", "subarachnoid", "subdural", "any"]
-truth, score, cnn, scan_truth, scan_score = [], [], [], [], []
+thresholds = np.array(json.loads(sys.argv[3]))
+truth, score, cnn, scan_truth, scan_score, scan_cnn = [], [], [], [], [], []
 for path in glob.glob(sys.argv[1] + "/predictions/*/*.json"):
     slices = json.load(open(path))["slices"]
     if not slices: continue
     t = np.array([[int(labels[s["sopInstanceUid"]][c]) for c in classes] for s in slices])
     p = np.array([s["sequence"] for s in slices])
     truth.append(t); score.append(p); cnn.append([s["cnn"] for s in slices])
-    scan_truth.append(t.max(0)); scan_score.append(p.max(0))
+    scan_truth.append(t.max(0)); scan_score.append(p.max(0)); scan_cnn.append(np.max([s["cnn"] for s in slices], 0))
 truth, score, cnn = map(np.concatenate, (truth, score, cnn))
-scan_truth, scan_score = np.array(scan_truth), np.array(scan_score)
+scan_truth, scan_score, scan_cnn = map(np.array, (scan_truth, scan_score, scan_cnn))
 loss = lambda t, s: float((-(t * np.log(s) + (1 - t) * np.log(1 - s)) @ np.array([1, 1, 1, 1, 1, 2]) / 7).mean())
 def figures(t, s):
     return {"auc": roc_auc_score(t[:, 5], s[:, 5]), "ap": average_precision_score(t[:, 5], s[:, 5]), "brier": brier_score_loss(t[:, 5], s[:, 5]), "loss": loss(t, s)}
-print(json.dumps({"slice": figures(truth, score), "cnn": figures(truth, cnn), "scan": figures(scan_truth, scan_score), "slices": len(truth)}))`;
+def called(t, s):
+    at = (s >= thresholds) & (s[:, 5:] >= thresholds[5])
+    return [confusion_matrix(t[:, c], at[:, c], labels=[0, 1]).ravel().tolist() for c in range(6)]
+levels = {"slice": (truth, score, cnn), "scan": (scan_truth, scan_score, scan_cnn)}
+decisions = {level: {"decisions": called(t, s), "cnnDecisions": called(t, c)} for level, (t, s, c) in levels.items()}
+print(json.dumps({"decisions": decisions, "slice": figures(truth, score), "cnn": figures(truth, cnn), "scan": figures(scan_truth, scan_score), "slices": len(truth)}))`;
   await writeFile(at('labels.json'), JSON.stringify(rows));
-  const theirs = JSON.parse(await runPython(program, [at('out'), at('labels.json')]));
   const [bundle] = first.evaluation.bundles;
+  const set = bundle.thresholds.default;
+  const thresholds = FINDING_CLASSES.map((name) => bundle.thresholds.sets[set]![name]);
+  const theirs = JSON.parse(await runPython(program, [at('out'), at('labels.json'), JSON.stringify(thresholds)]));
   expect([bundle.slice?.cases, bundle.scan.cases, theirs.slices]).toEqual([64, 4, 64]);
   for (const [level, model, expected] of [
     ['slice', 'sequence', theirs.slice],
@@ -97,6 +105,16 @@ print(json.dumps({"slice": figures(truth, score), "cnn": figures(truth, cnn), "s
     expect(brier.value).toBeCloseTo(expected.brier, 9);
     expect(weightedLogLoss[model].value).toBeCloseTo(expected.loss, 9);
   }
+  for (const level of ['slice', 'scan'] as const)
+    for (const decisions of ['decisions', 'cnnDecisions'] as const)
+      for (const [index, name] of FINDING_CLASSES.entries()) {
+        const { confusion } = bundle[level]!.classes[name][decisions][set]!;
+        const { trueNegative, falsePositive, falseNegative, truePositive } = confusion;
+        expect([name, trueNegative, falsePositive, falseNegative, truePositive]).toEqual([
+          name,
+          ...theirs.decisions[level][decisions][index],
+        ]);
+      }
 });
 
 test('a study that was not analysed is listed with its reason, and counts as missed in the worst case only', () => {
@@ -160,11 +178,16 @@ test('the page needs nothing from elsewhere, says what it is, and shows every er
     studyUids().map((uid) => `${uid},${truthOf(uid).endsWith('1') ? '0,0,0,0,0,0' : '0,0,0,0,1,1'}`),
   );
   const { evaluation } = await run(['--labels', wrong, '--out', at('out')]);
-  const { falseNegative, falsePositive } = evaluation.bundles[0].scan.classes.any.decisions['balanced']!.confusion;
   const page = await readFile(at('out', 'report.html'), 'utf8');
-  expect(falseNegative + falsePositive).toBeGreaterThan(0);
-  expect(page.match(/<article class="error">/g)).toHaveLength(falseNegative + falsePositive);
-  expect(page.match(/data:image\/jpeg;base64,\/9j\//g)!.length).toBe(2 * (falseNegative + falsePositive));
+  const shown = FINDING_CLASSES.map((name) => {
+    const { falseNegative, falsePositive } = evaluation.bundles[0].scan.classes[name].decisions['balanced']!.confusion;
+    return Math.min(falseNegative, name === 'any' ? 8 : 3) + Math.min(falsePositive, name === 'any' ? 8 : 3);
+  }).reduce((sum, one) => sum + one);
+  const { any, subdural } = evaluation.bundles[0].scan.classes;
+  expect(any.decisions['balanced']!.confusion.falseNegative).toBeGreaterThan(0);
+  expect(page).toContain(`Subdural: ${subdural.decisions['balanced']!.confusion.falseNegative} scans missed`);
+  expect(page.match(/<article class="error">/g)).toHaveLength(shown);
+  expect(page.match(/data:image\/jpeg;base64,\/9j\//g)!.length).toBe(2 * shown);
   const text = page.replaceAll(/base64,[^"]*/g, '');
   expect(text).toContain('Not a medical device');
   expect(text).toContain('too-few-slices');
@@ -200,9 +223,36 @@ test('bundles stand side by side with paired differences, and readers beside the
   expect(always).toMatchObject({ readerFigures: { sensitivity: { value: 1 }, specificity: { value: 0 } } });
   const { stdout } = await runIchor(['evaluate', at('images'), ...options]);
   expect(stdout).toMatch(/9\.9\.9 .*against/);
-  expect(stdout).toMatch(/^right +scan +any +4/m);
+  expect(stdout).toMatch(/^any +scan +4 +right/m);
+  expect(stdout).toMatch(/^ +CNN alone +/m);
+  expect(stdout).toMatch(/only first right +only other right/);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: colours would begin with it
   expect(stdout).not.toMatch(/\u001b/);
+});
+
+test('another threshold decides anew on what was kept: nothing is analysed again, no picture is drawn twice', async () => {
+  const labels = ['--labels', at('images')];
+  const flagged = await run([...labels, '--out', at('out'), '--threshold', 'any=0.0001', '--threshold', 'epidural=1']);
+  const [{ scan, thresholds, identity }] = flagged.evaluation.bundles;
+  expect([thresholds.default, thresholds.sets['given']!.any, thresholds.sets['given']!.epidural]).toEqual([
+    'given',
+    0.0001,
+    1,
+  ]);
+  expect(scan.classes.any.decisions['given']!.sensitivity.value).toBe(1);
+  expect(scan.classes.epidural.decisions['given']!.confusion).toMatchObject({ truePositive: 0, falsePositive: 0 });
+  expect(scan.classes.any.decisions['balanced']).toEqual(
+    first.evaluation.bundles[0].scan.classes.any.decisions['balanced'],
+  );
+  expect(flagged.stderr).toContain('5 studies known from an earlier run');
+  const drawn = async () => (await readdir(at('out', 'pictures', `${identity.sha256.slice(0, 16)}-${version}`))).sort();
+  const version = flagged.evaluation.ichorVersion;
+  const before = await drawn();
+  expect(before.length).toBeGreaterThan(0);
+  await run([...labels, '--out', at('out'), '--threshold', 'any=0.0002']);
+  expect(await drawn()).toEqual(before);
+  const { code, stderr } = await runIchor(['evaluate', at('images'), ...labels, '--threshold', 'edema=0.5']);
+  expect([code, stderr]).toEqual([2, expect.stringContaining('CLASS=VALUE')]);
 });
 
 describe('bad input', () => {

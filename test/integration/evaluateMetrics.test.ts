@@ -1,10 +1,12 @@
-/** The figures of `ichor evaluate` beside those of scikit-learn and numpy on the same cases. */
+/** The figures of `ichor evaluate` beside those of scikit-learn, statsmodels and numpy on the same cases. */
 
-import { drawPatients, estimate } from '@ichor/evaluation/metrics/bootstrap';
+import { drawPatients, estimate, wilsonInterval } from '@ichor/evaluation/metrics/bootstrap';
 import { calibrationErrorStatistic } from '@ichor/evaluation/metrics/calibration';
 import { kappaStatistic } from '@ichor/evaluation/metrics/kappa';
 import { brierScore, meanLogLoss, weightedLogLoss } from '@ichor/evaluation/metrics/losses';
+import { mcNemar } from '@ichor/evaluation/metrics/mcnemar';
 import { aucStatistic, averagePrecisionStatistic, rank, rocCurve } from '@ichor/evaluation/metrics/ranking';
+import { confusionAt, sensitivityAt, specificityAt } from '@ichor/evaluation/metrics/rates';
 import { ratioStatistic } from '@ichor/evaluation/metrics/ratio';
 import { onePerPatient, type Scored } from '@ichor/evaluation/metrics/scored';
 import { FINDING_CLASSES } from '@ichor/shared/study';
@@ -75,4 +77,63 @@ test.each([1, 2])('every metric agrees with scikit-learn and numpy (seed %i)', a
   const { low, high } = estimate(aucStatistic(rank(perClass[5]!)), drawPatients(patients, 2000, seed));
   expect(low).toBeCloseTo(theirs.interval[0], 1.7);
   expect(high).toBeCloseTo(theirs.interval[1], 1.7);
+});
+
+const JUDGED = `
+import json, sys
+import numpy as np
+from sklearn.metrics import confusion_matrix, recall_score
+from statsmodels.stats.contingency_tables import mcnemar
+from statsmodels.stats.inter_rater import cohens_kappa
+from statsmodels.stats.proportion import proportion_confint
+rng = np.random.default_rng(7)
+out = []
+for cases, one, other in ((40, 0.9, 0.7), (300, 0.8, 0.8), (300, 1, 1), (20000, 0.9, 0.6)):
+    truth = rng.integers(0, 2, cases)
+    first, second = (np.where(rng.random(cases) < right, truth, 1 - truth) for right in (one, other))
+    count = lambda chosen: int(np.sum(chosen))
+    def table(side):
+        a, b = (first == truth)[truth == side], (second == truth)[truth == side]
+        return np.array([[count(a & b), count(a & ~b)], [count(~a & b), count(~a & ~b)]])
+    tables = [table(1), table(0)]
+    joint = np.array([[count((first == a) & (second == b)) for b in (0, 1)] for a in (0, 1)])
+    found = count(first[truth == 1])
+    out.append({
+      "truth": truth.tolist(), "first": first.tolist(), "second": second.tolist(),
+      "counts": [[int(t[0, 1]), int(t[1, 0])] for t in tables], "p": [float(mcnemar(t, exact=True).pvalue) for t in tables],
+      "kappa": float(cohens_kappa(joint).kappa), "found": found, "positives": int(truth.sum()),
+      "wilson": [float(x) for x in proportion_confint(found, int(truth.sum()), method="wilson")],
+      "confusion": confusion_matrix(truth, first).ravel().tolist(),
+      "recalls": [recall_score(truth, first), recall_score(truth, first, pos_label=0)]})
+print(json.dumps(out))`;
+
+test("decisions, McNemar's counts and exact p, kappa and Wilson's interval agree with scikit-learn and statsmodels", async () => {
+  for (const theirs of JSON.parse(await runPython(JUDGED))) {
+    const cases: number = theirs.truth.length;
+    const patient = Int32Array.from({ length: cases }, (_, index) => index);
+    const [truth, score] = [Uint8Array.from(theirs.truth), Float64Array.from(theirs.first)];
+    const one: Scored = { truth, score, patient, patients: cases };
+    for (const [place, side] of [1, 0].entries()) {
+      const chosen = [...patient].filter((index) => truth[index] === side);
+      const right = (judge: number[]): boolean[] => chosen.map((index) => judge[index] === side);
+      const { onlyFirst, onlyOther, p } = mcNemar(right(theirs.first), right(theirs.second));
+      expect([onlyFirst, onlyOther]).toEqual(theirs.counts[place]);
+      if (theirs.p[place] === 0) expect(p).toBeLessThan(1e-300);
+      else expect(p / theirs.p[place]).toBeCloseTo(1, 8);
+      const rate = side === 1 ? sensitivityAt(one, 0.5) : specificityAt(one, 0.5);
+      expect(ratioStatistic(rate)(onePerPatient(cases))).toBeCloseTo(theirs.recalls[place], 12);
+    }
+    const { truePositive, falseNegative, falsePositive, trueNegative } = confusionAt(one, 0.5);
+    expect([trueNegative, falsePositive, falseNegative, truePositive]).toEqual(theirs.confusion);
+    const judged = {
+      one: Uint8Array.from(theirs.first),
+      other: Uint8Array.from(theirs.second),
+      patient,
+      patients: cases,
+    };
+    expect(kappaStatistic(judged)(onePerPatient(cases))).toBeCloseTo(theirs.kappa, 12);
+    const { low, high } = wilsonInterval(theirs.found / theirs.positives, theirs.positives);
+    expect(low).toBeCloseTo(theirs.wilson[0], 12);
+    expect(high).toBeCloseTo(theirs.wilson[1], 12);
+  }
 });

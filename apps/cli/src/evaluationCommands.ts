@@ -1,4 +1,6 @@
 /** The commands that measure: `ichor evaluate`, `ichor predict`. */
+import type { GivenThresholds } from '@ichor/evaluation/openBundles';
+import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { EvaluateOptions } from './commands/evaluate.ts';
 import type { PredictOptions } from './commands/predict.ts';
@@ -20,11 +22,17 @@ export function addEvaluation(program: Command, cli: Cli, onEnd: (code: ExitCode
     .option('--compare <dirs...>', 'further bundles, side by side on the same studies')
     .option('--readers <file>', 'CSV of what readers said')
     .option('--out <folder>', 'report.html and metrics.json; a run that was stopped goes on from here')
+    .option(
+      '--threshold <class=value>',
+      'decide by this instead of the default, such as any=0.5; again for more',
+      threshold,
+    )
     .option('--json', 'print metrics.json instead of tables')
-    .action(async (dirs: string[], options: Partial<EvaluateOptions>) => {
+    .action(async (dirs: string[], options: Partial<EvaluateOptions> & { threshold?: GivenThresholds }) => {
       const { evaluate: run } = await import('./commands/evaluate.ts');
       const { labels = [], bundle = null, compare = [], readers = null, out = null, json = false } = options;
-      onEnd(await run(cli, dirs, { labels, bundle, compare, readers, out, json, ...accepted(options) }));
+      const own = { labels, bundle, compare, readers, out, json, thresholds: options.threshold ?? {} };
+      onEnd(await run(cli, dirs, { ...own, ...accepted(options) }));
     });
   const predict = program
     .command('predict')
@@ -62,4 +70,14 @@ function missingWords(text: string): string[] {
   const unknown = words.find((word) => !MISSING_WORDS.includes(word));
   if (unknown !== undefined) throw new InvalidArgumentError(`"${unknown}" is none of ${MISSING_WORDS.join(', ')}.`);
   return words;
+}
+
+function threshold(text: string, former: GivenThresholds = {}): GivenThresholds {
+  const [, name, number] = /^([a-z]+)=(\d*\.?\d+)$/.exec(text.trim()) ?? [];
+  const value = Number(number);
+  if (!FINDING_CLASSES.includes(name as FindingClass) || !(value > 0 && value <= 1))
+    throw new InvalidArgumentError(
+      `It must be CLASS=VALUE, a value above 0 and up to 1, a class of ${FINDING_CLASSES.join(', ')}.`,
+    );
+  return { ...former, [name as FindingClass]: value };
 }

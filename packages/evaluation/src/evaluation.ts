@@ -10,13 +10,16 @@ export const NOTICE = 'For research. Ichor is not a medical device; a clear stud
 export const BOOTSTRAP = { replicates: 1000, seed: 20_190_913 } as const;
 
 export type Evaluation = {
-  readonly schema: 'ichor-evaluation/1';
+  readonly schema: 'ichor-evaluation/2';
   readonly notice: string;
   readonly ichorVersion: string;
   /** ISO 8601, UTC. */
   readonly madeAt: string;
   readonly machine: { readonly cpu: string; readonly inferenceThreads: number; readonly executionProviders: string };
-  readonly bootstrap: typeof BOOTSTRAP;
+  readonly bootstrap: typeof BOOTSTRAP & {
+    /** Studies where nothing says which of them are of one patient. */
+    readonly resampled: 'patients' | 'studies';
+  };
   readonly data: Omit<LabelledData, 'studies'> & {
     readonly folders: readonly string[];
     readonly labelFiles: readonly string[];

@@ -26,6 +26,9 @@ export function difference({ value, low, high }: Estimate): string {
 
 const signed = (value: number): string => `${value < 0 ? '−' : '+'}${Math.abs(value).toFixed(3)}`;
 
+/** A p value, e.g. `0.031`; `< 0.001` below that. */
+export const probability = (p: number): string => (p < 0.001 ? '< 0.001' : decimal(p));
+
 /** E.g. `5 of 6 (83 %)`. */
 export const share = (part: number, whole: number): string =>
   `${part} of ${whole}${whole === 0 ? '' : ` (${Math.round((100 * part) / whole)} %)`}`;

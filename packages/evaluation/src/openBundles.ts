@@ -2,7 +2,7 @@
 import { resolve } from 'node:path';
 import { verifyBundle } from '@ichor/analysis/inference/bundle';
 import { IchorError } from '@ichor/shared/errors';
-import { FINDING_CLASSES } from '@ichor/shared/study';
+import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
 import type { EvaluatedBundle } from './figures/bundleFigures.ts';
 import type { ThresholdSets } from './figures/levelFigures.ts';
 
@@ -26,4 +26,23 @@ export async function openBundles(dirs: readonly string[]): Promise<BundleToEval
     bundles.push({ dir, thresholds: { ...thresholds, sets }, trainedOn: training.map(({ name }) => name) });
   }
   return bundles;
+}
+
+export type GivenThresholds = Readonly<Partial<Record<FindingClass, number>>>;
+/** The threshold set that holds what was given by hand. */
+export const GIVEN_SET = 'given';
+
+/** The bundle with a further set, which becomes its default: its own default but for the classes given. Nothing given: as it is. */
+export function withThresholds(bundle: BundleToEvaluate, given: GivenThresholds): BundleToEvaluate {
+  const told = Object.entries(given).map(([name, value]) => `${name} from ${value}`);
+  if (told.length === 0) return bundle;
+  const { sets, default: standard, source } = bundle.thresholds;
+  return {
+    ...bundle,
+    thresholds: {
+      default: GIVEN_SET,
+      sets: { ...sets, [GIVEN_SET]: { ...sets[standard]!, ...given } },
+      source: `${told.join(', ')} as given, the rest as "${standard}": ${source}`,
+    },
+  };
 }

@@ -5,23 +5,24 @@ import { join, resolve } from 'node:path';
 import { BOOTSTRAP, countsOf, type Evaluation, missingImages, NOTICE } from '@ichor/evaluation/evaluation';
 import { bundleFigures } from '@ichor/evaluation/figures/bundleFigures';
 import { compareBundles } from '@ichor/evaluation/figures/comparison';
+import { inClassOrder } from '@ichor/evaluation/figures/levelFigures';
 import { readerFigures } from '@ichor/evaluation/figures/readers';
 import { drawErrors } from '@ichor/evaluation/gallery/drawErrors';
+import { pictureFolder } from '@ichor/evaluation/gallery/pictureCache';
 import { worstErrors } from '@ichor/evaluation/gallery/worstErrors';
 import { type LabelledData, matchLabels } from '@ichor/evaluation/labels/matchLabels';
 import { type Labels, readLabels } from '@ichor/evaluation/labels/readLabels';
 import { type Reading, readReaders } from '@ichor/evaluation/labels/readReaders';
 import { drawPatients } from '@ichor/evaluation/metrics/bootstrap';
 import { count } from '@ichor/evaluation/numbers';
-import { openBundles } from '@ichor/evaluation/openBundles';
+import { type GivenThresholds, openBundles, withThresholds } from '@ichor/evaluation/openBundles';
 import type { Gallery } from '@ichor/evaluation/report/gallerySection';
 import { reportPage } from '@ichor/evaluation/report/reportPage';
 import type { Config } from '@ichor/settings/config';
-import { FINDING_CLASSES } from '@ichor/shared/study';
 import type { Log } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 import { type AcceptOptions, acceptedBy } from '../evaluate/acceptOptions.ts';
-import { type Predicted, predictWith } from '../evaluate/predictWith.ts';
+import { conditionsOf, type Predicted, predictWith } from '../evaluate/predictWith.ts';
 import { surveyFolders } from '../evaluate/surveyFolders.ts';
 import { terminalReport } from '../evaluate/terminalReport.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
@@ -36,13 +37,16 @@ export type EvaluateOptions = AcceptOptions & {
   readonly compare: readonly string[];
   readonly readers: string | null;
   readonly out: string | null;
+  /** Instead of the bundles' own, by class. */
+  readonly thresholds: GivenThresholds;
   readonly json: boolean;
 };
 
 /** @returns not analysed when no study was, failed when one failed */
 export async function evaluate(cli: Cli, dirs: readonly string[], options: EvaluateOptions): Promise<ExitCode> {
   const config = configOf(cli);
-  const bundles = await openBundles([options.bundle ?? config.modelDir, ...options.compare]);
+  const opened = await openBundles([options.bundle ?? config.modelDir, ...options.compare]);
+  const bundles = opened.map((bundle) => withThresholds(bundle, options.thresholds));
   const labels = await readLabels(options.labels);
   const data = matchLabels(labels, await surveyFolders(cli, dirs));
   const readings = await readingsOf(cli, options.readers, data);
@@ -54,7 +58,8 @@ export async function evaluate(cli: Cli, dirs: readonly string[], options: Evalu
   const measured: Measured = { config, log, dirs, options, labels, data, readings, predicted };
   cli.terminal.note('Computing figures and intervals');
   const evaluation = await evaluationOf(measured);
-  if (options.out !== null) await writeResults(cli, options.out, evaluation, await galleryOf(cli, measured));
+  if (options.out !== null)
+    await writeResults(cli, options.out, evaluation, await galleryOf(cli, options.out, measured));
   if (options.json) cli.terminal.print(JSON.stringify(evaluation));
   else for (const line of terminalReport(cli.terminal, evaluation)) cli.terminal.print(line);
   return exitCodeOf(evaluation);
@@ -97,11 +102,13 @@ async function evaluationOf({
 }: Measured): Promise<Evaluation> {
   const draws = drawPatients(data.patients, BOOTSTRAP.replicates, BOOTSTRAP.seed);
   const figures = predicted.map(({ bundle, predictions }) => bundleFigures(bundle, data, predictions, draws));
-  const compared = predicted.map(({ bundle: { identity }, predictions }) => ({ identity, predictions }));
-  const { sets, default: standard } = figures[0]!.thresholds;
-  const thresholds = FINDING_CLASSES.map((name) => sets[standard]![name]);
+  const compared = predicted.map(({ bundle: { identity, thresholds }, predictions }) => ({
+    identity,
+    predictions,
+    thresholds: inClassOrder(thresholds.sets[thresholds.default]!),
+  }));
   return {
-    schema: 'ichor-evaluation/1',
+    schema: 'ichor-evaluation/2',
     notice: NOTICE,
     ichorVersion: await ichorVersion(),
     madeAt: new Date().toISOString(),
@@ -110,7 +117,7 @@ async function evaluationOf({
       inferenceThreads: config.inferenceThreads,
       executionProviders: config.executionProviders.join(', '),
     },
-    bootstrap: BOOTSTRAP,
+    bootstrap: { ...BOOTSTRAP, resampled: data.patientFrom === 'study' ? 'studies' : 'patients' },
     data: {
       ...countsOf(data),
       folders: dirs.map((dir) => resolve(dir)),
@@ -121,7 +128,7 @@ async function evaluationOf({
     },
     bundles: figures as [(typeof figures)[number], ...typeof figures],
     comparisons: compared.slice(1).map((other) => compareBundles(data, compared[0]!, other, draws)),
-    readers: readerFigures(data, predicted[0]!.predictions, readings, thresholds, draws),
+    readers: readerFigures(data, predicted[0]!.predictions, readings, compared[0]!.thresholds, draws),
   };
 }
 
@@ -135,19 +142,23 @@ async function writeResults(cli: Cli, out: string, evaluation: Evaluation, galle
 }
 
 /** The worst errors of the first bundle at its default thresholds. */
-async function galleryOf(cli: Cli, { config, log, options, data, predicted }: Measured): Promise<Gallery> {
+async function galleryOf(cli: Cli, out: string, { config, log, options, data, predicted }: Measured): Promise<Gallery> {
   const { bundle, predictions } = predicted[0]!;
   const { sets, default: standard } = bundle.thresholds;
-  const { shown, missed, falseAlarms } = worstErrors(data, predictions, sets[standard]!.any);
-  const tools = {
-    config: { ...config, modelDir: bundle.dir },
-    log,
-    accepted: acceptedBy(options),
-  };
+  const errors = worstErrors(data, predictions, inClassOrder(sets[standard]!));
+  const shown = errors.flatMap((one) => one.shown);
+  const accepted = acceptedBy(options);
+  const cache = pictureFolder(resolve(out), bundle.identity, await conditionsOf(accepted));
+  const tools = { config: { ...config, modelDir: bundle.dir }, log, accepted, cache };
   const progress = startProgress(cli.terminal, 'Drawing errors', shown.length);
   try {
     const drawn = await drawErrors(shown, data, tools, (error) => progress.step(`study ${error.studyInstanceUid}`));
-    return { drawn, missed, falseAlarms };
+    return errors.map(({ finding, missed, falseAlarms }) => ({
+      finding,
+      missed,
+      falseAlarms,
+      drawn: drawn.filter((one) => one.finding === finding),
+    }));
   } finally {
     progress.done();
   }

@@ -25,6 +25,12 @@ export type PredictSettings = {
   readonly out: string | null;
 };
 
+/** Under which another prediction, or picture, may result. */
+export const conditionsOf = async (accepted: Accepted): Promise<string[]> => [
+  await ichorVersion(),
+  ...[...accepted].sort(),
+];
+
 export async function predictWith(
   { terminal }: Cli,
   bundle: BundleToEvaluate,
@@ -33,7 +39,7 @@ export async function predictWith(
 ): Promise<Predicted> {
   const inference = await startInference({ ...config, modelDir: bundle.dir, thresholds: [] }, log);
   const { model } = inference;
-  const conditions = [await ichorVersion(), ...[...accepted].sort()];
+  const conditions = await conditionsOf(accepted);
   const cache = out === null ? noPredictionCache : folderCache(resolve(out), model, conditions);
   const progress = startProgress(terminal, `Analysing with ${model.name} ${model.version}`, studies.length);
   let known = 0;

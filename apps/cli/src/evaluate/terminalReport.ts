@@ -3,10 +3,20 @@
 import type { Evaluation } from '@ichor/evaluation/evaluation';
 import type { BundleFigures } from '@ichor/evaluation/figures/bundleFigures';
 import { LEVELS, type LevelName } from '@ichor/evaluation/figures/cases';
-import type { ComparedFigure } from '@ichor/evaluation/figures/comparison';
-import type { LevelFigures } from '@ichor/evaluation/figures/levelFigures';
-import { bundleName, count, decimal, difference, seconds, share, withInterval } from '@ichor/evaluation/numbers';
-import { leftovers } from '@ichor/evaluation/report/words';
+import type { ComparedFigure, ComparedRate } from '@ichor/evaluation/figures/comparison';
+import type { DecisionFigures, LevelFigures } from '@ichor/evaluation/figures/levelFigures';
+import type { JudgeFigures } from '@ichor/evaluation/figures/readers';
+import {
+  bundleName,
+  count,
+  decimal,
+  difference,
+  probability,
+  seconds,
+  share,
+  withInterval,
+} from '@ichor/evaluation/numbers';
+import { leftovers, whoWasStudied } from '@ichor/evaluation/report/words';
 import { FINDING_CLASSES } from '@ichor/shared/study';
 import { paint, type Terminal, table } from '../terminal.ts';
 
@@ -23,11 +33,7 @@ export function terminalReport(terminal: Terminal, evaluation: Evaluation): stri
 }
 
 function dataLines({ data }: Evaluation): string[] {
-  const { studies, patients, labels } = data;
-  return [
-    `${count(studies, 'labelled study', 'labelled studies')} of ${count(patients, 'patient')} (${data.patientFrom}), ${count(labels, 'label')}`,
-    ...leftovers(data).map((line) => `  ${line}`),
-  ];
+  return [`${whoWasStudied(data)}, ${count(data.labels, 'label')}`, ...leftovers(data).map((line) => `  ${line}`)];
 }
 
 function bundleLines(terminal: Terminal, bundle: BundleFigures): string[] {
@@ -45,7 +51,7 @@ function levelLines(terminal: Terminal, bundle: BundleFigures, level: LevelName,
   const { sequence, cnn } = figures.weightedLogLoss;
   return [
     '',
-    paint(terminal, 'bold', `Per ${level}: ${figures.cases} of ${count(figures.patients, 'patient')}`),
+    paint(terminal, 'bold', `Per ${level}: ${figures.cases}`),
     `weighted log loss ${withInterval(sequence)}, CNN alone ${withInterval(cnn)}`,
     ...table([
       ['class', 'positive', 'AUC', 'AUC CNN alone', 'AP', 'log loss', 'Brier', 'ECE'].map((head) =>
@@ -84,19 +90,37 @@ function decisionLines(
         dim(terminal, head),
       ),
       ...FINDING_CLASSES.map((name) => {
-        const { threshold, sensitivity, specificity, accuracy, confusion } = figures.classes[name].decisions[set]!;
-        const { truePositive, falseNegative, falsePositive, trueNegative } = confusion;
-        return [
-          name,
-          decimal(threshold),
-          withInterval(sensitivity),
-          withInterval(specificity),
-          withInterval(accuracy),
-          ...[truePositive, falseNegative, falsePositive, trueNegative].map(String),
-        ];
+        const { decisions } = figures.classes[name];
+        return [name, decimal(decisions[set]!.threshold), ...decisionCells(decisions[set]!)];
       }),
     ]),
     ...(figures.notAnalysed > 0 ? [worst] : []),
+    ...(set === thresholds.default ? cnnLines(terminal, figures, set) : []),
+  ];
+}
+
+/** The CNN alone, with all columns that the paper's Table 3 has. */
+function cnnLines(terminal: Terminal, { classes }: LevelFigures, set: string): string[] {
+  return [
+    'CNN alone at the same thresholds, which were not chosen for it',
+    ...table([
+      ['class', 'AUC', 'sensitivity', 'specificity', 'accuracy', 'TP', 'FN', 'FP', 'TN'].map((head) =>
+        dim(terminal, head),
+      ),
+      ...FINDING_CLASSES.map((name) => [
+        name,
+        decimal(classes[name].cnn.auc.value),
+        ...decisionCells(classes[name].cnnDecisions[set]!),
+      ]),
+    ]),
+  ];
+}
+
+function decisionCells({ sensitivity, specificity, accuracy, confusion }: DecisionFigures): string[] {
+  const { truePositive, falseNegative, falsePositive, trueNegative } = confusion;
+  return [
+    ...[sensitivity, specificity, accuracy].map((one) => withInterval(one)),
+    ...[truePositive, falseNegative, falsePositive, trueNegative].map(String),
   ];
 }
 
@@ -124,6 +148,14 @@ function comparisonLines(terminal: Terminal, { comparisons }: Evaluation): strin
         [`per ${level}, ${compared.cases} in both`, 'first', 'other', 'difference'].map((head) => dim(terminal, head)),
         ...FINDING_CLASSES.map((name) => comparedRow(`AUC ${name}`, compared.auc[name])),
         comparedRow('weighted log loss', compared.weightedLogLoss),
+        [],
+        ['McNemar', 'first', 'other', 'difference', 'only first right', 'only other right', 'p'].map((head) =>
+          dim(terminal, head),
+        ),
+        ...FINDING_CLASSES.flatMap((name) => [
+          rateRow(`sensitivity ${name}`, compared.sensitivity[name]),
+          rateRow(`specificity ${name}`, compared.specificity[name]),
+        ]),
       ]);
     }),
   ]);
@@ -136,46 +168,38 @@ const comparedRow = (what: string, figure: ComparedFigure): string[] => [
   difference(figure.difference),
 ];
 
+const rateRow = (what: string, figure: ComparedRate): string[] => [
+  ...comparedRow(what, figure),
+  String(figure.mcNemar.onlyFirst),
+  String(figure.mcNemar.onlyOther),
+  probability(figure.mcNemar.p),
+];
+
 function readerLines(terminal: Terminal, { readers }: Evaluation): string[] {
   if (readers.length === 0) return [];
-  const heads = [
-    'reader',
-    'level',
-    'class',
-    'cases',
-    'sensitivity',
-    'model',
-    'specificity',
-    'model',
-    'kappa',
-    'model',
-    'with model',
-  ];
+  const heads = ['class', 'level', 'cases', 'judge', 'AUC', 'sensitivity', 'specificity', 'accuracy', 'kappa'];
   return [
     '',
-    paint(terminal, 'bold', 'Readers, and the model on the same cases'),
+    paint(terminal, 'bold', 'Readers, and the model and its CNN alone on the same cases'),
     ...table([
-      heads.map((head) => dim(terminal, head)),
-      ...readers.map(({ reader, level, finding, cases, readerFigures, modelFigures, kappaWithModel }) => [
-        reader,
-        level,
-        finding,
-        String(cases),
-        withInterval(readerFigures.sensitivity, 2),
-        withInterval(modelFigures.sensitivity, 2),
-        withInterval(readerFigures.specificity, 2),
-        withInterval(modelFigures.specificity, 2),
-        decimal(readerFigures.kappa.value, 2),
-        decimal(modelFigures.kappa.value, 2),
-        withInterval(kappaWithModel, 2),
+      [...heads, 'kappa with reader'].map((head) => dim(terminal, head)),
+      ...readers.flatMap(({ reader, level, finding, cases, readerFigures, ...beside }) => [
+        [finding, level, String(cases), reader, ...judgeCells(readerFigures)],
+        ['', '', '', 'model', ...judgeCells(beside.modelFigures), withInterval(beside.kappaWithModel, 2)],
+        ['', '', '', 'CNN alone', ...judgeCells(beside.cnnFigures), withInterval(beside.kappaWithCnn, 2)],
       ]),
     ]),
   ];
 }
 
+const judgeCells = ({ auc, sensitivity, specificity, accuracy, kappa }: JudgeFigures): string[] => [
+  ...[auc, sensitivity, specificity, accuracy].map((one) => withInterval(one, 2)),
+  decimal(kappa.value, 2),
+];
+
 function footnotes({ bootstrap, notice }: Evaluation): string[] {
   return [
-    `In brackets: 95 % intervals, bootstrap by patient (${bootstrap.replicates} replicates, seed ${bootstrap.seed}); † by Wilson's formula, for shares of exactly 0 or 1.`,
+    `In brackets: 95 % intervals, bootstrap (${bootstrap.replicates} replicates of the ${bootstrap.resampled}, seed ${bootstrap.seed}); † by Wilson's formula, for shares of exactly 0 or 1.`,
     notice,
   ];
 }

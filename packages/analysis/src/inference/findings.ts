@@ -10,18 +10,26 @@ export function probabilitiesOf(logits: Float32Array, temperature: readonly numb
   );
 }
 
-/**
- * Per class the maximum over the slices. The class that decides is present from its threshold on; a kind of it is present when it reaches
- * its own threshold and that class is present at all.
- */
-export function decideFindings(
+/** The findings of a scan: per class the maximum over the slices decides. */
+export const decideFindings = (
   probabilities: readonly (readonly number[])[],
   thresholds: readonly number[],
   target: Target,
-): Findings {
+): Findings =>
+  findingsOf(
+    target.classes.map((_, index) => Math.max(...probabilities.map((slice) => slice[index]!))),
+    thresholds,
+    target,
+  );
+
+/**
+ * The one rule by which production and evaluation decide: the class that decides is present from its threshold on; a kind of it is
+ * present when it reaches its own threshold and that class is present at all.
+ * @param scores, thresholds in the order of the target's classes
+ */
+export function findingsOf(scores: readonly number[], thresholds: readonly number[], target: Target): Findings {
   const names = classNames(target);
   const deciding = names.indexOf(target.decides);
-  const scores = names.map((_name, index) => Math.max(...probabilities.map((slice) => slice[index]!)));
   const reached = (index: number): boolean => scores[index]! >= thresholds[index]!;
   const finding = (index: number): Finding => ({
     score: scores[index]!,

@@ -1,4 +1,7 @@
 /** Truth beside prediction, at the level of slices and of scans. Pure. */
+import { findingsOf } from '@ichor/analysis/inference/findings';
+import { FINDING_CLASSES } from '@ichor/shared/study';
+import { findingOf, HEMORRHAGE } from '@ichor/shared/target';
 import type { LabelledData } from '../labels/matchLabels.ts';
 import type { Scored } from '../metrics/scored.ts';
 import type { StudyPrediction } from '../predictions/studyPrediction.ts';
@@ -87,10 +90,34 @@ export function scoredOf(
 }
 
 /** All cases, those not analysed with the score that is wrong whatever the threshold: 0 for a positive, 1 for a negative. */
-export function worstCaseOf({ analysed, notAnalysed, patients }: LevelCases, classIndex: number): Scored {
+export function worstCaseOf(
+  { analysed, notAnalysed, patients }: LevelCases,
+  classIndex: number,
+  model: ModelName = 'sequence',
+): Scored {
   const wrong = notAnalysed.map((one): AnalysedCase => {
     const scores = one.truth.map((truth) => 1 - truth);
     return { ...one, scores: { sequence: scores, cnn: scores } };
   });
-  return scoredOf([...analysed, ...wrong], patients, classIndex);
+  return scoredOf([...analysed, ...wrong], patients, classIndex, model);
+}
+
+/** What {@link calledAt} gives is called from here on. */
+export const CALLED = 0.5;
+
+/**
+ * The cases with decisions in the place of scores, 1 for present and 0 for absent, by the rule of production: a kind is present only where
+ * any hemorrhage is. A slice is decided as if it were the whole scan.
+ * @param thresholds in FINDING_CLASSES order
+ */
+export function calledAt(cases: LevelCases, thresholds: readonly number[]): LevelCases {
+  const called = (scores: readonly number[]): number[] => {
+    const findings = findingsOf(scores, thresholds, HEMORRHAGE);
+    return FINDING_CLASSES.map((name) => Number(findingOf(findings, name).present));
+  };
+  const analysed = cases.analysed.map(({ scores, ...one }) => ({
+    ...one,
+    scores: { sequence: called(scores.sequence), cnn: called(scores.cnn) },
+  }));
+  return { ...cases, analysed };
 }

@@ -3,10 +3,12 @@ import { worstErrors } from '../gallery/worstErrors.ts';
 import type { LabelledData } from '../labels/matchLabels.ts';
 import type { Reading } from '../labels/readReaders.ts';
 import { drawPatients } from '../metrics/bootstrap.ts';
+import { withThresholds } from '../openBundles.ts';
 import type { StudyPrediction } from '../predictions/studyPrediction.ts';
-import { casesOf, scoredOf, worstCaseOf } from './cases.ts';
+import { calledAt, casesOf, scoredOf, worstCaseOf } from './cases.ts';
 import { compareBundles } from './comparison.ts';
 import { coverageOf } from './coverage.ts';
+import { levelFigures } from './levelFigures.ts';
 import { predictiveValues } from './predictiveValues.ts';
 import { readerFigures } from './readers.ts';
 
@@ -85,16 +87,83 @@ describe('cases', () => {
   });
 });
 
+test('a kind is called only where any hemorrhage is, in scans and slices, by the rule of production', () => {
+  const data = dataOf([[0, 1]]);
+  const predictions = predicted([[0.4, 0.6]]);
+  for (const level of Object.values(casesOf(data, predictions))) {
+    const called = calledAt(level!, [0, 1, 1, 1, 0.3, 0.5]);
+    const ofClass = (index: number) => [...scoredOf(called.analysed, 1, index).score];
+    expect([ofClass(0), ofClass(4), ofClass(ANY)]).toEqual(
+      called.analysed.length === 1
+        ? [[1], [1], [1]]
+        : [
+            [0, 1],
+            [0, 1],
+            [0, 1],
+          ],
+    );
+    expect([...scoredOf(called.analysed, 1, 4, 'cnn').score].some((one) => one === 1)).toBe(false);
+  }
+  const { decisions, cnnDecisions } = levelFigures(
+    casesOf(data, predictions).slice!,
+    { low: { epidural: 1, intraparenchymal: 1, intraventricular: 1, subarachnoid: 1, subdural: 0.3, any: 0.5 } },
+    drawPatients(1, 10, 1),
+  ).classes.subdural;
+  const none = { truePositive: 0, falseNegative: 1, falsePositive: 0, trueNegative: 1 };
+  expect([decisions['low']!.confusion, cnnDecisions['low']!.confusion]).toEqual([
+    { ...none, truePositive: 1, falseNegative: 0 },
+    none,
+  ]);
+});
+
+test('two bundles at their own thresholds: who alone was right, and the paired difference', () => {
+  const data = dataOf([[1], [1], [1], [0], [0], [0], [1]]);
+  const identity = { name: 'a', version: '1', sha256: '0' };
+  const at = (any: number, scores: readonly number[]) => ({
+    identity,
+    predictions: predicted(scores.map((score) => [score])),
+    thresholds: [1, 1, 1, 1, any, any],
+  });
+  const first = at(0.5, [0.6, 0.6, 0.4, 0.4, 0.4, 0.6, 0.4]);
+  const other = at(0.9, [0.8, 0.95, 0.95, 0.95, 0.8, 0.8, 0.95]);
+  const { scan } = compareBundles(data, first, other, drawPatients(7, 50, 1));
+  expect(scan?.sensitivity.any).toMatchObject({
+    first: { value: 0.5 },
+    other: { value: 0.75 },
+    difference: { value: 0.25 },
+    mcNemar: { onlyFirst: 1, onlyOther: 2, p: 1 },
+  });
+  expect(scan?.specificity.any.mcNemar).toEqual({ onlyFirst: 1, onlyOther: 1, p: 1 });
+});
+
+test('thresholds that are given become the default set and leave the bundle as it is otherwise', () => {
+  const own = {
+    epidural: 0.1,
+    intraparenchymal: 0.2,
+    intraventricular: 0.3,
+    subarachnoid: 0.4,
+    subdural: 0.5,
+    any: 0.6,
+  };
+  const bundle = { dir: '', trainedOn: [], thresholds: { default: 'own', sets: { own }, source: 'held-out patients' } };
+  expect(withThresholds(bundle, {})).toBe(bundle);
+  const { thresholds } = withThresholds(bundle, { any: 0.25 });
+  expect([thresholds.default, thresholds.sets]).toEqual(['given', { own, given: { ...own, any: 0.25 } }]);
+  expect(thresholds.source).toBe('any from 0.25 as given, the rest as "own": held-out patients');
+});
+
 test('a comparison is on the cases that both analysed, in one order, and paired', () => {
   const data = dataOf(Array.from({ length: 12 }, (_, index) => [Number(index % 2 === 0)]));
   const good = predicted(data.studies.map(({ truth }, index) => [truth[ANY]! === 1 ? 0.8 : index / 20]));
   const bad = predicted(data.studies.map((_, index) => (index === 0 ? null : [((index * 7) % 12) / 12])));
   const identity = { name: 'a', version: '1', sha256: '0' };
   const draws = drawPatients(12, 200, 1);
-  const { scan } = compareBundles(data, { identity, predictions: good }, { identity, predictions: bad }, draws);
+  const thresholds = [1, 1, 1, 1, 0.5, 0.5];
+  const [one, two] = [good, bad].map((predictions) => ({ identity, predictions, thresholds }));
+  const { scan } = compareBundles(data, one!, two!, draws);
   expect([scan?.cases, scan?.auc.any.first.value]).toEqual([11, 1]);
   expect(scan!.auc.any.difference.value).toBeCloseTo(scan!.auc.any.other.value! - 1, 12);
-  const same = compareBundles(data, { identity, predictions: good }, { identity, predictions: good }, draws);
+  const same = compareBundles(data, one!, one!, draws);
   expect(same.scan?.auc.any.difference).toMatchObject({ value: 0, low: null });
 });
 
@@ -123,7 +192,12 @@ test('a reader of slices judged a study only when every labelled slice was read'
     ['scan', 'any', 1],
     ['slice', 'any', 3],
   ]);
-  expect(figures[1]).toMatchObject({ readerFigures: { sensitivity: { value: 1 } }, kappaWithModel: { value: 1 } });
+  expect(figures[1]).toMatchObject({
+    readerFigures: { sensitivity: { value: 1 }, auc: { value: 1 } },
+    kappaWithModel: { value: 1 },
+    cnnFigures: { auc: { value: 1 }, sensitivity: { value: 0 }, specificity: { value: 1 } },
+    kappaWithCnn: { value: 0 },
+  });
 });
 
 test('predictive values that rest on a share of 1 are bounded by the bounds of that share, not called certain', () => {
@@ -142,7 +216,10 @@ test('predictive values that rest on a share of 1 are bounded by the bounds of t
 
 test('the gallery shows the errors that are furthest from the truth, the missed first', () => {
   const data = dataOf([[1], [1], [1], [0], [0], [0]]);
-  const { shown, missed, falseAlarms } = worstErrors(data, predicted([[0.4], [0.1], [0.9], [0.6], [0.95], [0.2]]), 0.5);
+  const predictions = predicted([[0.4], [0.1], [0.9], [0.6], [0.95], [0.2]]);
+  const [any, subdural, ...others] = worstErrors(data, predictions, [1, 1, 1, 1, 0.05, 0.5]);
+  const { finding, shown, missed, falseAlarms } = any!;
+  expect([finding, others.map((one) => one.missed + one.falseAlarms)]).toEqual(['any', [0, 0, 0, 0]]);
   expect(shown.map(({ kind, score }) => [kind, score])).toEqual([
     ['missed', 0.1],
     ['missed', 0.4],
@@ -151,4 +228,11 @@ test('the gallery shows the errors that are furthest from the truth, the missed 
   ]);
   expect([missed, falseAlarms, shown[0]!.labelled]).toEqual([2, 2, ['subdural']]);
   expect(shown[0]!.profile).toEqual([{ probability: 0.1, labelled: true }]);
+  expect([subdural!.finding, subdural!.missed, subdural!.falseAlarms]).toEqual(['subdural', 2, 2]);
+  expect(subdural!.shown.map(({ score, withoutAny }) => [score, withoutAny])).toEqual([
+    [0.1, true],
+    [0.4, true],
+    [0.95, false],
+    [0.6, false],
+  ]);
 });

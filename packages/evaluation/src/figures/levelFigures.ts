@@ -8,12 +8,15 @@ import { aucStatistic, averagePrecisionStatistic, type Ranking, rank } from '../
 import { accuracyAt, type Confusion, confusionAt, sensitivityAt, specificityAt } from '../metrics/rates.ts';
 import { ratioStatistic } from '../metrics/ratio.ts';
 import type { Scored } from '../metrics/scored.ts';
-import { type LevelCases, type ModelName, scoredOf, worstCaseOf } from './cases.ts';
+import { CALLED, calledAt, type LevelCases, type ModelName, scoredOf, worstCaseOf } from './cases.ts';
 
 /** Thresholds by name of the set, as the bundle's manifest holds them. */
 export type ThresholdSets = Readonly<Record<string, Readonly<Record<FindingClass, number>>>>;
 export type PerClass<T> = Readonly<Record<FindingClass, T>>;
+/** By threshold set. */
+export type Decisions = Readonly<Record<string, DecisionFigures>>;
 
+/** By production's rule: a kind is called only where any hemorrhage is. */
 export type DecisionFigures = {
   readonly threshold: number;
   readonly confusion: Confusion;
@@ -37,7 +40,9 @@ export type ClassFigures = {
   readonly sequence: ScoreFigures;
   readonly cnn: ScoreFigures;
   readonly worstCaseAuc: Estimate;
-  readonly decisions: Readonly<Record<string, DecisionFigures>>;
+  readonly decisions: Decisions;
+  /** Of the CNN's own probabilities at the same thresholds, which were not chosen for it. */
+  readonly cnnDecisions: Decisions;
   readonly reliability: readonly ReliabilityBin[];
   readonly curves: Readonly<Record<ModelName, { readonly roc: BandedCurve; readonly precisionRecall: BandedCurve }>>;
 };
@@ -58,15 +63,28 @@ export function levelFigures(cases: LevelCases, sets: ThresholdSets, draws: Draw
       sequence: weightedLossOf(cases, 'sequence', draws),
       cnn: weightedLossOf(cases, 'cnn', draws),
     },
-    classes: perClass((name, index) => classFigures(cases, index, namedThresholds(sets, name), draws)),
+    classes: classesOf(cases, sets, draws),
   };
 }
 
 export const perClass = <T>(of: (name: FindingClass, index: number) => T): PerClass<T> =>
   Object.fromEntries(FINDING_CLASSES.map((name, index) => [name, of(name, index)])) as PerClass<T>;
 
-const namedThresholds = (sets: ThresholdSets, name: FindingClass): Record<string, number> =>
-  Object.fromEntries(Object.entries(sets).map(([set, thresholds]) => [set, thresholds[name]]));
+function classesOf(cases: LevelCases, sets: ThresholdSets, draws: Draws): PerClass<ClassFigures> {
+  const called = Object.entries(sets).map(([set, own]) => ({ set, own, cases: calledAt(cases, inClassOrder(own)) }));
+  const decisions = (name: FindingClass, index: number, model: ModelName): Decisions =>
+    Object.fromEntries(
+      called.map(({ set, own, cases: decided }) => [set, decisionFigures(decided, index, model, own[name], draws)]),
+    );
+  return perClass((name, index) => ({
+    ...classFigures(cases, index, draws),
+    decisions: decisions(name, index, 'sequence'),
+    cnnDecisions: decisions(name, index, 'cnn'),
+  }));
+}
+
+/** Thresholds as production takes them. */
+export const inClassOrder = (thresholds: PerClass<number>): number[] => FINDING_CLASSES.map((name) => thresholds[name]);
 
 function weightedLossOf({ analysed, patients }: LevelCases, model: ModelName, draws: Draws): Estimate {
   const scored = FINDING_CLASSES.map((_, index) => scoredOf(analysed, patients, index, model));
@@ -76,23 +94,18 @@ function weightedLossOf({ analysed, patients }: LevelCases, model: ModelName, dr
 function classFigures(
   cases: LevelCases,
   index: number,
-  thresholds: Readonly<Record<string, number>>,
   draws: Draws,
-): ClassFigures {
+): Omit<ClassFigures, 'decisions' | 'cnnDecisions'> {
   const { analysed, patients } = cases;
   const [sequence, cnn] = [scoredOf(analysed, patients, index), scoredOf(analysed, patients, index, 'cnn')];
   const ranking = { sequence: rank(sequence), cnn: rank(cnn) };
   const positive = analysed.filter(({ truth }) => truth[index] === 1);
-  const worst = worstCaseOf(cases, index);
   return {
     positives: positive.length,
     positivePatients: new Set(positive.map(({ patient }) => patient)).size,
     sequence: scoreFigures(sequence, ranking.sequence, draws),
     cnn: scoreFigures(cnn, ranking.cnn, draws),
-    worstCaseAuc: estimate(aucStatistic(rank(worst)), draws),
-    decisions: Object.fromEntries(
-      Object.entries(thresholds).map(([set, threshold]) => [set, decisionFigures(sequence, worst, threshold, draws)]),
-    ),
+    worstCaseAuc: estimate(aucStatistic(rank(worstCaseOf(cases, index))), draws),
     reliability: reliabilityBins(sequence, draws),
     curves: {
       sequence: curvesOf(ranking.sequence, patients, FINDING_CLASSES[index] === 'any' ? draws : null),
@@ -111,16 +124,23 @@ function scoreFigures(scored: Scored, ranking: Ranking, draws: Draws): ScoreFigu
   };
 }
 
-function decisionFigures(scored: Scored, worst: Scored, threshold: number, draws: Draws): DecisionFigures {
+function decisionFigures(
+  called: LevelCases,
+  index: number,
+  model: ModelName,
+  threshold: number,
+  draws: Draws,
+): DecisionFigures {
+  const [own, worst] = [scoredOf(called.analysed, called.patients, index, model), worstCaseOf(called, index, model)];
   return {
     threshold,
-    confusion: confusionAt(scored, threshold),
-    accuracy: estimateShare(accuracyAt(scored, threshold), draws),
-    sensitivity: estimateShare(sensitivityAt(scored, threshold), draws),
-    specificity: estimateShare(specificityAt(scored, threshold), draws),
+    confusion: confusionAt(own, CALLED),
+    accuracy: estimateShare(accuracyAt(own, CALLED), draws),
+    sensitivity: estimateShare(sensitivityAt(own, CALLED), draws),
+    specificity: estimateShare(specificityAt(own, CALLED), draws),
     worstCase: {
-      sensitivity: estimateShare(sensitivityAt(worst, threshold), draws),
-      specificity: estimateShare(specificityAt(worst, threshold), draws),
+      sensitivity: estimateShare(sensitivityAt(worst, CALLED), draws),
+      specificity: estimateShare(specificityAt(worst, CALLED), draws),
     },
   };
 }

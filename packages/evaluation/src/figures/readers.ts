@@ -4,19 +4,22 @@ import type { LabelledData } from '../labels/matchLabels.ts';
 import type { Reading } from '../labels/readReaders.ts';
 import { type Draws, type Estimate, estimate, estimateShare } from '../metrics/bootstrap.ts';
 import { kappaStatistic } from '../metrics/kappa.ts';
+import { aucStatistic, rank } from '../metrics/ranking.ts';
 import { accuracyAt, sensitivityAt, specificityAt } from '../metrics/rates.ts';
 import type { Scored } from '../metrics/scored.ts';
 import type { StudyPrediction } from '../predictions/studyPrediction.ts';
-import { type AnalysedCase, casesOf, LEVELS, type LevelName } from './cases.ts';
+import { type AnalysedCase, CALLED, calledAt, casesOf, LEVELS, type LevelCases, type LevelName } from './cases.ts';
 
 export type JudgeFigures = {
+  /** Of a model that of its scores; of a reader, who calls and does not score, the mean of sensitivity and specificity. */
+  readonly auc: Estimate;
   readonly sensitivity: Estimate;
   readonly specificity: Estimate;
   readonly accuracy: Estimate;
   /** Cohen's kappa against the truth. */
   readonly kappa: Estimate;
 };
-/** One reader, one class, one level; the model on the very same cases beside it. */
+/** One reader, one class, one level; the model and its CNN alone on the very same cases beside it. */
 export type ReaderFigures = {
   readonly reader: string;
   readonly level: LevelName;
@@ -25,8 +28,10 @@ export type ReaderFigures = {
   readonly positives: number;
   readonly readerFigures: JudgeFigures;
   readonly modelFigures: JudgeFigures;
+  readonly cnnFigures: JudgeFigures;
   /** Cohen's kappa, reader against model. */
   readonly kappaWithModel: Estimate;
+  readonly kappaWithCnn: Estimate;
 };
 
 /** @param thresholds of the model, in FINDING_CLASSES order */
@@ -47,17 +52,22 @@ export function readerFigures(
         level,
       );
       return FINDING_CLASSES.flatMap((finding, index) =>
-        figuresOf(
-          judgedCases(cases[level]?.analysed ?? [], calls, index, thresholds[index]!),
-          data.patients,
-          draws,
-        ).map((figures) => ({ reader, level, finding, ...figures })),
+        figuresOf(judgedCases(cases[level], calls, index, thresholds), data.patients, draws).map((figures) => ({
+          reader,
+          level,
+          finding,
+          ...figures,
+        })),
       );
     }),
   );
 }
 
-type Judged = { readonly patient: number; readonly truth: number; readonly reader: number; readonly model: number };
+const JUDGES = ['reader', 'sequence', 'cnn'] as const;
+type Judge = (typeof JUDGES)[number];
+type ByJudge = Readonly<Record<Judge, number>>;
+/** What each judge called, and the score that it rests on; a reader's is the call itself. */
+type Judged = { readonly patient: number; readonly truth: number; readonly call: ByJudge; readonly score: ByJudge };
 
 type Calls = ReadonlyMap<string, readonly (number | null)[]>;
 
@@ -90,16 +100,19 @@ function highest(readings: readonly Reading[], index: number): number | null {
   return calls.reduce<number | null>((most, call) => (most === null || call === null ? null : Math.max(most, call)), 0);
 }
 
-function judgedCases(
-  cases: readonly AnalysedCase[],
-  calls: ReadonlyMap<string, readonly (number | null)[]>,
-  index: number,
-  threshold: number,
-): Judged[] {
-  return cases.flatMap(({ study, sopInstanceUid, patient, truth, scores }) => {
-    const reader = calls.get(`${study} ${sopInstanceUid}`)?.[index] ?? null;
-    const model = Number(scores.sequence[index]! >= threshold);
-    return reader === null ? [] : [{ patient, truth: truth[index]!, reader, model }];
+/** @param level null where studies are labelled and slices are asked for */
+function judgedCases(level: LevelCases | null, calls: Calls, index: number, thresholds: readonly number[]): Judged[] {
+  if (level === null) return [];
+  const called = calledAt(level, thresholds).analysed;
+  return level.analysed.flatMap((one: AnalysedCase, place) => {
+    const reader = calls.get(`${one.study} ${one.sopInstanceUid}`)?.[index] ?? null;
+    if (reader === null) return [];
+    const of = ({ scores }: AnalysedCase): ByJudge => ({
+      reader,
+      sequence: scores.sequence[index]!,
+      cnn: scores.cnn[index]!,
+    });
+    return [{ patient: one.patient, truth: one.truth[index]!, call: of(called[place]!), score: of(one) }];
   });
 }
 
@@ -110,42 +123,41 @@ function figuresOf(judged: readonly Judged[], patients: number, draws: Draws) {
       cases: judged.length,
       positives: judged.filter(({ truth }) => truth === 1).length,
       readerFigures: judgeFigures(judged, 'reader', patients, draws),
-      modelFigures: judgeFigures(judged, 'model', patients, draws),
-      kappaWithModel: kappaOf(judged, 'reader', 'model', patients, draws),
+      modelFigures: judgeFigures(judged, 'sequence', patients, draws),
+      cnnFigures: judgeFigures(judged, 'cnn', patients, draws),
+      kappaWithModel: kappaOf(judged, 'reader', 'sequence', patients, draws),
+      kappaWithCnn: kappaOf(judged, 'reader', 'cnn', patients, draws),
     },
   ];
 }
 
-function judgeFigures(
-  judged: readonly Judged[],
-  judge: 'reader' | 'model',
-  patients: number,
-  draws: Draws,
-): JudgeFigures {
-  const scored: Scored = {
+function judgeFigures(judged: readonly Judged[], judge: Judge, patients: number, draws: Draws): JudgeFigures {
+  const of = (what: 'call' | 'score'): Scored => ({
     truth: Uint8Array.from(judged, ({ truth }) => truth),
-    score: Float64Array.from(judged, (one) => one[judge]),
+    score: Float64Array.from(judged, (one) => one[what][judge]),
     patient: Int32Array.from(judged, ({ patient }) => patient),
     patients,
-  };
+  });
+  const called = of('call');
   return {
-    sensitivity: estimateShare(sensitivityAt(scored, 0.5), draws),
-    specificity: estimateShare(specificityAt(scored, 0.5), draws),
-    accuracy: estimateShare(accuracyAt(scored, 0.5), draws),
+    auc: estimate(aucStatistic(rank(of('score'))), draws),
+    sensitivity: estimateShare(sensitivityAt(called, CALLED), draws),
+    specificity: estimateShare(specificityAt(called, CALLED), draws),
+    accuracy: estimateShare(accuracyAt(called, CALLED), draws),
     kappa: kappaOf(judged, judge, 'truth', patients, draws),
   };
 }
 
 function kappaOf(
   judged: readonly Judged[],
-  one: 'reader' | 'model',
-  other: 'model' | 'truth',
+  one: Judge,
+  other: Judge | 'truth',
   patients: number,
   draws: Draws,
 ): Estimate {
   const statistic = kappaStatistic({
-    one: Uint8Array.from(judged, (judgement) => judgement[one]),
-    other: Uint8Array.from(judged, (judgement) => judgement[other]),
+    one: Uint8Array.from(judged, ({ call }) => call[one]),
+    other: Uint8Array.from(judged, ({ call, truth }) => (other === 'truth' ? truth : call[other])),
     patient: Int32Array.from(judged, ({ patient }) => patient),
     patients,
   });

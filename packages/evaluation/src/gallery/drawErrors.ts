@@ -1,56 +1,68 @@
 /**
- * Pictures of the worst errors: each such study is analysed once more with thresholds at which any hemorrhage is always
- * explained, so that a missed study shows its highest slice, its highest slice that is labelled positive, and what the model
- * looked at on both.
+ * Pictures of the worst errors: each such study is analysed once more with thresholds at which every class is always explained, so
+ * that a missed study shows its highest slice, its highest slice that is labelled positive, and what the model looked at on both.
+ * What was drawn in an earlier run is not drawn again: pictures do not depend on thresholds.
  */
-
 import type { Accepted } from '@ichor/analysis/accepted';
 import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
 import { noFeatureCache } from '@ichor/analysis/featureCache';
 import { type Inference, startInference } from '@ichor/analysis/inference/inference';
 import { drawForPage } from '@ichor/report/heatmapImage';
 import type { Config } from '@ichor/settings/config';
-import { FINDING_CLASSES } from '@ichor/shared/study';
+import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
 import type { Log } from '@ichor/telemetry/log';
 import type { LabelledData } from '../labels/matchLabels.ts';
+import { findingName } from '../report/words.ts';
+import type { ErrorImage, PictureCache } from './pictureCache.ts';
 import type { StudyError } from './worstErrors.ts';
 
-/** One slice in the brain window, without and with its heat map, as JPEG. */
-export type ErrorImage = { readonly sliceIndex: number; readonly slice: Buffer; readonly heatmap: Buffer };
 /** `images` is empty when the model gives no heat map. */
 export type DrawnError = StudyError & { readonly images: readonly ErrorImage[] };
 
 const SIDE_PIXELS = 384;
-/** Any hemorrhage is always present, nothing else ever is. */
-const ALWAYS_ANY = FINDING_CLASSES.map((name) => `${name}=${name === 'any' ? Number.MIN_VALUE : 1 - Number.EPSILON}`);
+/** Every class is always present. */
+const ALWAYS = FINDING_CLASSES.map((name) => `${name}=${Number.MIN_VALUE}`);
 
 export type DrawTools = {
   readonly config: Config;
   readonly log: Log;
   readonly accepted: Accepted;
+  readonly cache: PictureCache;
 };
 
-/** @param errors of the bundle at the configuration's `modelDir` */
+/** @param errors of the bundle at the configuration's `modelDir` @returns them in their order */
 export async function drawErrors(
   errors: readonly StudyError[],
   { studies }: LabelledData,
-  { config, log, accepted }: DrawTools,
+  { config, log, accepted, cache }: DrawTools,
   onDrawn: (error: StudyError) => void,
 ): Promise<DrawnError[]> {
-  if (errors.length === 0) return [];
-  const inference = everySliceExplained(await startInference({ ...config, thresholds: ALWAYS_ANY }, log));
-  try {
-    const drawn: DrawnError[] = [];
-    for (const error of errors) {
-      const { studyInstanceUid, paths } = studies[error.study]!.study;
-      const analysed = await analyseStudy(studyInstanceUid, paths, { inference, accepted, features: noFeatureCache });
-      drawn.push({ ...error, images: await imagesOf(analysed, error) });
-      onDrawn(error);
-    }
-    return drawn;
-  } finally {
-    await inference.close();
+  const images = new Map<StudyError, readonly ErrorImage[]>();
+  const digestOf = ({ study }: StudyError): string => studies[study]!.study.inputDigest;
+  for (const error of errors) {
+    const known = await cache.load(digestOf(error), error);
+    if (known !== null) images.set(error, known);
   }
+  for (const error of images.keys()) onDrawn(error);
+  const left = errors.filter((error) => !images.has(error));
+  const inference =
+    left.length === 0 ? null : everySliceExplained(await startInference({ ...config, thresholds: ALWAYS }, log));
+  try {
+    for (const own of Map.groupBy(left, ({ study }) => study).values()) {
+      const { studyInstanceUid, paths } = studies[own[0]!.study]!.study;
+      const tools = { inference: inference!, accepted, features: noFeatureCache };
+      const analysed = await analyseStudy(studyInstanceUid, paths, tools);
+      for (const error of own) {
+        const drawn = await imagesOf(analysed, error);
+        images.set(error, drawn);
+        await cache.save(digestOf(error), error, drawn);
+        onDrawn(error);
+      }
+    }
+  } finally {
+    await inference?.close();
+  }
+  return errors.map((error) => ({ ...error, images: images.get(error)! }));
 }
 
 /** Every slice but the neighbours of a higher one. */
@@ -59,26 +71,37 @@ const everySliceExplained = (inference: Inference): Inference => ({
   analyse: (stack, options) => inference.analyse(stack, { ...options, maxKeySlices: stack.slices.length }),
 });
 
-async function imagesOf(analysed: AnalysedStudy, { profile }: StudyError): Promise<ErrorImage[]> {
+async function imagesOf(analysed: AnalysedStudy, { finding, profile }: StudyError): Promise<ErrorImage[]> {
   const { analysis, stack } = analysed;
   if (analysis === null || stack === null) return [];
-  const ranked = [...analysis.keySliceImages].sort(
-    (one, other) => profile[other.sliceIndex]!.probability - profile[one.sliceIndex]!.probability,
-  );
+  const ranked = analysis.keySliceImages
+    .flatMap(({ sliceIndex, hu, maps }) =>
+      maps
+        .filter(({ classIndex }) => FINDING_CLASSES[classIndex] === finding)
+        .map((map): ExplainedSlice => ({ sliceIndex, hu, map })),
+    )
+    .sort((one, other) => other.map.probability - one.map.probability);
   const shown = [ranked[0], ranked.find(({ sliceIndex }) => profile[sliceIndex]!.labelled === true)];
   const images: ErrorImage[] = [];
-  for (const keySlice of new Set(shown))
-    if (keySlice !== undefined) images.push(await drawSlice(analysed, stack, keySlice));
+  for (const slice of new Set(shown))
+    if (slice !== undefined) images.push(await drawSlice(analysed, stack, slice, finding));
   return images;
 }
+
+type KeySliceImage = NonNullable<AnalysedStudy['analysis']>['keySliceImages'][number];
+type ExplainedSlice = {
+  readonly sliceIndex: number;
+  readonly hu: Int16Array;
+  readonly map: KeySliceImage['maps'][number];
+};
 
 async function drawSlice(
   { result }: AnalysedStudy,
   { slices }: NonNullable<AnalysedStudy['stack']>,
-  { sliceIndex, hu, maps }: NonNullable<AnalysedStudy['analysis']>['keySliceImages'][number],
+  { sliceIndex, hu, map: { map, mapRows, mapColumns, probability } }: ExplainedSlice,
+  finding: FindingClass,
 ): Promise<ErrorImage> {
   const { rows, columns, positionMm } = slices[sliceIndex]!;
-  const { map, mapRows, mapColumns, probability } = maps[0]!;
   const drawn = await drawForPage(
     {
       hu,
@@ -87,7 +110,7 @@ async function drawSlice(
       map,
       mapRows,
       mapColumns,
-      findings: [`Any hemorrhage ${(100 * probability).toFixed(1)} %`],
+      findings: [`${findingName(finding)} ${(100 * probability).toFixed(1)} %`],
       place: `Slice ${sliceIndex + 1} of ${slices.length}, z ${positionMm[2].toFixed(1)} mm`,
       model: `${result.model.name} ${result.model.version}`,
     },

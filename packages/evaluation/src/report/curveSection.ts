@@ -1,5 +1,6 @@
 /** ROC, precision-recall and calibration of any hemorrhage; ROC of the subtypes. */
 import { FINDING_CLASSES } from '@ichor/shared/study';
+import type { Evaluation } from '../evaluation.ts';
 import type { BundleFigures } from '../figures/bundleFigures.ts';
 import { LEVELS, type LevelName } from '../figures/cases.ts';
 import type { ClassFigures, LevelFigures } from '../figures/levelFigures.ts';
@@ -7,9 +8,9 @@ import type { Point } from '../metrics/ranking.ts';
 import { decimal, withInterval } from '../numbers.ts';
 import { chart, type Layer } from './chart.ts';
 import { type Html, html } from './html.ts';
-import { findingName, LEVEL_NAMES, setName } from './words.ts';
+import { findingName, LEVEL_NAMES, setName, units } from './words.ts';
 
-export function curveSection(bundle: BundleFigures): Html {
+export function curveSection(bundle: BundleFigures, data: Evaluation['data']): Html {
   return html`<h2>How well the scores separate, and what they mean</h2>
 <p><span class="key"></span>sequence model, on which Ichor decides, with its 95 % band · <span class="key cnn"></span>CNN alone, slice by slice. Dots mark the thresholds of the bundle.</p>
 ${LEVELS.map((level) => {
@@ -19,7 +20,7 @@ ${LEVELS.map((level) => {
     html`<h3>Any hemorrhage, ${LEVEL_NAMES[level]}</h3><div class="charts">${anyCharts(figures, level)}</div>`
   );
 })}
-${subtypeCharts(bundle)}`;
+${subtypeCharts(bundle, data)}`;
 }
 
 function anyCharts(figures: LevelFigures, level: LevelName): Html[] {
@@ -125,7 +126,7 @@ const DIAGONAL: Layer = line([
   [1, 1],
 ]);
 
-function subtypeCharts({ scan, slice }: BundleFigures): Html {
+function subtypeCharts({ scan, slice }: BundleFigures, data: Evaluation['data']): Html {
   const [figures, level]: [LevelFigures, LevelName] = slice === null ? [scan, 'scan'] : [slice, 'slice'];
   const subtypes = FINDING_CLASSES.filter((name) => name !== 'any');
   return html`<h3>ROC of the subtypes, ${LEVEL_NAMES[level]}</h3><div class="charts small">${subtypes.map((name) => {
@@ -141,6 +142,6 @@ function subtypeCharts({ scan, slice }: BundleFigures): Html {
         { kind: 'line', points: curves.sequence.roc.points, ink: 'sequence' },
       ],
     });
-    return html`<figure>${drawn}<figcaption><strong>${findingName(name)}</strong><br>AUC ${withInterval(sequence.auc)}<br>${positives} ${LEVEL_NAMES[level]} of ${positivePatients} patients</figcaption></figure>`;
+    return html`<figure>${drawn}<figcaption><strong>${findingName(name)}</strong><br>AUC ${withInterval(sequence.auc)}<br>${positives} ${LEVEL_NAMES[level]} of ${units(positivePatients, data)}</figcaption></figure>`;
   })}</div>`;
 }

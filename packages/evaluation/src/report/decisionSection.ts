@@ -2,6 +2,7 @@
 import type { BundleFigures } from '../figures/bundleFigures.ts';
 import type { DecisionFigures } from '../figures/levelFigures.ts';
 import { decimal } from '../numbers.ts';
+import { GIVEN_SET } from '../openBundles.ts';
 import { type Html, html } from './html.ts';
 import { figure } from './intervalBar.ts';
 import { setName, setsInOrder } from './words.ts';
@@ -9,9 +10,17 @@ import { setName, setsInOrder } from './words.ts';
 export function decisionSection(bundle: BundleFigures): Html {
   const { thresholds, scan } = bundle;
   return html`<h2>Decisions per scan: any hemorrhage</h2>
-<p>A scan is flagged when the highest probability among its slices reaches the threshold. The bundle names ${Object.keys(thresholds.sets).length === 1 ? 'one set of thresholds' : `${Object.keys(thresholds.sets).length} sets of thresholds`}; “${setName(thresholds.default)}” is the default.</p>
+<p>A scan is flagged when the highest probability among its slices reaches the threshold. ${setsSentence(thresholds)}</p>
 <div class="sets">${setsInOrder(thresholds).map((set) => decisionBox(setName(set), scan.classes.any.decisions[set]!, scan.notAnalysed))}</div>
 ${predictiveTable(bundle)}`;
+}
+
+function setsSentence({ sets, default: standard }: BundleFigures['thresholds']): string {
+  const own = Object.keys(sets).filter((set) => set !== GIVEN_SET).length;
+  const named = `The bundle names ${own === 1 ? 'one set of thresholds' : `${own} sets of thresholds`}`;
+  if (standard === GIVEN_SET)
+    return `${named}; “${setName(GIVEN_SET)}” is what was asked for here, and stands for the default below.`;
+  return `${named}; “${setName(standard)}” is the default.`;
 }
 
 function decisionBox(name: string, decision: DecisionFigures, notAnalysed: number): Html {

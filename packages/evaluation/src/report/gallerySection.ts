@@ -1,28 +1,47 @@
-/** The worst errors, for eyes: the slice that scored highest, what the model looked at, and the scores along the stack. */
-import type { DrawnError, ErrorImage } from '../gallery/drawErrors.ts';
+/** The worst errors of every class, for eyes: the slice that scored highest, what the model looked at, and the scores along the stack. */
+import type { FindingClass } from '@ichor/shared/study';
+import type { DrawnError } from '../gallery/drawErrors.ts';
+import type { ErrorImage } from '../gallery/pictureCache.ts';
 import { count, decimal } from '../numbers.ts';
 import { type Html, html } from './html.ts';
 import { type Profile, sliceProfile } from './intervalBar.ts';
 import { findingName } from './words.ts';
 
-export type Gallery = { readonly drawn: readonly DrawnError[]; readonly missed: number; readonly falseAlarms: number };
+/** Any hemorrhage first, then the kinds. */
+export type Gallery = readonly ClassGallery[];
+export type ClassGallery = {
+  readonly finding: FindingClass;
+  readonly drawn: readonly DrawnError[];
+  readonly missed: number;
+  readonly falseAlarms: number;
+};
 
-export function gallerySection({ drawn, missed, falseAlarms }: Gallery): Html {
+export function gallerySection(gallery: Gallery): Html {
   return html`<h2>Worst errors</h2>
-<p>Any hemorrhage, default thresholds: ${count(missed, 'scan')} missed, ${count(falseAlarms, 'false alarm')}. ${drawn.length > 0 && html`Shown are ${drawn.length === missed + falseAlarms ? 'all' : 'the furthest from the truth'}, each with the slice that scored highest, and where a bleed was missed also the highest slice that is labelled positive; beside them the Grad-CAM (brain window, 0–80 HU). Below, the probability along the stack: shaded slices are labelled positive, the dashed line is the threshold.`}</p>
-<div class="gallery">${drawn.map(errorCard)}</div>`;
+<p>At the default thresholds, class by class; a kind is called only where any hemorrhage is. Each with the slice that scored highest for the class, and where it was missed also the highest slice that is labelled positive; beside them the Grad-CAM of the class (brain window, 0–80 HU). Below, the probability along the stack: shaded slices are labelled positive, the dashed line is the threshold.</p>
+${gallery.map(classGallery)}`;
 }
 
-function errorCard({ kind, studyInstanceUid, score, threshold, labelled, profile, images }: DrawnError): Html {
+function classGallery({ finding, drawn, missed, falseAlarms }: ClassGallery): Html {
+  const all = drawn.length === missed + falseAlarms;
+  return html`<h3>${findingName(finding)}: ${count(missed, 'scan')} missed, ${count(falseAlarms, 'false alarm')}</h3>
+${drawn.length > 0 && !all && html`<p class="note">Shown are the ${drawn.length} that are furthest from the truth.</p>`}
+${drawn.length > 0 && html`<div class="gallery">${drawn.map(errorCard)}</div>`}`;
+}
+
+function errorCard(error: DrawnError): Html {
+  const { kind, finding, studyInstanceUid, score, threshold, withoutAny, labelled, profile, images } = error;
   const shows = labelled.map((name) => findingName(name).toLowerCase()).join(', ');
-  return html`<article class="error"><h3><span class="kind">${kind === 'missed' ? 'Missed' : 'False alarm'}</span> ${decimal(score)}, threshold ${decimal(threshold)}</h3>
-<p class="note">Labelled: ${shows || (kind === 'missed' ? 'hemorrhage' : 'no hemorrhage')}.</p>
+  const unnamed = kind === 'missed' && finding === 'any' ? 'hemorrhage' : 'no kind of hemorrhage';
+  return html`<article class="error"><h4><span class="kind">${kind === 'missed' ? 'Missed' : 'False alarm'}</span> ${decimal(score)}, threshold ${decimal(threshold)}</h4>
+<p class="note">Labelled: ${shows || unnamed}.${withoutAny && ' It reached its threshold, but any hemorrhage did not.'}</p>
 ${images.length === 0 && html`<p class="note">The model gives no heat map here.</p>`}
 ${images.map((image) => imagePair(image, profile))}
 ${sliceProfile(
   profile,
   threshold,
   images.map(({ sliceIndex }) => sliceIndex),
+  findingName(finding).toLowerCase(),
 )}
 <p class="uid quiet">${studyInstanceUid}</p></article>`;
 }

@@ -9,13 +9,13 @@ import type { Estimate } from '../metrics/bootstrap.ts';
 import { count, interval, seconds } from '../numbers.ts';
 import { type Html, html } from './html.ts';
 import { intervalBar } from './intervalBar.ts';
-import { findingName, leftovers, setName } from './words.ts';
+import { findingName, leftovers, setName, whoWasStudied } from './words.ts';
 
 export function headSection({ data, madeAt, ichorVersion, notice }: Evaluation, { identity }: BundleFigures): Html {
   return html`<header>
 <p class="over">Ichor evaluation report</p>
 <h1>${identity.name} ${identity.version}</h1>
-<p class="quiet">${count(data.studies, 'labelled study', 'labelled studies')} of ${count(data.patients, 'patient')} · ${madeAt.slice(0, 16).replace('T', ' ')} UTC · Ichor ${ichorVersion}</p>
+<p class="quiet">${whoWasStudied(data)} · ${madeAt.slice(0, 16).replace('T', ' ')} UTC · Ichor ${ichorVersion}</p>
 <p class="notice"><strong>Not a medical device.</strong> ${notice}</p>
 </header>`;
 }
@@ -24,7 +24,7 @@ export function summarySection(evaluation: Evaluation, bundle: BundleFigures): H
   return html`<div class="cards">${cards(bundle)}</div>
 <h2>What was evaluated</h2>
 ${facts(evaluation, bundle)}
-${countsTable(bundle)}`;
+${countsTable(bundle, evaluation)}`;
 }
 
 function cards({ scan, slice, coverage, time, thresholds }: BundleFigures): Html[] {
@@ -42,7 +42,7 @@ function cards({ scan, slice, coverage, time, thresholds }: BundleFigures): Html
 
 function card(name: string, estimate: Estimate): Html {
   const bounds = interval(estimate);
-  return html`<div class="card"><div class="name">${name}</div><div class="value">${estimate.value === null ? '–' : estimate.value.toFixed(3)}</div><div class="bounds">${bounds === '' ? 'no interval: too few patients' : bounds} ${intervalBar(estimate)}</div></div>`;
+  return html`<div class="card"><div class="name">${name}</div><div class="value">${estimate.value === null ? '–' : estimate.value.toFixed(3)}</div><div class="bounds">${bounds === '' ? 'no interval: too few cases' : bounds} ${intervalBar(estimate)}</div></div>`;
 }
 
 function facts({ data, machine }: Evaluation, { identity, thresholds, trainedOn }: BundleFigures): Html {
@@ -55,18 +55,23 @@ function facts({ data, machine }: Evaluation, { identity, thresholds, trainedOn 
       'Labels',
       `${data.labelFiles.length === 1 ? data.labelFiles[0]! : `${data.labelFiles.length} files`} (${LAYOUTS[data.layout]}), ${count(data.labels, 'label')}`,
     ],
-    ['Patients', `${data.patients}, told apart by ${data.patientFrom}`],
+    [
+      'Patients',
+      data.patientFrom === 'study'
+        ? 'not known: each study counts as one'
+        : `${data.patients}, told apart by ${data.patientFrom}`,
+    ],
     ['Computed on', `${machine.cpu}, ${count(machine.inferenceThreads, 'thread')}, ${machine.executionProviders}`],
     ...leftovers(data).map((line): [string, string] => ['Note', line]),
   ];
   return html`<dl class="facts">${rows.map(([name, value]) => html`<dt>${name}</dt><dd>${value}</dd>`)}</dl>`;
 }
 
-function countsTable({ scan, slice }: BundleFigures): Html {
+function countsTable({ scan, slice }: BundleFigures, { bootstrap }: Evaluation): Html {
   const cells = (level: LevelFigures, name: (typeof FINDING_CLASSES)[number]): Html =>
     html`<td>${level.classes[name].positives.toLocaleString('en')}</td>`;
   return html`<div class="scroll"><table><caption>Analysed cases by label.</caption>
-<thead><tr><td></td><th>patients</th><th>scans</th>${slice && html`<th>slices</th>`}</tr></thead><tbody>
+<thead><tr><td></td><th>${bootstrap.resampled}</th><th>scans</th>${slice && html`<th>slices</th>`}</tr></thead><tbody>
 ${FINDING_CLASSES.map((name) => html`<tr${name === 'any' && html` class="main"`}><th>${findingName(name)}</th><td>${scan.classes[name].positivePatients}</td>${cells(scan, name)}${slice && cells(slice, name)}</tr>`)}
 <tr><th>All</th><td>${scan.patients}</td><td>${scan.cases.toLocaleString('en')}</td>${slice && html`<td>${slice.cases.toLocaleString('en')}</td>`}</tr>
 </tbody></table></div>`;

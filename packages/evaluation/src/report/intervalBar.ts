@@ -22,7 +22,7 @@ export function figure(estimate: Estimate, digits = 3): Html {
 export type Profile = readonly { readonly probability: number; readonly labelled: boolean | null }[];
 
 /** Score of every slice from skull base to vertex; slices labelled positive are shaded, the threshold is dashed, `shown` slices have a dot. */
-export function sliceProfile(profile: Profile, threshold: number, shown: readonly number[]): Html {
+export function sliceProfile(profile: Profile, threshold: number, shown: readonly number[], what: string): Html {
   const [width, height] = [360, 78];
   const step = width / profile.length;
   const y = (probability: number): string => (height - 14 - probability * (height - 22)).toFixed(1);
@@ -33,7 +33,7 @@ export function sliceProfile(profile: Profile, threshold: number, shown: readonl
       html`<rect class="labelled" x="${(index * step).toFixed(1)}" y="6" width="${step.toFixed(1)}" height="${height - 20}"/>`,
   );
   const d = profile.map(({ probability }, index) => `${index === 0 ? 'M' : 'L'}${x(index)} ${y(probability)}`).join('');
-  return html`<svg class="profile" viewBox="0 0 ${width} ${height}" role="img" aria-label="Probability of any hemorrhage in each of ${profile.length} slices">
+  return html`<svg class="profile" viewBox="0 0 ${width} ${height}" role="img" aria-label="Probability of ${what} in each of ${profile.length} slices">
 ${shades}<path class="rail" d="M0 ${y(0)}H${width}M0 ${y(1)}H${width}"/><path class="line grey dashed" d="M0 ${y(threshold)}H${width}"/><path class="line sequence" d="${d}"/>
 ${shown.map((index) => html`<circle class="dot sequence" cx="${x(index)}" cy="${y(profile[index]!.probability)}" r="4"/>`)}
 <text class="tick" x="0" y="${height - 2}">skull base</text><text class="tick" x="${width}" y="${height - 2}" text-anchor="end">vertex</text></svg>`;

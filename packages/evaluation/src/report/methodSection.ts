@@ -2,7 +2,7 @@
 import type { Evaluation } from '../evaluation.ts';
 import { type Html, html } from './html.ts';
 
-export function methodSection({ bootstrap, notice }: Evaluation): Html {
+export function methodSection({ bootstrap, data, notice }: Evaluation): Html {
   const rows: [string, string][] = [
     [
       'Path',
@@ -14,11 +14,19 @@ export function methodSection({ bootstrap, notice }: Evaluation): Html {
     ],
     [
       'Intervals',
-      `95 %, percentile bootstrap with ${bootstrap.replicates} replicates (seed ${bootstrap.seed}). Patients are drawn, each with all slices and scans. No interval is given where fewer than 80 % of the replicates define the figure or all agree. † Wilson’s formula over the patients concerned, for shares of exactly 0 or 1; predictive values that rest on such a share are bounded by the bounds of sensitivity and specificity.`,
+      `95 %, percentile bootstrap with ${bootstrap.replicates} replicates (seed ${bootstrap.seed}). ${resampled(data)} No interval is given where fewer than 80 % of the replicates define the figure or all agree. † Wilson’s formula over the ${bootstrap.resampled} concerned, for shares of exactly 0 or 1; predictive values that rest on such a share are bounded by the bounds of sensitivity and specificity.`,
+    ],
+    [
+      'Decisions',
+      'As in production: any hemorrhage is called from its threshold on, a kind from its own where any hemorrhage is called too. A slice is decided by the same rule as if it were the whole scan.',
     ],
     [
       'Weighted log loss',
       'RSNA 2019 challenge: mean over cases of the six classes’ log losses, any hemorrhage counting twice, divided by 7; probabilities clipped to 1e−15.',
+    ],
+    [
+      'McNemar',
+      'The cases that only one of two bundles judged rightly; p is exact and two-sided (binomial with one half) and takes cases for independent.',
     ],
     ['AUC', 'Chance that a positive case scores above a negative one, ties counting half.'],
     ['Average precision', 'Precision at each score, weighted by the recall that it adds, without interpolation.'],
@@ -35,4 +43,11 @@ export function methodSection({ bootstrap, notice }: Evaluation): Html {
   return html`<h2>How these figures are made</h2>
 <dl class="facts">${rows.map(([name, text]) => html`<dt>${name}</dt><dd>${text}</dd>`)}</dl>
 <p class="notice">${notice}</p>`;
+}
+
+/** What one draw is: said as it is, for studies of one patient are no independent cases. */
+function resampled({ patientFrom }: Evaluation['data']): string {
+  if (patientFrom === 'study')
+    return 'Studies are drawn, each with all its slices: neither the labels nor a Patient ID says which studies are of one patient, and where a patient has several the intervals are too narrow.';
+  return `Patients are drawn, told apart by ${patientFrom}, each with all slices and scans.`;
 }

@@ -25,8 +25,8 @@ export async function reportPage(evaluation: Evaluation, gallery: Gallery): Prom
 ${headSection(evaluation, bundle)}
 <main>${summarySection(evaluation, bundle)}
 ${decisionSection(bundle)}
-${curveSection(bundle)}
-${classSection(bundle)}
+${curveSection(bundle, evaluation.data)}
+${classSection(bundle, evaluation.data)}
 ${bundlesSection(evaluation)}
 ${readersSection(evaluation)}
 ${coverageSection(bundle)}

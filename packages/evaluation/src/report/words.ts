@@ -13,6 +13,18 @@ export const findingName = (name: FindingClass): string =>
 
 export const LEVEL_NAMES: Readonly<Record<LevelName, string>> = { scan: 'scans', slice: 'slices' };
 
+/** E.g. `5 labelled studies of 3 patients (Patient ID)`. */
+export function whoWasStudied({ studies, patients, patientFrom }: Evaluation['data']): string {
+  const labelled = count(studies, 'labelled study', 'labelled studies');
+  return patientFrom === 'study'
+    ? `${labelled}, whose patients are not known`
+    : `${labelled} of ${count(patients, 'patient')} (${patientFrom})`;
+}
+
+/** What the intervals take for one: patients, or studies where nothing says which of them are of one patient. E.g. `3 patients`. */
+export const units = (number: number, { patientFrom }: Evaluation['data']): string =>
+  patientFrom === 'study' ? count(number, 'study', 'studies') : count(number, 'patient');
+
 /** E.g. `balanced`, `high sensitivity`. */
 export const setName = (set: string): string => set.replaceAll('-', ' ');
 
