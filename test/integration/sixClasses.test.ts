@@ -42,8 +42,8 @@ test.each([
   ['clear', [0.02, 0.1, 0.03, 0.2, 0.98, 0.1]],
 ])('a study %s is told as it always was', async (name, probabilities) => {
   const seed = 8_100_000 + Math.round(1_000 * probabilities[5]! + 10 * probabilities[4]!);
-  const told = await everythingOf(seed, showing(probabilities));
-  expect(told).toBe(await readFile(join(FIXTURES, `${name}.txt`), 'utf8'));
+  const everything = await everythingOf(seed, showing(probabilities));
+  expect(everything).toBe(await readFile(join(FIXTURES, `${name}.txt`), 'utf8'));
 });
 
 async function everythingOf(seed: number, inference: Inference): Promise<string> {

@@ -148,28 +148,28 @@ function unlessMissing(error: NodeJS.ErrnoException): null {
   return null;
 }
 
-/** Looks again and again, and tells when what it finds changes. */
+/** Looks again and again, and reports when what it finds changes. */
 function keepWatch({ log, incidents }: GuardParts, look: () => Promise<void>) {
-  let told: string | null = null;
-  const tell = (error: IchorError | null): void => {
-    if ((error?.message ?? null) === told) return;
-    told = error?.message ?? null;
+  let reported: string | null = null;
+  const report = (error: IchorError | null): void => {
+    if ((error?.message ?? null) === reported) return;
+    reported = error?.message ?? null;
     if (error === null) log.event('spool.back', {});
     else log.event('spool.foreign', { code: error.code, reason: error.message });
     if (error !== null) incidents?.record({ code: error.code, message: error.message });
   };
-  const lookAndTell = (): Promise<void> =>
+  const lookAndReport = (): Promise<void> =>
     look().then(
-      () => tell(null),
-      (thrown) => tell(asIchorError(thrown)),
+      () => report(null),
+      (thrown) => report(asIchorError(thrown)),
     );
-  const first = lookAndTell();
+  const first = lookAndReport();
   let looking: Promise<void> | null = first;
   void first.finally(() => {
     looking = null;
   });
   const timer = setInterval(() => {
-    looking ??= lookAndTell().finally(() => {
+    looking ??= lookAndReport().finally(() => {
       looking = null;
     });
   }, LOOK_EVERY_MS).unref();
