@@ -12,6 +12,7 @@ import type { Phantom, PhantomSlice } from '@ichor/phantom/generatePhantom';
 import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { loadConfig } from '@ichor/settings/config';
 import { FINDING_CLASSES } from '@ichor/shared/study';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { createLog } from '@ichor/telemetry/log';
 import { openWorkFolder } from '../test/support/workFolder.ts';
 
@@ -39,7 +40,11 @@ export async function printPhantoms(): Promise<void> {
     const seed = FIRST_SEED + number;
     const study = await writePhantomStudy({ out, seed, slices: SLICES, bleeds, confounders: 'random' });
     const started = performance.now();
-    const analysed = await analyseStudy(study.studyInstanceUid, study.files, { inference, features: noFeatureCache });
+    const analysed = await analyseStudy(study.studyInstanceUid, study.files, {
+      inference,
+      features: noFeatureCache,
+      files: localFiles,
+    });
     return { state: analysed.result.state, ms: performance.now() - started, ...peaksOf(study.phantom, analysed) };
   };
   const none: Outcome[] = [];

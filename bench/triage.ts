@@ -9,6 +9,7 @@ import { readHeaders } from '@ichor/analysis/volume/readHeaders';
 import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { writeObjects } from '@ichor/report/writeObjects';
 import { type Config, loadConfig } from '@ichor/settings/config';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { createLog } from '@ichor/telemetry/log';
 import { openWorkFolder } from '../test/support/workFolder.ts';
 import { bareInferenceMs } from './bareInference.ts';
@@ -33,15 +34,15 @@ type Row = Readonly<Record<'headersMs' | 'decodeMs' | 'analysisMs' | 'objectsMs'
 
 async function measure(paths: readonly string[], config: Config): Promise<Row[]> {
   const inference = await startInference(config, createLog(config, 'bench'));
-  const tools = { inference, features: noFeatureCache };
+  const tools = { inference, features: noFeatureCache, files: localFiles };
   const rows: Row[] = [];
   try {
     await analyseStudy('2.25.1', paths, tools);
     for (let run = 0; run < RUNS; run++) {
-      const [headersMs, headers] = await timed(() => readHeaders(paths, () => {}));
+      const [headersMs, headers] = await timed(() => readHeaders(localFiles, paths, () => {}));
 
       const [decodeMs] = await timed(async () => {
-        for (const { path } of headers) await loadSlice({ path, ...SHAPE });
+        for (const { reference } of headers) await loadSlice({ reference, ...SHAPE }, localFiles);
       });
       const [analysisMs, analysed] = await timed(() => analyseStudy('2.25.1', paths, tools));
       if (analysed.result.state !== 'flagged') throw new Error(`the study ended ${analysed.result.state}`);

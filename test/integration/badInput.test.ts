@@ -2,6 +2,7 @@
  * Every line of the agreement's "Bad input" that concerns content: phantoms made wrong in one way each, through the very
  * analysis that production runs. What concerns the network is in receiver*.test.ts.
  */
+
 import { execFile } from 'node:child_process';
 import { copyFile, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,6 +17,7 @@ import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy'
 import { writeObjects } from '@ichor/report/writeObjects';
 import { loadConfig } from '@ichor/settings/config';
 import type { ReasonCode } from '@ichor/shared/reasons';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { requirePeer } from '../support/peers.ts';
@@ -57,7 +59,11 @@ async function makeStudy(change: Change = () => {}, slices = SLICES): Promise<Ma
 }
 
 async function analyse({ folder, study }: Made) {
-  return analyseStudy(study.studyInstanceUid, await findDicomFiles(folder), { inference, features: noFeatureCache });
+  return analyseStudy(study.studyInstanceUid, await findDicomFiles(folder), {
+    inference,
+    features: noFeatureCache,
+    files: localFiles,
+  });
 }
 
 /** The reason that the study ends with; null when it was analysed. */
@@ -245,7 +251,11 @@ describe('a series that is no stack', () => {
     const made = await makeStudy();
     await writeFile(made.study.files[12]!, '');
     const files = (await findDicomFiles(made.folder)).filter((file) => file !== made.study.files[12]);
-    const { result } = await analyseStudy(made.study.studyInstanceUid, files, { inference, features: noFeatureCache });
+    const { result } = await analyseStudy(made.study.studyInstanceUid, files, {
+      inference,
+      features: noFeatureCache,
+      files: localFiles,
+    });
     expect(result.reason?.code).toBe('missing-slices');
   });
   test('two slices at one position are duplicate-positions', async () => {
@@ -322,7 +332,7 @@ describe('other things in the series', () => {
       Object.assign(dataset, { SliceLocation: z, ...attributes, ImagePositionPatient: [x, y, z] });
     });
     const files = [...slices.study.files, ...other.files];
-    const { result } = await analyseStudy('any', files, { inference, features: noFeatureCache });
+    const { result } = await analyseStudy('any', files, { inference, features: noFeatureCache, files: localFiles });
     expect(result.reason?.code).toBe('mixed-acquisitions');
   });
   test('slices that cannot be read beside a localizer are unreadable-instance, not localizer', async () => {
@@ -426,7 +436,7 @@ describe('odd but analysable input', () => {
   test('slices sent from the vertex down give the same findings as from the base up', async () => {
     const made = await makeStudy();
     const files = await findDicomFiles(made.folder);
-    const tools = { inference, features: noFeatureCache };
+    const tools = { inference, features: noFeatureCache, files: localFiles };
     const up = await analyseStudy(made.study.studyInstanceUid, files, tools);
     const down = await analyseStudy(made.study.studyInstanceUid, [...files].reverse(), tools);
     expect(down.result).toEqual(up.result);
@@ -447,7 +457,11 @@ describe('odd but analysable input', () => {
       String(matrix),
     ]);
     expect(code).toBe(0);
-    const { result } = await analyseStudy('any', await findDicomFiles(folder), { inference, features: noFeatureCache });
+    const { result } = await analyseStudy('any', await findDicomFiles(folder), {
+      inference,
+      features: noFeatureCache,
+      files: localFiles,
+    });
     expect(result.reason).toBeNull();
   });
   test('an enhanced multi-frame series is analysed frame by frame', async () => {

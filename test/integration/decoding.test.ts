@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { type Decoder, openDecoder } from '@ichor/analysis/decoding/decoder';
 import { MEMORY_LIMIT } from '@ichor/analysis/decoding/limits';
 import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals';
 import { ENDLESS_TRANSFER_SYNTAX, useEndlessCodec } from '../support/endlessCodec.ts';
 import { eventually, ROOT } from '../support/ichor.ts';
@@ -35,11 +36,11 @@ afterAll(async () => {
 
 let decoder: Decoder;
 const open = (sliceDecodeTimeoutMs: number, processes = 1): Decoder => {
-  decoder = openDecoder({ sliceDecodeTimeoutMs, processes, mostWaiting: 20 });
+  decoder = openDecoder({ files: localFiles, sliceDecodeTimeoutMs, processes, mostWaiting: 20 });
   return decoder;
 };
 afterEach(() => decoder?.close());
-const frame = (study: PhantomStudy, slice = 0) => ({ path: study.files[slice]!, frameNumber: 1 });
+const frame = (study: PhantomStudy, slice = 0) => ({ reference: study.files[slice]!, frameNumber: 1 });
 const NEVER_MS = 600_000;
 
 test('a slice whose decoder never returns is undecodable-pixel-data once its time is used up, and those behind it are decoded', async () => {
@@ -123,8 +124,9 @@ describe('a process that ends while it decodes', () => {
 test('a process whose asker was killed ends although its decoder never returns', async () => {
   const script = `
     import { openDecoder } from '@ichor/analysis/decoding/decoder';
-    const frame = { path: ${JSON.stringify(endless.files[0])}, frameNumber: 1 };
-    openDecoder({ sliceDecodeTimeoutMs: ${NEVER_MS}, processes: 1, mostWaiting: 0 }).decode(frame);
+    import { localFiles } from '@ichor/store/files/folderReader';
+    const frame = { reference: ${JSON.stringify(endless.files[0])}, frameNumber: 1 };
+    openDecoder({ files: localFiles, sliceDecodeTimeoutMs: ${NEVER_MS}, processes: 1, mostWaiting: 0 }).decode(frame);
     process.stdout.write('begun');`;
   const file = join(ROOT, 'apps', 'worker', `.asker-${process.pid}.mjs`);
   await writeFile(file, script);
@@ -168,7 +170,7 @@ test('a header of 65535 × 65535 with little behind it is refused before anythin
     }
     const path = join(folder.path, 'forged.dcm');
     await writeFile(path, bytes);
-    await expect(decode({ path, frameNumber: 1 })).rejects.toMatchObject({
+    await expect(decode({ reference: path, frameNumber: 1 })).rejects.toMatchObject({
       reason: { code: 'truncated-pixel-data', detail: expect.stringContaining('65535 × 65535') },
     });
   }
@@ -178,7 +180,7 @@ describeWithSharedData('a public kind of damage to HTJ2K', () => {
   test('is undecodable-pixel-data', async () => {
     decodeAsUsual();
     const path = sharedData('..', 'cases', '13-htj2k-never-ends', 'slice.dcm');
-    await expect(open(1_000).decode({ path, frameNumber: 1 })).rejects.toMatchObject({
+    await expect(open(1_000).decode({ reference: path, frameNumber: 1 })).rejects.toMatchObject({
       reason: { code: 'undecodable-pixel-data' },
     });
     decodeAsUsual = useEndlessCodec();

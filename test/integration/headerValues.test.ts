@@ -2,6 +2,7 @@
  * Header values that are believed over pixels, one by one (docs/conformance.md, 2.7): where one is wrong the series is not
  * analysed, for the reason that is true; where it is odd and harmless the findings stay what they are.
  */
+
 import { join } from 'node:path';
 import { analyseStudy } from '@ichor/analysis/analyseStudy';
 import { noFeatureCache } from '@ichor/analysis/featureCache';
@@ -11,6 +12,7 @@ import { generatePhantom } from '@ichor/phantom/generatePhantom';
 import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { loadConfig } from '@ichor/settings/config';
 import type { ReasonCode } from '@ichor/shared/reasons';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { silentLog } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
@@ -43,7 +45,9 @@ async function analyse(change: DatasetOf | ((dataset: DatasetOf, slice: number) 
     for (const [keyword, value] of Object.entries(dataset)) if (value === undefined) delete dataset[keyword];
   };
   const study = await writePhantomStudy({ ...PHANTOM, out: join(folder.path, String(++made)), decorate });
-  return (await analyseStudy(study.studyInstanceUid, study.files, { inference, features: noFeatureCache })).result;
+  return (
+    await analyseStudy(study.studyInstanceUid, study.files, { inference, features: noFeatureCache, files: localFiles })
+  ).result;
 }
 
 const SIXTEEN_SIGNED = { BitsStored: 16, HighBit: 15, PixelRepresentation: 1, RescaleIntercept: 0 };

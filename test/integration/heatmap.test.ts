@@ -1,4 +1,5 @@
 /** The heat-map series, drawn a second time by numpy from the source pixels as docs/conformance.md §3.1 says. */
+
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
@@ -9,6 +10,7 @@ import { CODES } from '@ichor/dicom/codes';
 import { writeObjects } from '@ichor/report/writeObjects';
 import { loadConfig } from '@ichor/settings/config';
 import { FINDING_CLASSES } from '@ichor/shared/study';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';
@@ -61,7 +63,11 @@ describe.each([
       'subdural,intraventricular',
     ];
     expect((await runIchor(['phantom', '--out', sources, ...options])).code).toBe(0);
-    analysed = await analyseStudy('any', await findDicomFiles(sources), { inference, features: noFeatureCache });
+    analysed = await analyseStudy('any', await findDicomFiles(sources), {
+      inference,
+      features: noFeatureCache,
+      files: localFiles,
+    });
     seen = await drawnAgain(analysed, sources, out);
   });
 

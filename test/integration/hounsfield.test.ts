@@ -2,9 +2,11 @@
  * Hounsfield units of pixel formats that devices write, compared with numpy: the stored values are made by numpy, written
  * by pydicom, and what they mean in HU is computed beside them.
  */
+
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { loadSlice } from '@ichor/analysis/volume/loadSlice';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { runPython } from '../support/python.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
@@ -170,13 +172,13 @@ test.each(Object.keys(CASES).map((name, index) => [name, index] as const))(
     const found: string[] = [];
     for (let frameNumber = 1; frameNumber <= digests.length; frameNumber++) {
       const slice = {
-        path: join(folder.path, `${index}.dcm`),
+        reference: join(folder.path, `${index}.dcm`),
         rows: ROWS,
         columns: COLUMNS,
         frameNumber,
         frames: digests.length,
       };
-      found.push(sha256((await loadSlice(slice)).hu));
+      found.push(sha256((await loadSlice(slice, localFiles)).hu));
     }
     expect(found).toEqual(digests);
   },

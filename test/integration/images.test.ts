@@ -300,6 +300,18 @@ test('a result of before Ichor kept the maps has its secondary captures, and no 
   }
 });
 
+test('a heat map that is missing from among the derived objects is told as such, and not as a fault of the disk', async () => {
+  const { rows } = await opened.database.pool.query("SELECT object_path FROM derived_object WHERE kind = 'SC'");
+  const folder = join(opened.dataDir, 'objects');
+  for (const { object_path: name } of rows) await rename(join(folder, name), join(folder, `${name}.away`));
+  try {
+    const answer = await get(`heatmaps/${key}.png`);
+    expect([answer.status, ((await answer.json()) as { code: string }).code]).toEqual([410, 'OBJECT_MISSING']);
+  } finally {
+    for (const { object_path: name } of rows) await rename(join(folder, `${name}.away`), join(folder, name));
+  }
+});
+
 test('files that are away are told as such, for slices and heat maps, and shown again when they are back', async () => {
   for (const [folder, name] of [
     ['spool', `slices/${key}.png?window=soft-tissue`],

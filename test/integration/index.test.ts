@@ -1,5 +1,5 @@
 /** Stored instances → index → completion → jobs, on a real PostgreSQL and a real spool; then the same after losses. */
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type StudyIndex, startStudyIndex } from '@ichor/receiver/completion/studyIndex';
 import { IchorError } from '@ichor/shared/errors';
@@ -328,9 +328,9 @@ describe('recovery', () => {
 
   test('unreadable files in the spool are incidents, and indexed all the same: their study must not pass for whole', async () => {
     const good = await storeTestInstance(spool, { study: '1.2.31', sop: '1.2.31.9' });
-    await writeFile(spool.absolutePath('1.2.31/1.2.31.1/1.2.31.1.dcm'), 'no DICOM');
-    const bytes = await readFile(spool.absolutePath(good.spoolPath));
-    await writeFile(spool.absolutePath('1.2.31/1.2.31.1/1.2.31.2.dcm'), bytes.subarray(0, 200));
+    await writeFile(join(folder.path, 'spool', '1.2.31/1.2.31.1/1.2.31.1.dcm'), 'no DICOM');
+    const bytes = await spool.files.open(good.spoolPath);
+    await writeFile(join(folder.path, 'spool', '1.2.31/1.2.31.1/1.2.31.2.dcm'), bytes.subarray(0, 200));
     startIndex();
     await untilState('1.2.31', 'queued');
     expect(await instancesIn('1.2.31')).toBe(3);

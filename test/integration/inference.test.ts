@@ -1,4 +1,5 @@
 /** The inference process with the bundle that ships: what it refuses, how it dies, and that it computes the same again. */
+
 import { createHash } from 'node:crypto';
 import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -11,6 +12,7 @@ import { type Inference, startInference } from '@ichor/analysis/inference/infere
 import type { Analysis, SliceFeatures, SliceStack } from '@ichor/analysis/types';
 import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
 import { loadConfig } from '@ichor/settings/config';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { createLog } from '@ichor/telemetry/log';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { changedBundle, forge, type Json, rewrite, rewriteManifest } from '../support/changedBundle.ts';
@@ -34,7 +36,7 @@ beforeAll(async () => {
   expect((await runIchor(['phantom', '--out', study, ...options])).code).toBe(0);
   inference = await startInference(config, silentLog);
   const files = (await findDicomFiles(study)).filter((file) => file.endsWith('.dcm'));
-  const analysed = await analyseStudy('1.2.3', files, { inference, features: noFeatureCache });
+  const analysed = await analyseStudy('1.2.3', files, { inference, features: noFeatureCache, files: localFiles });
   stack = analysed.stack!;
   analysis = analysed.analysis!;
 }, 300_000);
@@ -152,12 +154,12 @@ describe('a process that fails', () => {
     const settings = { ...config, inferenceTimeoutMs: 1 };
     const impatient = await startInference(settings, silentLog);
     try {
-      await expect(impatient.analyse(stack, { cached: NOTHING })).rejects.toMatchObject({
+      await expect(impatient.analyse(stack, { files: localFiles, cached: NOTHING })).rejects.toMatchObject({
         code: 'INFERENCE_TIMEOUT',
         retryable: true,
       });
       settings.inferenceTimeoutMs = config.inferenceTimeoutMs;
-      expect(await impatient.analyse(stack, { cached: NOTHING })).toEqual(analysis);
+      expect(await impatient.analyse(stack, { files: localFiles, cached: NOTHING })).toEqual(analysis);
     } finally {
       await impatient.close();
     }
@@ -170,11 +172,11 @@ describe('a process that fails', () => {
       const { pid } = events.find(({ event }) => event === 'inference.started') as { pid: number };
       let reports = 0;
       const onProgress = (): void => void (++reports === 1 && process.kill(pid, 'SIGKILL'));
-      await expect(doomed.analyse(stack, { cached: NOTHING, onProgress })).rejects.toMatchObject({
+      await expect(doomed.analyse(stack, { files: localFiles, cached: NOTHING, onProgress })).rejects.toMatchObject({
         code: 'INFERENCE_CRASHED',
         message: expect.stringContaining('SIGKILL'),
       });
-      expect(await doomed.analyse(stack, { cached: NOTHING })).toEqual(analysis);
+      expect(await doomed.analyse(stack, { files: localFiles, cached: NOTHING })).toEqual(analysis);
       expect(events.filter(({ event }) => event === 'inference.started')).toHaveLength(2);
     } finally {
       await doomed.close();
@@ -182,11 +184,15 @@ describe('a process that fails', () => {
   });
 
   test('an instance that vanished fails that call alone', async () => {
-    const slices = stack.slices.map((slice, index) => (index === 9 ? { ...slice, path: `${slice.path}.gone` } : slice));
-    await expect(inference.analyse({ ...stack, slices }, { cached: NOTHING })).rejects.toMatchObject({
-      code: 'FILE_UNREADABLE',
-    });
-    expect(await inference.analyse(stack, { cached: NOTHING })).toEqual(analysis);
+    const slices = stack.slices.map((slice, index) =>
+      index === 9 ? { ...slice, reference: `${slice.reference}.gone` } : slice,
+    );
+    await expect(inference.analyse({ ...stack, slices }, { files: localFiles, cached: NOTHING })).rejects.toMatchObject(
+      {
+        code: 'FILE_UNREADABLE',
+      },
+    );
+    expect(await inference.analyse(stack, { files: localFiles, cached: NOTHING })).toEqual(analysis);
   });
 });
 
@@ -203,7 +209,7 @@ describe('the result', () => {
   });
 
   test('is identical with cached features', async () => {
-    expect(await inference.analyse(stack, { cached: cacheOf(() => true) })).toEqual(analysis);
+    expect(await inference.analyse(stack, { files: localFiles, cached: cacheOf(() => true) })).toEqual(analysis);
   });
 
   test('rests on cached features where the pixels are the same, and not where they differ', async () => {
@@ -212,17 +218,17 @@ describe('the result', () => {
       features: slice.features.map((value) => value * 1.0625),
     });
     const cached = new Map([...cacheOf(() => true)].map(([key, slice]) => [key, marked(slice)]));
-    const fromCache = await inference.analyse(stack, { cached });
+    const fromCache = await inference.analyse(stack, { files: localFiles, cached });
     expect(fromCache.slices.map(({ features }) => features)).toEqual(
       [...cached.values()].map(({ features }) => features),
     );
     const stale = new Map([...cached].map(([key, slice]) => [key, { ...slice, pixelDigest: 'of other pixels' }]));
-    expect(await inference.analyse(stack, { cached: stale })).toEqual(analysis);
+    expect(await inference.analyse(stack, { files: localFiles, cached: stale })).toEqual(analysis);
   });
 
   test('is the same for a slice computed alone and among four', async () => {
     for (const alone of [2, 5]) {
-      const again = await inference.analyse(stack, { cached: cacheOf((index) => index !== alone) });
+      const again = await inference.analyse(stack, { files: localFiles, cached: cacheOf((index) => index !== alone) });
       const [one, among] = [again.slices[alone]!, analysis.slices[alone]!];
       expect(one.pixelDigest).toBe(among.pixelDigest);
       const worst = Math.max(...one.features.map((value, index) => Math.abs(value - among.features[index]!)));

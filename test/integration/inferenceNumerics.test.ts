@@ -1,4 +1,5 @@
 /** The worker's numbers against an independent PyTorch implementation (training/reference): pixels, probabilities, heat maps. */
+
 import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -10,6 +11,7 @@ import { type InstanceHeader, readHeaders } from '@ichor/analysis/volume/readHea
 import { selectSeries } from '@ichor/analysis/volume/selectSeries';
 import { loadConfig } from '@ichor/settings/config';
 import { FINDING_CLASSES } from '@ichor/shared/study';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { ROOT, runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';
@@ -41,8 +43,10 @@ async function both(folder: string): Promise<Both> {
   const config = loadConfig({ ICHOR_THRESHOLDS: EVERYTHING });
   const inference = await startInference(config, silentLog);
   const files = (await findDicomFiles(folder)).filter((file) => file.endsWith('.dcm'));
-  const stack = stackOf(await readHeaders(files, () => {}));
-  const analysis = await inference.analyse(stack, { cached: new Map() }).finally(() => inference.close());
+  const stack = stackOf(await readHeaders(localFiles, files, () => {}));
+  const analysis = await inference
+    .analyse(stack, { files: localFiles, cached: new Map() })
+    .finally(() => inference.close());
   const ours = { stack, analysis };
   const ourMaps = mapsOf(ours);
   const targets = ourMaps.map((map) => `${map.sopInstanceUid}:${map.class}`).join(',');

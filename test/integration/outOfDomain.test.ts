@@ -1,4 +1,5 @@
 /** What the shipped bundle accepts and refuses: files whose headers say head CT, whose pixels are something else. */
+
 import { join } from 'node:path';
 import { analyseStudy } from '@ichor/analysis/analyseStudy';
 import { noFeatureCache } from '@ichor/analysis/featureCache';
@@ -7,6 +8,7 @@ import type { DatasetOf } from '@ichor/phantom/encodePart10';
 import { generatePhantom } from '@ichor/phantom/generatePhantom';
 import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { loadConfig } from '@ichor/settings/config';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { silentLog } from '../support/postgres.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
@@ -36,7 +38,11 @@ async function resultOf(name: string, change: (stored: number, row: number, colu
     dataset['HighBit'] = 15;
   };
   const study = await writePhantomStudy({ ...PHANTOM, out: join(folder.path, name), decorate });
-  const { result } = await analyseStudy(study.studyInstanceUid, study.files, { inference, features: noFeatureCache });
+  const { result } = await analyseStudy(study.studyInstanceUid, study.files, {
+    inference,
+    features: noFeatureCache,
+    files: localFiles,
+  });
   return result;
 }
 

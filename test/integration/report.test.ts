@@ -1,4 +1,5 @@
 /** Reports and heat maps, judged by people who did not write them: dicom3tools, dcmtk, PixelMed, highdicom. */
+
 import { execFile, spawnSync } from 'node:child_process';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -12,6 +13,7 @@ import { readPart10 } from '@ichor/dicom/readPart10';
 import { writeObjects } from '@ichor/report/writeObjects';
 import { loadConfig } from '@ichor/settings/config';
 import { HEMORRHAGE } from '@ichor/shared/target';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';
@@ -70,7 +72,7 @@ async function make(name: string, options: readonly string[], slices: number): P
   ]);
   expect(made.code).toBe(0);
   const sources = await findDicomFiles(out);
-  const analysed = await analyseStudy('any', sources, { inference, features: noFeatureCache });
+  const analysed = await analyseStudy('any', sources, { inference, features: noFeatureCache, files: localFiles });
   const objects = await writeObjects(analysed, CONFIG, name === 'without' ? FORMER : null);
   const paths = await Promise.all(
     objects.map(async ({ kind, sopInstanceUid, bytes }) => {

@@ -1,4 +1,5 @@
 /** Every accepted transfer syntax, as other toolkits write it, decoded bit for bit as pydicom and the encoders' input say. */
+
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
@@ -8,6 +9,7 @@ import { loadSlice } from '@ichor/analysis/volume/loadSlice';
 import { decodePixels } from '@ichor/dicom/pixels/decodePixels';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import { TRANSFER_SYNTAXES } from '@ichor/dicom/transferSyntaxes';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { runIchor } from '../support/ichor.ts';
 import { requirePeer } from '../support/peers.ts';
@@ -34,7 +36,7 @@ async function hounsfieldDigests(path: string): Promise<string[]> {
   const frames = dataset.number('NumberOfFrames') ?? 1;
   const digests: string[] = [];
   for (let frameNumber = 1; frameNumber <= frames; frameNumber++) {
-    const { hu } = await loadSlice({ path, rows, columns, frameNumber, frames });
+    const { hu } = await loadSlice({ reference: path, rows, columns, frameNumber, frames }, localFiles);
     digests.push(sha256(new Uint8Array(hu.buffer, hu.byteOffset, hu.byteLength)));
   }
   decodedSyntaxes.add(transferSyntaxUid);

@@ -1,8 +1,10 @@
 /** From a job to its result, whatever breaks: attempts that are counted and bounded, and reports that no flag waits for. */
+
 import { chmod, mkdir, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { loadSlice } from '@ichor/analysis/volume/loadSlice';
 import { IchorError } from '@ichor/shared/errors';
+import { localFiles } from '@ichor/store/files/folderReader';
 import type { TriageJob } from '@ichor/store/queue/jobs';
 import { studyInput } from '@ichor/store/rows/instance';
 import { claimStudy } from '@ichor/store/rows/shownResult';
@@ -30,7 +32,7 @@ const FAULTS: readonly (readonly [string, (path: string) => Promise<unknown>])[]
 let faultySeed = 30;
 async function someFile({ studyInstanceUid }: TriageJob): Promise<string> {
   const { paths } = await studyInput(bench.database, studyInstanceUid);
-  return bench.spool.absolutePath(paths[5]!);
+  return join(bench.dataDir, 'spool', paths[5]!);
 }
 const studyRow = async (job: TriageJob) => {
   const { rows } = await bench.database.pool.query(
@@ -229,13 +231,15 @@ describe('a file of the spool that cannot be read', () => {
 
   test('when its slice is decoded is told as such, and bad content as bad content', async () => {
     const job = await bench.addStudy(++faultySeed);
-    const slice = { path: await someFile(job), rows: 64, columns: 64, frameNumber: 1 };
-    await writeFile(slice.path, 'no DICOM');
+    const slice = { reference: await someFile(job), rows: 64, columns: 64, frameNumber: 1 };
+    await writeFile(slice.reference, 'no DICOM');
     for (const frames of [1, 2])
-      await expect(loadSlice({ ...slice, frames })).rejects.toMatchObject({ reason: { code: 'unreadable-instance' } });
-    await rm(slice.path);
+      await expect(loadSlice({ ...slice, frames }, localFiles)).rejects.toMatchObject({
+        reason: { code: 'unreadable-instance' },
+      });
+    await rm(slice.reference);
     for (const frames of [1, 2])
-      await expect(loadSlice({ ...slice, frames })).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
+      await expect(loadSlice({ ...slice, frames }, localFiles)).rejects.toMatchObject({ code: 'FILE_UNREADABLE' });
   });
 });
 

@@ -1,4 +1,5 @@
 /** From files to slices in Hounsfield units, where the files are broken in ways that no list foresees. */
+
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { buildStack } from '@ichor/analysis/volume/buildStack';
@@ -11,6 +12,7 @@ import { readPart10 } from '@ichor/dicom/readPart10';
 import { type PhantomStudy, writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import { REASONS, type ReasonCode } from '@ichor/shared/reasons';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
@@ -48,14 +50,14 @@ async function reasonOf(work: Promise<unknown>): Promise<ReasonCode | null> {
 /** What becomes of a study: `analysed`, a reason, or `unreadable` when a head cannot be read. */
 async function outcome(files: readonly string[]): Promise<'analysed' | 'unreadable' | ReasonCode> {
   const problems: unknown[] = [];
-  const headers = await readHeaders(files, (problem) => problems.push(problem));
+  const headers = await readHeaders(localFiles, files, (problem) => problems.push(problem));
   if (problems.length > 0) return 'unreadable';
   const { selected, reason } = selectSeries(headers);
   if (selected === null) return reason!.code;
   const built = buildStack(selected);
   if ('reason' in built) return built.reason.code;
   for (const slice of built.stack.slices) {
-    const why = await reasonOf(loadSlice(slice));
+    const why = await reasonOf(loadSlice(slice, localFiles));
     if (why !== null) return why;
   }
   return 'analysed';

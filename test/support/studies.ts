@@ -36,7 +36,7 @@ export async function storeTestInstance(spool: Spool, wanted: TestInstance): Pro
     chunks: [header, dataset],
   });
   return {
-    spoolPath: stored.path,
+    spoolPath: stored.reference,
     studyInstanceUid: study,
     seriesInstanceUid: series,
     sopInstanceUid: sop,

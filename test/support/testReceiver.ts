@@ -1,4 +1,5 @@
 /** The DICOM port of the receiver with a spool of its own and no database: what it did is noted. */
+import { join } from 'node:path';
 import { listenDicom } from '@ichor/dimse/acceptor/listen';
 import { makeMemoryBudget } from '@ichor/dimse/acceptor/memory';
 import type { StoreRequest } from '@ichor/dimse/acceptor/storeRequest';
@@ -63,7 +64,7 @@ export async function startTestReceiver(
     async store(request: StoreRequest) {
       await beforeStore?.(request);
       const outcome = await storeInstance(request, spool, config);
-      const path = 'instance' in outcome ? spool.absolutePath(outcome.instance.spoolPath) : '';
+      const path = 'instance' in outcome ? join(config.dataDir, 'spool', outcome.instance.spoolPath) : '';
       notes.stored.push({ outcome: outcome.kind, path, sopInstanceUid: request.sopInstanceUid });
     },
     refused(

@@ -97,7 +97,7 @@ async function index(database: Database, spool: Spool, bytes: Buffer): Promise<v
   const stored = await spool.store({ ...uids, chunks: [bytes] });
   const instance = {
     ...uids,
-    spoolPath: stored.path,
+    spoolPath: stored.reference,
     sopClassUid: text('SOPClassUID'),
     transferSyntaxUid,
     sizeBytes: bytes.length,
@@ -116,7 +116,7 @@ const crash = async (): Promise<never> => {
 export const finding: Inference = {
   model,
   analyse: async (stack) => analysisOf(stack),
-  pixelDigest: async ({ path }) => path,
+  pixelDigest: async ({ reference }) => reference,
   close: async () => {},
 };
 function analysisOf({ slices }: SliceStack): Analysis {

@@ -30,7 +30,7 @@ export async function storeInstance(
   const identity = identityOf(dataset, request);
   if (isOwnObject(dataset)) return { kind: 'own' };
   if (config.otherStorage === 'ignore' && !CT_IMAGES.has(request.sopClassUid)) return { kind: 'ignored' };
-  const { path, outcome, sizeBytes } = await spool.store({
+  const { reference, outcome, sizeBytes } = await spool.store({
     ...identity,
     chunks: [part10Header(request), ...request.chunks],
   });
@@ -42,7 +42,7 @@ export async function storeInstance(
       sopClassUid,
       transferSyntaxUid,
       callingAeTitle,
-      spoolPath: path,
+      spoolPath: reference,
       sizeBytes,
       header: indexedHeader(dataset),
     },

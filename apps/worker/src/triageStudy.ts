@@ -85,9 +85,8 @@ async function analyse(context: TriageContext, job: TriageJob, claimed: ClaimedS
   if (claimed.attempts > MOST_ATTEMPTS) throw abandoned(job, claimed);
   const started = performance.now();
   const { paths, until } = await studyInput(database, job.studyInstanceUid);
-  const files = paths.map((path) => spool.absolutePath(path));
-  const tools = { inference, features: databaseFeatureCache(database) };
-  const analysed = await analyseStudy(job.studyInstanceUid, files, tools);
+  const tools = { inference, features: databaseFeatureCache(database), files: spool.files };
+  const analysed = await analyseStudy(job.studyInstanceUid, paths, tools);
   metrics.triage('analysis', secondsSince(started));
   const conclusion = await saveResult(database, job, claimed, analysed.result, until, lanesOf(config), answerFor);
   return conclude(context, conclusion, analysed);

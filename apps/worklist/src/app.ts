@@ -40,6 +40,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   HOST_REFUSED: 403,
   PIXEL_DATA_UNDECODABLE: 422,
   ANALYSED_PIXELS_GONE: 410,
+  OBJECT_MISSING: 410,
 };
 
 const HEADERS = {

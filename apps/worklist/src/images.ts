@@ -1,13 +1,13 @@
 /** Pictures: what they have in common, and heat maps, from the secondary captures that Ichor made and from the result. */
 import { createHash, randomUUID } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { mapOf } from '@ichor/analysis/sliceHeatmaps';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import { layerPng, rgbPng } from '@ichor/report/heatmapImage';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
-import { readingFile } from '@ichor/shared/fileFault';
+import type { ObjectReference } from '@ichor/shared/files';
 import type { SliceHeatmap } from '@ichor/shared/study';
+import { readDerivedObject } from '@ichor/store/files/derivedObject';
+import { objectStore } from '@ichor/store/files/openStores';
 import type { Database } from '@ichor/store/postgres/database';
 import { heatmapPaths } from '@ichor/store/rows/derivedObject';
 import { heatmapsOf as heatmapRows, leadingKeySlice, sliceScoresOf } from '@ichor/store/rows/result';
@@ -31,53 +31,51 @@ export type Source = { readonly database: Database; readonly dataDir: string };
 export const missing = (what: string, number: number) =>
   new IchorError('REQUEST_INVALID', { reason: `there is no ${what} ${number} of this study` });
 
-type HeatmapFile = readonly [slice: string, path: string];
+type HeatmapFile = readonly [slice: string, reference: ObjectReference];
 
-/** `<SOP Instance UID> <frame>` of a slice → the picture with its heat map: files of the folder of derived objects that can be read. */
-export async function heatmapsOf(source: Source, studyInstanceUid: string): Promise<Map<string, string>> {
+/** `<SOP Instance UID> <frame>` of a slice → the picture with its heat map: derived objects that can be read. */
+export async function heatmapsOf(source: Source, studyInstanceUid: string): Promise<Map<string, ObjectReference>> {
   const files = await heatmapFiles(source, studyInstanceUid);
   return new Map(files.filter(isFile));
 }
 
-async function heatmapFiles(
-  { database, dataDir }: Source,
-  studyInstanceUid: string,
-): Promise<(HeatmapFile | IchorError)[]> {
-  const paths = (await heatmapPaths(database, studyInstanceUid)).map((path) => join(dataDir, 'objects', path));
-  return Promise.all(paths.map((path) => sourceOf(path).catch(asIchorError)));
+async function heatmapFiles(source: Source, studyInstanceUid: string): Promise<(HeatmapFile | IchorError)[]> {
+  const references = await heatmapPaths(source.database, studyInstanceUid);
+  return Promise.all(references.map((reference) => sourceOf(source, reference).catch(asIchorError)));
 }
 
 const isFile = (file: HeatmapFile | IchorError): file is HeatmapFile => !(file instanceof IchorError);
 
 /** A file is read once: an object never changes. */
 const sources = new Map<string, HeatmapFile>();
-async function sourceOf(path: string): Promise<HeatmapFile> {
-  const known = sources.get(path);
+async function sourceOf({ dataDir }: Source, reference: ObjectReference): Promise<HeatmapFile> {
+  const key = JSON.stringify([dataDir, reference]);
+  const known = sources.get(key);
   if (known !== undefined) return known;
-  const bytes = await readingFile(path, () => readFile(path));
-  const [source] = readPart10(bytes, path).dataset.items('SourceImageSequence');
+  const bytes = await readDerivedObject(objectStore(dataDir), reference);
+  const [source] = readPart10(bytes, reference).dataset.items('SourceImageSequence');
   const found = [
     sliceKey(source?.text('ReferencedSOPInstanceUID') ?? '', source?.number('ReferencedFrameNumber') ?? 1),
-    path,
+    reference,
   ] as const;
   if (sources.size > 10_000) sources.clear();
-  sources.set(path, found);
+  sources.set(key, found);
   return found;
 }
 export const sliceKey = (sopInstanceUid: string, frameNumber = 1): string => `${sopInstanceUid} ${frameNumber}`;
 
 /**
  * The n-th analysed slice with its heat map, as the PACS gets it.
- * @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID; FILE_UNREADABLE when it may be one that cannot be read
+ * @throws IchorError STUDY_UNKNOWN, REQUEST_INVALID; FILE_UNREADABLE, OBJECT_MISSING when it may be one that cannot be read
  */
 export async function heatmapImage(source: Source, studyInstanceUid: string, number: number): Promise<Picture> {
   const slice = (await sliceScoresOf(source.database, studyInstanceUid))[number - 1];
   const files = slice === undefined ? [] : await heatmapFiles(source, studyInstanceUid);
   const key = sliceKey(slice?.sopInstanceUid ?? '', slice?.frameNumber);
-  const path = new Map(files.filter(isFile)).get(key);
+  const reference = new Map(files.filter(isFile)).get(key);
   const fault = files.find((file) => file instanceof IchorError);
-  if (path === undefined) throw fault ?? missing('heat map of slice', number);
-  return picture([path], () => secondaryCapture(path));
+  if (reference === undefined) throw fault ?? missing('heat map of slice', number);
+  return picture([reference], () => secondaryCapture(source, reference));
 }
 
 /** The heat maps of the study's current result as numbers; none of a result from before Ichor kept them. */
@@ -98,8 +96,8 @@ export async function layerImage({ database }: Source, studyInstanceUid: string,
   return picture(['layer', heatmap.resultId, number], () => layerPng({ ...heatmap, map: mapOf(heatmap) }));
 }
 
-async function secondaryCapture(path: string, sidePixels?: number): Promise<Buffer> {
-  const { dataset } = readPart10(await readingFile(path, () => readFile(path)), path);
+async function secondaryCapture({ dataDir }: Source, reference: ObjectReference, sidePixels?: number): Promise<Buffer> {
+  const { dataset } = readPart10(await readDerivedObject(objectStore(dataDir), reference), reference);
   const pixels = dataset.pixelData();
   const [rows, columns] = [dataset.number('Rows') ?? 0, dataset.number('Columns') ?? 0];
   if (pixels?.kind !== 'native') throw new IchorError('REQUEST_INVALID', { reason: 'the heat map is not readable' });
@@ -109,9 +107,9 @@ async function secondaryCapture(path: string, sidePixels?: number): Promise<Buff
 /** The slice a thumbnail shows: the key slice with the highest score; null when the study has none. */
 export async function thumbnail(source: Source, studyInstanceUid: string): Promise<Picture | null> {
   const key = await leadingKeySlice(source.database, studyInstanceUid);
-  const path =
+  const reference =
     key === null
       ? undefined
       : (await heatmapsOf(source, studyInstanceUid)).get(sliceKey(key.sopInstanceUid, key.frameNumber));
-  return path ? picture(['thumbnail', path], () => secondaryCapture(path, 96)) : null;
+  return reference ? picture(['thumbnail', reference], () => secondaryCapture(source, reference, 96)) : null;
 }

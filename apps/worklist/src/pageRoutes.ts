@@ -4,6 +4,7 @@ import { allow, audit } from '@ichor/accounts/signIn';
 import { openDecoder } from '@ichor/analysis/decoding/decoder';
 import type { Config } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';
+import { spoolStore } from '@ichor/store/files/openStores';
 import type { Database } from '@ichor/store/postgres/database';
 import { addFeedback } from '@ichor/store/rows/feedback';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -74,7 +75,12 @@ function addStudyRoutes(app: FastifyInstance, { config, database, resend }: Page
 const [DECODED_AT_ONCE, MOST_WAITING] = [2, 64];
 
 function addPictures(app: FastifyInstance, { config, database }: PageParts): void {
-  const decoder = openDecoder({ ...config, processes: DECODED_AT_ONCE, mostWaiting: MOST_WAITING });
+  const decoder = openDecoder({
+    ...config,
+    files: spoolStore(config.dataDir),
+    processes: DECODED_AT_ONCE,
+    mostWaiting: MOST_WAITING,
+  });
   app.addHook('onClose', async () => decoder.close());
   const source = { database, dataDir: config.dataDir, decode: decoder.decode, undecodable: new Map() };
   app.get<OfSlice>('/api/studies/:uid/slices/:name', async (request, reply) => {

@@ -1,9 +1,9 @@
 /** The analysed slices as pictures: the very pixels that the analysis saw, or none. */
-import { join } from 'node:path';
 import type { Decoder } from '@ichor/analysis/decoding/decoder';
 import { sliceDigest } from '@ichor/analysis/volume/pixelDigest';
 import { slicePng } from '@ichor/report/heatmapImage';
 import { IchorError } from '@ichor/shared/errors';
+import type { SpoolReference } from '@ichor/shared/files';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { SliceScore } from '@ichor/shared/study';
 import { spoolPathsOf } from '@ichor/store/rows/instance';
@@ -45,7 +45,12 @@ export async function sliceImage(
  * @param paths in the spool, in the order of arrival; of a result from before Ichor kept digests the first is shown
  * @throws IchorError PIXEL_DATA_UNDECODABLE, ANALYSED_PIXELS_GONE, DECODER_BUSY, DECODER_UNAVAILABLE
  */
-async function analysedSlice(source: SliceSource, slice: SliceScore, paths: readonly string[], signal: AbortSignal) {
+async function analysedSlice(
+  source: SliceSource,
+  slice: SliceScore,
+  paths: readonly SpoolReference[],
+  signal: AbortSignal,
+) {
   let why = new IchorError('ANALYSED_PIXELS_GONE', { sopInstanceUid: slice.sopInstanceUid });
   for (const path of paths) {
     const loaded = await decodeOnce(source, slice, path, signal).catch((error: unknown) => {
@@ -59,13 +64,13 @@ async function analysedSlice(source: SliceSource, slice: SliceScore, paths: read
   throw why;
 }
 
-async function decodeOnce(source: SliceSource, slice: SliceScore, path: string, signal: AbortSignal) {
+async function decodeOnce(source: SliceSource, slice: SliceScore, path: SpoolReference, signal: AbortSignal) {
   const { sopInstanceUid, frameNumber = 1 } = slice;
   const key = `${path} ${frameNumber}`;
   const known = source.undecodable.get(key);
   if (known !== undefined) throw known;
   try {
-    return await source.decode({ path: join(source.dataDir, 'spool', path), frameNumber }, signal);
+    return await source.decode({ reference: path, frameNumber }, signal);
   } catch (error) {
     if (!isContentsFault(error)) throw error;
     const shown = new IchorError('PIXEL_DATA_UNDECODABLE', { sopInstanceUid, reason: error.message }, error);

@@ -1,9 +1,9 @@
 /** What the study page shows beside the study itself: slices, revisions, the report's text, the way to the viewer. */
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import type { Dataset } from '@ichor/dicom/dataset';
 import { readPart10 } from '@ichor/dicom/readPart10';
+import type { FileReader, ObjectReference } from '@ichor/shared/files';
 import type { SliceScore } from '@ichor/shared/study';
+import { objectStore } from '@ichor/store/files/openStores';
 import { shownReport } from '@ichor/store/rows/derivedObject';
 import { type Feedback, listFeedback } from '@ichor/store/rows/feedback';
 import { listRevisions, type Revision, sliceScoresOf } from '@ichor/store/rows/result';
@@ -51,7 +51,7 @@ export async function studyDetail(
       };
     }),
     revisions,
-    report: report === null ? [] : await reportText(join(dataDir, 'objects', report.path)),
+    report: report === null ? [] : await reportText(objectStore(dataDir), report.path),
     viewerUrl: viewerUrl === null || report === null ? null : fillTemplate(viewerUrl, { studyInstanceUid, ...report }),
     feedback,
   };
@@ -64,10 +64,10 @@ export function fillTemplate(template: string, values: Readonly<Record<string, s
   );
 }
 
-async function reportText(path: string): Promise<ReportLine[]> {
-  const bytes = await readFile(path).catch(() => null);
+async function reportText(objects: FileReader<ObjectReference>, reference: ObjectReference): Promise<ReportLine[]> {
+  const bytes = await objects.open(reference).catch(() => null);
   if (bytes === null) return [];
-  return linesOf(readPart10(bytes, path).dataset, 0);
+  return linesOf(readPart10(bytes, reference).dataset, 0);
 }
 
 /** The content tree (PS3.3 C.17.3), one line per item; lists of images are left out. */

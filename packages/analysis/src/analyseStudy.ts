@@ -3,6 +3,7 @@
  * `ichor triage DIR` and the worker both run exactly this.
  */
 import { createHash } from 'node:crypto';
+import type { FileReader, FileReference } from '@ichor/shared/files';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { Reason, ReasonCode } from '@ichor/shared/reasons';
 import { reason } from '@ichor/shared/reasons';
@@ -33,6 +34,8 @@ export type AnalysedStudy = {
 type Tools = {
   readonly inference: Inference;
   readonly features: FeatureCache;
+  /** Where the files are read. */
+  readonly files: FileReader;
   /** What an evaluation takes against production's rules. Production has none. */
   readonly accepted?: Accepted;
 };
@@ -40,25 +43,27 @@ type Tools = {
 /**
  * Analyses the files of one study. Bad input is a `not-analysed` result, never an exception; a file that the file system does not give
  * is no input at all.
- * @param paths absolute paths of Part 10 files, all of one study
+ * @param references of Part 10 files, all of one study
  * @throws IchorError FILE_UNREADABLE, INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED
  */
 export async function analyseStudy(
   studyInstanceUid: string,
-  paths: readonly string[],
+  references: readonly FileReference[],
   tools: Tools,
 ): Promise<AnalysedStudy> {
   const unreadable: HeaderProblem[] = [];
-  const found = await readHeaders(paths, (problem) => unreadable.push(problem), tools.accepted);
+  const found = await readHeaders(tools.files, references, (problem) => unreadable.push(problem), tools.accepted);
   const fault = unreadable.find(({ error }) => error.code === 'FILE_UNREADABLE');
   if (fault !== undefined) throw fault.error;
-  const { headers, conflicting } = await resolveConflicts(found, tools.inference.pixelDigest);
+  const { headers, conflicting } = await resolveConflicts(found, (image) =>
+    tools.inference.pixelDigest(image, tools.files),
+  );
   const choice = chooseStack(headers, tools.accepted);
   const why =
     choice.stack === null
       ? (whyUnread(unreadable, choice.reason) ?? choice.reason)
       : (whyIncomplete(unreadable) ?? whyConflicting(choice.stack, conflicting) ?? whyMixed(choice.stack, headers));
-  const study = { studyInstanceUid, headers, choice, paths, tools };
+  const study = { studyInstanceUid, headers, choice, references, tools };
   if (why !== null || choice.stack === null) return notAnalysed(study, why ?? reason('no-head-ct'));
   try {
     return await analysed(study, choice.stack);
@@ -77,7 +82,7 @@ type Study = {
   readonly studyInstanceUid: string;
   readonly headers: readonly InstanceHeader[];
   readonly choice: Choice;
-  readonly paths: readonly string[];
+  readonly references: readonly FileReference[];
   readonly tools: Tools;
 };
 
@@ -131,9 +136,9 @@ function whyMixed({ seriesInstanceUid }: SliceStack, headers: readonly InstanceH
 }
 
 async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy> {
-  const { inference, features } = study.tools;
+  const { inference, features, files } = study.tools;
   const cached = await features.load(stack, inference.model);
-  const analysis = await inference.analyse(stack, { cached });
+  const analysis = await inference.analyse(stack, { cached, files });
   await features.save(stack, analysis);
   const target = targetOf(analysis.model);
   return {
@@ -157,8 +162,8 @@ async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy>
 }
 
 function notAnalysed(study: Study, why: Reason): AnalysedStudy {
-  const instances = study.headers.map((header) => `${header.sopInstanceUid} ${header.path.split('/').at(-1)}`);
-  const unread = study.paths.length - study.headers.length;
+  const instances = study.headers.map((header) => `${header.sopInstanceUid} ${header.reference.split('/').at(-1)}`);
+  const unread = study.references.length - study.headers.length;
   return {
     ...sourceOf(study),
     stack: null,

@@ -1,10 +1,11 @@
 /** The nouns of the triage flow, in the order in which they come to be. */
+import type { FileReference } from '@ichor/shared/files';
 import type { Findings, KeySlice, ModelIdentity, SliceScore } from '@ichor/shared/study';
 
 /** One frame to analyse: a single-frame instance, or one frame of an enhanced multi-frame instance. */
 export type Slice = {
-  /** Absolute path of the Part 10 file. */
-  readonly path: string;
+  /** The Part 10 file, in the store that the analysis was given. */
+  readonly reference: FileReference;
   readonly sopClassUid: string;
   readonly sopInstanceUid: string;
   /** 1-based; 1 for single-frame instances. */

@@ -1,7 +1,6 @@
 /** Reading Part 10 files (PS3.10 §7.1). */
-import { open } from 'node:fs/promises';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
-import { readingFile } from '@ichor/shared/fileFault';
+import type { FileReader, FileReference } from '@ichor/shared/files';
 import { byteSource } from './byteSource.ts';
 import { type Dataset, parseDataset, readDataset } from './dataset.ts';
 import { EXPLICIT_LITTLE_ENDIAN, uint16 } from './elementHeader.ts';
@@ -72,22 +71,15 @@ const MOST_OTHER_BYTES = 134_217_728;
  * A file as far as Pixel Data: a little of it, and more only when Pixel Data lies further in.
  * @throws IchorError FILE_UNREADABLE, NOT_DICOM, DATASET_UNREADABLE
  */
-export const readPart10Head = (path: string): Promise<Part10Head> => readingFile(path, () => readAsFarAsNeeded(path));
-
-type Part10Head = Part10 & { readonly sizeBytes: number };
-async function readAsFarAsNeeded(path: string): Promise<Part10Head> {
-  const file = await open(path, 'r');
-  try {
-    const { size: sizeBytes } = await file.stat();
-    for (let length = FIRST_BYTES; ; length *= 8) {
-      const wanted = Math.min(length, sizeBytes);
-      const { buffer, bytesRead } = await file.read(Buffer.alloc(wanted), 0, wanted, 0);
-      const bytes = buffer.subarray(0, bytesRead);
-      const head = await headIn(bytes, path, length >= sizeBytes);
-      if (head !== null) return { ...head, sizeBytes };
-    }
-  } finally {
-    await file.close();
+export async function readPart10Head<Reference extends FileReference>(
+  files: Pick<FileReader<Reference>, 'range' | 'stat'>,
+  reference: Reference,
+): Promise<Part10 & { readonly sizeBytes: number }> {
+  const { sizeBytes } = await files.stat(reference);
+  for (let length = FIRST_BYTES; ; length *= 8) {
+    const bytes = await files.range(reference, 0, Math.min(length, sizeBytes));
+    const head = await headIn(bytes, reference, length >= sizeBytes);
+    if (head !== null) return { ...head, sizeBytes };
   }
 }
 

@@ -143,6 +143,11 @@ export const ERRORS = {
     retryable: true,
     message: 'Study {studyInstanceUid} got another result while it was analysed; it is analysed again.',
   },
+  OBJECT_MISSING: {
+    retryable: false,
+    message:
+      'The report or heat map {reference} is missing from the derived objects. Restore their folder from a backup, then run `ichor redeliver`.',
+  },
   OBJECT_UNUSABLE: {
     retryable: false,
     message:

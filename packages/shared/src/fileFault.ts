@@ -20,3 +20,9 @@ export function fileUnreadable(path: string, fault: NodeJS.ErrnoException): Icho
   const reason = fault.message.split(',')[0]!;
   return new IchorError('FILE_UNREADABLE', { path, reason }, fault);
 }
+
+/** Whether a file was not there, of all that a store may say of it. */
+export const isMissing = (thrown: unknown): boolean =>
+  thrown instanceof IchorError &&
+  thrown.code === 'FILE_UNREADABLE' &&
+  (thrown.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';

@@ -1,4 +1,5 @@
 /** A process of its own that analyses folders as `ichor triage` does; what hangs or crashes here is seen from outside. */
+import { localFiles } from '@ichor/store/files/folderReader';
 import '../collectGarbage.ts';
 import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
 import { featureKey } from '@ichor/analysis/featureKey';
@@ -57,19 +58,19 @@ async function outcomeOf(work: () => Promise<Outcome>): Promise<Outcome> {
 /** The pixels, through the process that may be killed. */
 async function decoded(file: string, { pixelDigest }: Inference): Promise<Outcome> {
   let problem = '';
-  const [header] = await readHeaders([file], ({ error }) => (problem = error.message));
+  const [header] = await readHeaders(localFiles, [file], ({ error }) => (problem = error.message));
   if (header === undefined) return { code: 'unreadable-instance', detail: problem };
   const { rows, columns, frames } = header;
   if (!rows || !columns) return { code: 'no-size', detail: '' };
-  await pixelDigest({ path: file, rows, columns, frames: frames.length });
+  await pixelDigest({ reference: file, rows, columns, frames: frames.length }, localFiles);
   return { code: 'decoded', detail: '' };
 }
 
 /** The study that the file belongs to, with the slices beside it. */
 async function analysed({ folder, file }: ToVictim): Promise<Outcome> {
-  const study = (await findStudies(folder, () => {})).find(({ paths }) => paths.includes(file));
+  const study = (await findStudies(folder, localFiles, () => {})).find(({ paths }) => paths.includes(file));
   if (study === undefined) return { code: 'no-study', detail: '' };
-  const analysis = await analyseStudy(study.studyInstanceUid, study.paths, { inference, features });
+  const analysis = await analyseStudy(study.studyInstanceUid, study.paths, { inference, features, files: localFiles });
   const problem = await problemOfReport(analysis);
   if (problem !== null) return { code: 'report-unusable', detail: problem };
   const { result } = analysis;

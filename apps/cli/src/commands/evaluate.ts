@@ -19,6 +19,7 @@ import { type GivenThresholds, openBundles, withThresholds } from '@ichor/evalua
 import type { Gallery } from '@ichor/evaluation/report/gallerySection';
 import { reportPage } from '@ichor/evaluation/report/reportPage';
 import type { Config } from '@ichor/settings/config';
+import { localFiles } from '@ichor/store/files/folderReader';
 import type { Log } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
 import { type AcceptOptions, acceptedBy } from '../evaluate/acceptOptions.ts';
@@ -149,7 +150,7 @@ async function galleryOf(cli: Cli, out: string, { config, log, options, data, pr
   const shown = errors.flatMap((one) => one.shown);
   const accepted = acceptedBy(options);
   const cache = pictureFolder(resolve(out), bundle.identity, await conditionsOf(accepted));
-  const tools = { config: { ...config, modelDir: bundle.dir }, log, accepted, cache };
+  const tools = { config: { ...config, modelDir: bundle.dir }, log, files: localFiles, accepted, cache };
   const progress = startProgress(cli.terminal, 'Drawing errors', shown.length);
   try {
     const drawn = await drawErrors(shown, data, tools, (error) => progress.step(`study ${error.studyInstanceUid}`));

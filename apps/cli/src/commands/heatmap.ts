@@ -12,6 +12,7 @@ import { percent } from '@ichor/report/measurementReport';
 import { IchorError } from '@ichor/shared/errors';
 import type { TriageResult } from '@ichor/shared/study';
 import { classNames, targetOf } from '@ichor/shared/target';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { askedSlice } from '../heatmap/askedSlice.ts';
@@ -40,6 +41,7 @@ export async function heatmap(cli: Cli, dir: string, options: HeatmapOptions): P
     const { result, stack, analysis } = await analyseStudy(studyInstanceUid, paths, {
       inference: asking(inference, options.slice, finding),
       features: noFeatureCache,
+      files: localFiles,
     });
     if (stack === null || analysis === null) {
       cli.terminal.note(

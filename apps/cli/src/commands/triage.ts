@@ -9,6 +9,7 @@ import { writeObjects } from '@ichor/report/writeObjects';
 import type { Config } from '@ichor/settings/config';
 import { asIchorError } from '@ichor/shared/errors';
 import type { ModelIdentity, SliceScore, StudyView } from '@ichor/shared/study';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { PRIORITY } from '@ichor/store/queue/jobs';
 import { type Cli, configOf } from '../context.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
@@ -25,7 +26,7 @@ type Options = { readonly json: boolean; readonly out: string | null };
 export async function triage(cli: Cli, dir: string, options: Options): Promise<ExitCode> {
   const config = configOf(cli);
   const problems: string[] = [];
-  const studies = await findStudies(await existingFolder(dir), (problem) => {
+  const studies = await findStudies(await existingFolder(dir), localFiles, (problem) => {
     problems.push(problem);
     cli.terminal.note(problem);
   });
@@ -61,7 +62,11 @@ async function triageOne(
   options: Options,
 ): Promise<Triaged> {
   try {
-    const analysed = await analyseStudy(study.studyInstanceUid, study.paths, { inference, features: noFeatureCache });
+    const analysed = await analyseStudy(study.studyInstanceUid, study.paths, {
+      inference,
+      features: noFeatureCache,
+      files: localFiles,
+    });
     if (options.out !== null) await writeTo(options.out, analysed, config);
     const view = { ...emptyView(study, inference.model), ...shownOf(analysed) };
     return { view, sliceScores: analysed.result.sliceScores };

@@ -10,6 +10,7 @@ import { predictStudies } from '@ichor/evaluation/predictions/predictStudies';
 import type { StudyPrediction } from '@ichor/evaluation/predictions/studyPrediction';
 import type { SurveyedStudy } from '@ichor/evaluation/predictions/surveyStudies';
 import type { Config } from '@ichor/settings/config';
+import { localFiles } from '@ichor/store/files/folderReader';
 import type { Log } from '@ichor/telemetry/log';
 import type { Cli } from '../context.ts';
 import { ichorVersion } from '../ichorVersion.ts';
@@ -48,7 +49,13 @@ export async function predictWith(
     progress.step(`study ${studyInstanceUid}`);
   };
   try {
-    const predictions = await predictStudies(studies, { inference, cache, accepted, onStudy });
+    const predictions = await predictStudies(studies, {
+      inference,
+      files: localFiles,
+      cache,
+      accepted,
+      onStudy,
+    });
     return { bundle: { identity: model, ...bundle }, predictions };
   } finally {
     progress.done();

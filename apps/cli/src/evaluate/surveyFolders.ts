@@ -1,6 +1,7 @@
 /** The studies under the folders of a command line. */
 import { findStudies, type StudyFiles } from '@ichor/analysis/volume/findStudies';
 import { type SurveyedStudy, surveyStudy } from '@ichor/evaluation/predictions/surveyStudies';
+import { localFiles } from '@ichor/store/files/folderReader';
 import type { Cli } from '../context.ts';
 import { startProgress } from '../terminal.ts';
 import { existingFolder } from '../triage/existingFolder.ts';
@@ -15,7 +16,7 @@ export async function surveyFolders(cli: Cli, dirs: readonly string[]): Promise<
     cli.terminal.note(problem);
   };
   for (const dir of dirs) {
-    for (const { studyInstanceUid, paths } of await findStudies(await existingFolder(dir), onProblem))
+    for (const { studyInstanceUid, paths } of await findStudies(await existingFolder(dir), localFiles, onProblem))
       studies.set(studyInstanceUid, new Set([...(studies.get(studyInstanceUid) ?? []), ...paths]));
   }
   const found = [...studies].map(([studyInstanceUid, paths]): StudyFiles => ({ studyInstanceUid, paths: [...paths] }));
@@ -23,7 +24,7 @@ export async function surveyFolders(cli: Cli, dirs: readonly string[]): Promise<
   const progress = startProgress(cli.terminal, 'Reading', found.length);
   const surveyed: SurveyedStudy[] = [];
   for (const study of found) {
-    surveyed.push(await surveyStudy(study));
+    surveyed.push(await surveyStudy(study, localFiles));
     progress.step(`study ${study.studyInstanceUid}`);
   }
   progress.done();

@@ -1,6 +1,7 @@
 /** The one study that a command is about. */
 import { findStudies, type StudyFiles } from '@ichor/analysis/volume/findStudies';
 import { IchorError } from '@ichor/shared/errors';
+import { localFiles } from '@ichor/store/files/folderReader';
 import { existingFolder } from '../triage/existingFolder.ts';
 import { noStudies } from '../triage/noStudies.ts';
 
@@ -14,7 +15,7 @@ export async function onlyStudy(
   onProblem: (problem: string) => void,
 ): Promise<StudyFiles> {
   const [path, problems] = [await existingFolder(dir), [] as string[]];
-  const studies = await findStudies(path, (problem) => {
+  const studies = await findStudies(path, localFiles, (problem) => {
     problems.push(problem);
     onProblem(problem);
   });

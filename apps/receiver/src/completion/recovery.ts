@@ -158,7 +158,7 @@ async function* batches(paths: AsyncIterable<string>): AsyncIterable<string[]> {
 async function readStored(spool: Spool, path: string, incidents: Incidents): Promise<StoredInstance> {
   const identified = identityInName(path);
   try {
-    const file = await readPart10Head(spool.absolutePath(path));
+    const file = await readPart10Head(spool.files, path);
     const { sopClassUid, transferSyntaxUid } = file;
     const identity = identityOf(file.dataset, {
       sopClassUid: sopClassUid ?? '',

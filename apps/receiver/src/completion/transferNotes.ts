@@ -47,7 +47,7 @@ const LOOK_FOR_DEAD_EVERY_MS = 5_000;
 
 export function startTransferNotes({ config, database, incidents, spool }: Parts): TransferNotes {
   const transfers = trackTransfers();
-  const journal = openTransferJournal(spool.absolutePath('.transfers'));
+  const journal = openTransferJournal(spool.journalFolder);
   const startedAtMs = performance.now();
   let leftOver: readonly LeftOver[] | null = null;
   const offset: ClockOffset = { ms: Number.NaN };

@@ -1,21 +1,21 @@
-/** Derived objects as files under the data folder: `objects/<Study Instance UID>/<SOP Instance UID>.dcm`. */
-import { mkdir, open, rename, rm } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+/** Derived objects in their store: `<Study Instance UID>/<SOP Instance UID>.dcm`. */
 import { type DerivedObject, wants } from '@ichor/report/writeObjects';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
-import { keepPrivate, PRIVATE_FILE, PRIVATE_FOLDER } from '@ichor/store/files/keepPrivate';
+import type { ObjectReference } from '@ichor/shared/files';
+import type { FileStore } from '@ichor/store/files/fileStore';
+import { objectStore, placeOf, prepareStore } from '@ichor/store/files/openStores';
 import type { StoredObject } from '@ichor/store/rows/derivedObject';
 
 /** About as much as a report and its heat maps take. */
 const PROBE_BYTES = 1_000_000;
 
-/** Nothing is analysed again for a disk that takes nothing. @throws IchorError OBJECTS_UNWRITABLE */
+/** Nothing is analysed again for a store that takes nothing. @throws IchorError OBJECTS_UNWRITABLE */
 export async function checkWritable({ dataDir }: Pick<Config, 'dataDir'>, studyInstanceUid: string): Promise<void> {
-  await onDisk(dataDir, studyInstanceUid, async (folder) => {
-    const probe = join(folder, `.probe-${process.pid}`);
-    await writeDurably(probe, new Uint8Array(PROBE_BYTES)).finally(() => rm(probe, { force: true }));
+  await putting(dataDir, studyInstanceUid, async (objects) => {
+    const probe = `${studyInstanceUid}/.probe-${process.pid}`;
+    await objects.put(probe, [new Uint8Array(PROBE_BYTES)], true).finally(() => objects.remove(probe));
   });
 }
 
@@ -25,22 +25,26 @@ export async function storeObjects(
   studyInstanceUid: string,
   objects: readonly DerivedObject[],
 ): Promise<StoredObject[]> {
-  await onDisk(config.dataDir, studyInstanceUid, async (folder) => {
-    for (const object of objects) await writeDurably(join(folder, `${object.sopInstanceUid}.dcm`), object.bytes);
-    await syncFolder(folder);
+  await putting(config.dataDir, studyInstanceUid, async (store) => {
+    for (const object of objects) await store.put(referenceOf(studyInstanceUid, object), [object.bytes], true);
   });
   return objects.map((object) => storedObject(config.destinations, studyInstanceUid, object));
 }
 
-async function onDisk(dataDir: string, studyInstanceUid: string, work: (folder: string) => Promise<void>) {
-  const root = join(dataDir, 'objects');
+const referenceOf = (studyInstanceUid: string, object: Pick<DerivedObject, 'sopInstanceUid'>): ObjectReference =>
+  `${studyInstanceUid}/${object.sopInstanceUid}.dcm`;
+
+async function putting(
+  dataDir: string,
+  studyInstanceUid: string,
+  work: (objects: FileStore<ObjectReference>) => Promise<void>,
+): Promise<void> {
   try {
-    const folder = join(root, studyInstanceUid);
-    await mkdir(folder, { recursive: true, mode: PRIVATE_FOLDER });
-    await keepPrivate(root);
-    await work(folder);
+    await prepareStore(dataDir, 'objects');
+    await work(objectStore(dataDir));
   } catch (error) {
-    throw new IchorError('OBJECTS_UNWRITABLE', { studyInstanceUid, path: root, reason: reasonOf(error) }, error);
+    const path = placeOf(dataDir, 'objects');
+    throw new IchorError('OBJECTS_UNWRITABLE', { studyInstanceUid, path, reason: reasonOf(error) }, error);
   }
 }
 
@@ -54,33 +58,9 @@ function storedObject(
     sopInstanceUid,
     seriesInstanceUid,
     sopClassUid,
-    path: join(studyInstanceUid, `${sopInstanceUid}.dcm`),
+    path: referenceOf(studyInstanceUid, { sopInstanceUid }),
     destinations: destinations
       .filter((one) => wants(one, form) && (kind === 'SR' || one.heatmaps))
       .map(({ aeTitle }) => aeTitle),
   };
-}
-
-async function writeDurably(path: string, bytes: Uint8Array): Promise<void> {
-  const temporary = `${path}.part-${process.pid}`;
-  try {
-    const file = await open(temporary, 'w', PRIVATE_FILE);
-    try {
-      await file.writeFile(bytes);
-      await file.datasync();
-    } finally {
-      await file.close();
-    }
-    await rename(temporary, path);
-  } catch (error) {
-    await rm(temporary, { force: true }).catch(() => {});
-    throw error;
-  }
-}
-
-async function syncFolder(folder: string): Promise<void> {
-  for (const path of [folder, dirname(folder)]) {
-    const handle = await open(path, 'r');
-    await handle.sync().finally(() => handle.close());
-  }
 }

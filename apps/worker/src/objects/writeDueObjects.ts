@@ -18,6 +18,7 @@ import { sourceIdentity } from '@ichor/analysis/volume/sourceIdentity';
 import { type DerivedObject, writeObjects } from '@ichor/report/writeObjects';
 import { backOffMs } from '@ichor/shared/backOff';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
+import type { SpoolReference } from '@ichor/shared/files';
 import { deliveryJobId, deliveryQueue } from '@ichor/store/queue/jobs';
 import { reportOf } from '@ichor/store/rows/derivedObject';
 import {
@@ -109,10 +110,10 @@ async function analysedAgain(context: TriageContext, due: DueObjects): Promise<A
   const { database, spool, inference } = context;
   const { result } = due;
   const { paths } = await studyInput(database, result.studyInstanceUid, due.inputUntil);
-  const files = paths.map((path) => spool.absolutePath(path));
-  if (result.findings === null) return headersAlone(due, files);
-  const again = await analyseStudy(result.studyInstanceUid, files, {
+  if (result.findings === null) return headersAlone(context, due, paths);
+  const again = await analyseStudy(result.studyInstanceUid, paths, {
     inference,
+    files: spool.files,
     features: databaseFeatureCache(database),
   });
   if (
@@ -123,8 +124,12 @@ async function analysedAgain(context: TriageContext, due: DueObjects): Promise<A
   return again;
 }
 
-async function headersAlone({ result }: DueObjects, files: readonly string[]): Promise<AnalysedStudy> {
-  const headers = await readHeaders(files, () => {});
+async function headersAlone(
+  { spool }: TriageContext,
+  { result }: DueObjects,
+  references: readonly SpoolReference[],
+): Promise<AnalysedStudy> {
+  const headers = await readHeaders(spool.files, references, () => {});
   const identity = headers[0] === undefined ? null : sourceIdentity(headers[0]);
   return { result, identity, headers, stack: null, analysis: null };
 }

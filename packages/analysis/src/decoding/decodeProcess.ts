@@ -2,10 +2,12 @@
 
 import { readPart10Head } from '@ichor/dicom/readPart10';
 import { asIchorError } from '@ichor/shared/errors';
+import type { FileReader } from '@ichor/shared/files';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import { type LoadedSlice, loadSlice } from '../volume/loadSlice.ts';
 import { type ShapedFrame, timeoutFor } from './limits.ts';
 import type { FromDecoder, StoredFrame, ToDecoder } from './protocol.ts';
+import { readerAt } from './readerAt.ts';
 import { startWatchdog } from './watchdog.ts';
 
 process.title = 'ichor-decode';
@@ -17,15 +19,16 @@ process.on('SIGINT', () => {});
 const say = (message: FromDecoder): void => void process.send!(message, () => {});
 const allow = startWatchdog();
 
-async function decode({ frame, timeoutMs }: ToDecoder): Promise<LoadedSlice> {
+async function decode({ frame, files: address, timeoutMs }: ToDecoder): Promise<LoadedSlice> {
   allow(timeoutMs);
-  const shaped = 'rows' in frame ? frame : await shapeOf(frame);
+  const files = await readerAt(address);
+  const shaped = 'rows' in frame ? frame : await shapeOf(frame, files);
   allow(timeoutFor(shaped, timeoutMs));
-  return loadSlice(shaped);
+  return loadSlice(shaped, files);
 }
 
-async function shapeOf(frame: StoredFrame): Promise<ShapedFrame> {
-  const { dataset } = await readPart10Head(frame.path);
+async function shapeOf(frame: StoredFrame, files: FileReader): Promise<ShapedFrame> {
+  const { dataset } = await readPart10Head(files, frame.reference);
   const [rows, columns] = [dataset.number('Rows') ?? 0, dataset.number('Columns') ?? 0];
   return { ...frame, rows, columns, frames: dataset.number('NumberOfFrames') ?? 1 };
 }

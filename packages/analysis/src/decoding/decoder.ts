@@ -9,6 +9,7 @@
  */
 import type { Config } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';
+import type { FileReader } from '@ichor/shared/files';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { LoadedSlice } from '../volume/loadSlice.ts';
 import { ChildEnded, type DecodeChild, startDecodeChild } from './decodeChild.ts';
@@ -27,6 +28,8 @@ export type Decoder = {
   close(): void;
 };
 export type DecoderSettings = Pick<Config, 'sliceDecodeTimeoutMs'> & {
+  /** Where the frames are read. */
+  readonly files: Pick<FileReader, 'address'>;
   /** At once. */
   readonly processes: number;
   /** Beyond this many that wait, another is refused. */
@@ -60,7 +63,7 @@ export function openDecoder(settings: DecoderSettings): Decoder {
     if (closed) child.kill();
     const stay = killOnceAbandoned(child, signal);
     try {
-      return await child.decode({ frame, timeoutMs });
+      return await child.decode({ frame, files: settings.files.address, timeoutMs });
     } catch (error) {
       // A WebAssembly module that gave up may fail whatever comes next.
       if (isUndecodable(error)) child.kill();

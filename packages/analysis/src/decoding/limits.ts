@@ -2,7 +2,7 @@
 import type { Slice } from '../types.ts';
 
 /** One frame of a Part 10 file, as its header says that it is. */
-export type ShapedFrame = Pick<Slice, 'path' | 'frameNumber' | 'rows' | 'columns' | 'frames'>;
+export type ShapedFrame = Pick<Slice, 'reference' | 'frameNumber' | 'rows' | 'columns' | 'frames'>;
 
 /** With this a process that decodes ends itself when a slice has used up its computing time. Not SIGXCPU, whose core file would hold pixels. */
 export const OUT_OF_TIME = 'SIGVTALRM';

@@ -16,7 +16,7 @@ const stackOf = (toRadiological: SliceStack['toRadiological']): SliceStack => ({
   tiltDegrees: 0,
   toRadiological,
   slices: Array.from({ length: SLICES }, (_, index) => ({
-    path: String(index),
+    reference: String(index),
     sopClassUid: '1',
     sopInstanceUid: `1.4.${index}`,
     frameNumber: 1,
@@ -39,7 +39,7 @@ function fakeTools() {
     identity: { name: 'fake', version: '1', sha256: '0' },
     manifest: { calibration: { temperature: [1, 1, 1, 1, 1, 1] }, gradCam: 'sequence' } as unknown as Manifest,
     thresholds: FINDING_CLASSES.map((name) => (name === 'any' ? 0.9 : 1)),
-    load: async ({ path }) => ({ hu: sliceFullOf(Number(path)), rows: ROWS, columns: COLUMNS }),
+    load: async ({ reference }) => ({ hu: sliceFullOf(Number(reference)), rows: ROWS, columns: COLUMNS }),
     onProgress: () => {},
     graphs: {
       channels: async () => null,
@@ -132,7 +132,7 @@ test.each([
   const blankAt = (...places: readonly string[]): AnalysisTools => ({
     ...tools,
     load: async (slice, where) =>
-      places.includes(slice.path) ? { hu: lost, rows: ROWS, columns: COLUMNS } : tools.load(slice, where),
+      places.includes(slice.reference) ? { hu: lost, rows: ROWS, columns: COLUMNS } : tools.load(slice, where),
   });
   await expect(analyseStack(stackOf(UPRIGHT), options(), blankAt('8', '4', '9'))).rejects.toMatchObject({
     reason: { code: 'blank-slice', detail: 'slice 5 of 10, 1.4.4' },

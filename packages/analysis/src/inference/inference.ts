@@ -8,6 +8,7 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { join } from 'node:path';
 import type { Config } from '@ichor/settings/config';
 import { IchorError, reasonOf, receivedError } from '@ichor/shared/errors';
+import type { FileReader } from '@ichor/shared/files';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { ModelIdentity } from '@ichor/shared/study';
 import type { Log } from '@ichor/telemetry/log';
@@ -23,10 +24,11 @@ export type Inference = {
   /** Calls are answered one after the other. @throws NotAnalysable, IchorError INFERENCE_TIMEOUT, INFERENCE_CRASHED, INFERENCE_FAILED */
   analyse(stack: SliceStack, options: AnalyseOptions): Promise<Analysis>;
   /** What an image shows. @returns see pixelDigest @throws as `analyse` */
-  pixelDigest(image: StoredImage): Promise<string>;
+  pixelDigest(image: StoredImage, files: FileReader): Promise<string>;
   close(): Promise<void>;
 };
 export type AnalyseOptions = {
+  readonly files: FileReader;
   readonly cached: ReadonlyMap<string, SliceFeatures>;
   readonly maxKeySlices?: number;
   /** Heat maps wanted in place of those of the key slices. */
@@ -82,6 +84,7 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
         const message = {
           kind: 'analyse',
           stack,
+          files: options.files.address,
           cached: options.cached,
           maxKeySlices: options.maxKeySlices ?? MOST_KEY_SLICES,
           ...(options.asked !== undefined && { asked: options.asked }),
@@ -89,10 +92,10 @@ export async function startInference(config: InferenceConfig, log: Log): Promise
         const listeners = { log, onProgress: options.onProgress };
         return (await converse(current, message, 'done', config.inferenceTimeoutMs, listeners)).analysis;
       }),
-    pixelDigest: (image) =>
+    pixelDigest: (image, { address: files }) =>
       inTurn(async (current) => {
         const timeoutMs = config.inferenceTimeoutMs;
-        return (await converse(current, { kind: 'digest', image }, 'digested', timeoutMs, { log })).digest;
+        return (await converse(current, { kind: 'digest', image, files }, 'digested', timeoutMs, { log })).digest;
       }),
     async close() {
       await turn;

@@ -3,9 +3,11 @@
  * come to an end costs this process, which then ends itself.
  */
 import { asIchorError } from '@ichor/shared/errors';
+import type { FileReader } from '@ichor/shared/files';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import { consoleToLog } from '@ichor/telemetry/consoleToLog';
 import { type ShapedFrame, timeoutFor } from '../decoding/limits.ts';
+import { readerAt } from '../decoding/readerAt.ts';
 import { startWatchdog } from '../decoding/watchdog.ts';
 import { type LoadedSlice, loadSlice } from '../volume/loadSlice.ts';
 import { pixelDigest } from '../volume/pixelDigest.ts';
@@ -26,7 +28,7 @@ process.on('SIGINT', () => {});
 const say = (message: FromProcess): void => void process.send!(message, () => {});
 const allow = startWatchdog();
 let sliceDecodeTimeoutMs = 0;
-let tools: AnalysisTools | null = null;
+let tools: Omit<AnalysisTools, 'load'> | null = null;
 
 process.on('message', (message: ToProcess) => {
   void answer(message).catch((thrown: unknown) => {
@@ -46,23 +48,30 @@ async function answer(message: ToProcess): Promise<void> {
     say({ kind: 'ready', model: tools.identity });
     return;
   }
+  const files = await readerAt(message.files);
   if (message.kind === 'digest')
     return say({
       kind: 'digested',
-      digest: await pixelDigest(message.image, (frame) => load(frame, `frame ${frame.frameNumber}`)),
+      digest: await pixelDigest(message.image, (frame) => load(files, frame, `frame ${frame.frameNumber}`)),
     });
   const { stack, ...options } = message;
-  say({ kind: 'done', analysis: await analyseStack(stack, options, tools!) });
+  const loading: AnalysisTools = { ...tools!, load: (slice, where) => load(files, slice, where) };
+  say({ kind: 'done', analysis: await analyseStack(stack, options, loading) });
 }
 
 /** Whoever looks after this process knows from `where` which slice it was that ended it. */
-async function load(frame: ShapedFrame, where: string): Promise<LoadedSlice> {
+async function load(files: FileReader, frame: ShapedFrame, where: string): Promise<LoadedSlice> {
   say({ kind: 'decoding', where });
   allow(timeoutFor(frame, sliceDecodeTimeoutMs));
-  return loadSlice(frame).finally(() => allow(null));
+  return loadSlice(frame, files).finally(() => allow(null));
 }
 
-async function start({ bundleDir, threads, executionProviders, thresholds }: StartSettings): Promise<AnalysisTools> {
+async function start({
+  bundleDir,
+  threads,
+  executionProviders,
+  thresholds,
+}: StartSettings): Promise<Omit<AnalysisTools, 'load'>> {
   const bundle = await openBundle(bundleDir);
   const missing = new Map<string, string>();
   const graphs = await openGraphs(bundle, { threads, executionProviders }, (provider, reason) =>
@@ -75,7 +84,6 @@ async function start({ bundleDir, threads, executionProviders, thresholds }: Sta
     manifest: bundle.manifest,
     identity: bundle.identity,
     thresholds: thresholdsOf(bundle.manifest, thresholds),
-    load,
     onProgress: (done, total) => say({ kind: 'progress', done, total }),
   };
 }

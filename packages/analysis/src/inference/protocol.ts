@@ -1,5 +1,6 @@
 /** What the worker and its inference process say to each other (structured clone over IPC). */
 import type { ErrorCode } from '@ichor/shared/errors';
+import type { ReaderAddress } from '@ichor/shared/files';
 import type { Reason } from '@ichor/shared/reasons';
 import type { ModelIdentity } from '@ichor/shared/study';
 import type { Analysis, SliceFeatures, SliceStack } from '../types.ts';
@@ -18,11 +19,12 @@ export type ToProcess =
   | {
       readonly kind: 'analyse';
       readonly stack: SliceStack;
+      readonly files: ReaderAddress;
       readonly cached: ReadonlyMap<string, SliceFeatures>;
       readonly maxKeySlices: number;
       readonly asked?: readonly MapRequest[];
     }
-  | { readonly kind: 'digest'; readonly image: StoredImage };
+  | { readonly kind: 'digest'; readonly image: StoredImage; readonly files: ReaderAddress };
 
 export type FromProcess =
   | { readonly kind: 'ready'; readonly model: ModelIdentity }

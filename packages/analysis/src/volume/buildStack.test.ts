@@ -13,7 +13,7 @@ type Wanted = Partial<FrameGeometry> & {
 const AXIAL: Orientation = [1, 0, 0, 0, 1, 0];
 const header = (name: string, wanted: Wanted = {}): InstanceHeader =>
   ({
-    path: name,
+    reference: name,
     studyInstanceUid: '1.1',
     seriesInstanceUid: '1.2',
     sopInstanceUid: `1.3.${name}`,
@@ -43,13 +43,13 @@ const reasonOf = (instances: readonly InstanceHeader[]): string | null => {
 };
 const orderOf = (instances: readonly InstanceHeader[]): string[] => {
   const built = buildStack(instances);
-  return 'stack' in built ? built.stack.slices.map(({ path }) => path) : [built.reason.code];
+  return 'stack' in built ? built.stack.slices.map(({ reference }) => reference) : [built.reason.code];
 };
 
 describe('order', () => {
   test('is from the skull base to the vertex, whatever the order of the files', () => {
     const sorted = series(evenly(30));
-    const names = sorted.map(({ path }) => path);
+    const names = sorted.map(({ reference }) => reference);
     fc.assert(
       fc.property(fc.shuffledSubarray(sorted, { minLength: sorted.length }), (shuffled) => {
         expect(orderOf(shuffled)).toEqual(names);
@@ -73,7 +73,7 @@ describe('order', () => {
     const tilted = series(evenly(30, 5.2), () => ({ orientation }));
     const built = buildStack(tilted);
     expect('stack' in built && built.stack.tiltDegrees).toBeCloseTo(20, 6);
-    expect(orderOf([...tilted].reverse())).toEqual(tilted.map(({ path }) => path));
+    expect(orderOf([...tilted].reverse())).toEqual(tilted.map(({ reference }) => reference));
   });
 });
 

@@ -57,7 +57,7 @@ export function buildStack(
 
 function slicesOf(instance: InstanceHeader): Slice[] {
   return instance.frames.map((frame, index) => ({
-    path: instance.path,
+    reference: instance.reference,
     sopClassUid: instance.sopClassUid,
     sopInstanceUid: instance.sopInstanceUid,
     frameNumber: index + 1,

@@ -3,6 +3,7 @@ import { dirname } from 'node:path';
 import { readPart10Head } from '@ichor/dicom/readPart10';
 import { asIchorError } from '@ichor/shared/errors';
 import { readingFile } from '@ichor/shared/fileFault';
+import type { FileReader } from '@ichor/shared/files';
 import { findDicomFiles } from './findDicomFiles.ts';
 
 export type StudyFiles = { readonly studyInstanceUid: string; readonly paths: readonly string[] };
@@ -12,14 +13,18 @@ const STUDY_INSTANCE_UID = 'StudyInstanceUID';
 /**
  * A file that looks like DICOM but whose study cannot be read may be the slice with the bleed: it counts to every study
  * that has a file in its folder, which is then not analysed.
- * @param onProblem gets a line for each such file
+ * @param files reads absolute paths. @param onProblem gets a line for each such file
  * @throws IchorError FILE_UNREADABLE when a folder cannot be read
  */
-export async function findStudies(dir: string, onProblem: (problem: string) => void): Promise<StudyFiles[]> {
+export async function findStudies(
+  dir: string,
+  files: FileReader,
+  onProblem: (problem: string) => void,
+): Promise<StudyFiles[]> {
   const studies = new Map<string, string[]>();
   const unreadable: string[] = [];
   for (const path of await readingFile(dir, () => findDicomFiles(dir))) {
-    const studyInstanceUid = await studyOf(path, onProblem);
+    const studyInstanceUid = await studyOf(files, path, onProblem);
     if (studyInstanceUid === undefined) continue;
     if (studyInstanceUid === null) unreadable.push(path);
     else pathsOf(studies, studyInstanceUid).push(path);
@@ -36,9 +41,13 @@ function pathsOf(studies: Map<string, string[]>, studyInstanceUid: string): stri
 }
 
 /** @returns undefined for a file that is none of ours: not named .dcm and without the mark of a DICOM file */
-async function studyOf(path: string, onProblem: (problem: string) => void): Promise<string | null | undefined> {
+async function studyOf(
+  files: FileReader,
+  path: string,
+  onProblem: (problem: string) => void,
+): Promise<string | null | undefined> {
   try {
-    const studyInstanceUid = (await readPart10Head(path)).dataset.text(STUDY_INSTANCE_UID);
+    const studyInstanceUid = (await readPart10Head(files, path)).dataset.text(STUDY_INSTANCE_UID);
     if (studyInstanceUid === null) onProblem(`${path}: no Study Instance UID`);
     return studyInstanceUid;
   } catch (thrown) {

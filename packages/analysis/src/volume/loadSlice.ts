@@ -1,6 +1,5 @@
 /** One slice's file → Hounsfield units. */
 
-import { readFile, stat } from 'node:fs/promises';
 import type { Dataset } from '@ichor/dicom/dataset';
 import type { Tag } from '@ichor/dicom/keywords';
 import { decodePixels } from '@ichor/dicom/pixels/decodePixels';
@@ -9,7 +8,7 @@ import { storedBits, type WordFormat } from '@ichor/dicom/pixels/storedValues';
 import type { Part10 } from '@ichor/dicom/readPart10';
 import { readPart10Pixels } from '@ichor/dicom/readPart10';
 import { asIchorError } from '@ichor/shared/errors';
-import { readingFile } from '@ichor/shared/fileFault';
+import type { FileReader } from '@ichor/shared/files';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import { MOST_PIXELS } from '../decoding/limits.ts';
 import type { Slice } from '../types.ts';
@@ -17,14 +16,14 @@ import { pixelFault } from './pixelFaults.ts';
 
 export type LoadedSlice = { readonly hu: Int16Array; readonly rows: number; readonly columns: number };
 
-type StoredSlice = Pick<Slice, 'path' | 'rows' | 'columns' | 'frameNumber' | 'frames'>;
+type StoredSlice = Pick<Slice, 'reference' | 'rows' | 'columns' | 'frameNumber' | 'frames'>;
 
 /** int16 [rows, columns] in the stored orientation. @throws NotAnalysable, IchorError FILE_UNREADABLE */
-export async function loadSlice(slice: StoredSlice): Promise<LoadedSlice> {
+export async function loadSlice(slice: StoredSlice, files: FileReader): Promise<LoadedSlice> {
   const { rows, columns, frameNumber, frames } = slice;
   if (rows * columns > MOST_PIXELS)
     throw new NotAnalysable('truncated-pixel-data', `${rows} × ${columns} pixels are more than any CT has`);
-  const file = await readingFile(slice.path, () => fileOf(slice)).catch((thrown: unknown) => {
+  const file = await fileOf(slice, files).catch((thrown: unknown) => {
     const error = asIchorError(thrown);
     throw error.code === 'FILE_UNREADABLE' ? error : new NotAnalysable('unreadable-instance', error.message);
   });
@@ -39,19 +38,19 @@ export async function loadSlice(slice: StoredSlice): Promise<LoadedSlice> {
 /** The multi-frame file that was read last: its frames come one after the other, and it may be hundreds of megabytes. */
 let last: { readonly version: string; readonly file: WeakRef<Part10> } | null = null;
 
-async function fileOf(slice: StoredSlice): Promise<Part10> {
-  const { path, frames } = slice;
-  if (frames === 1) return readFileOf(slice);
-  const { mtimeMs, size } = await stat(path);
-  const version = `${path} ${mtimeMs} ${size}`;
+async function fileOf(slice: StoredSlice, files: FileReader): Promise<Part10> {
+  const { reference, frames } = slice;
+  if (frames === 1) return readFileOf(slice, files);
+  const { modifiedAtMs, sizeBytes } = await files.stat(reference);
+  const version = JSON.stringify([files.address, reference, modifiedAtMs, sizeBytes]);
   const kept = last?.version === version ? last.file.deref() : undefined;
-  const file = kept ?? (await readFileOf(slice));
+  const file = kept ?? (await readFileOf(slice, files));
   last = { version, file: new WeakRef(file) };
   return file;
 }
 
-const readFileOf = async ({ path, rows, columns, frames }: StoredSlice): Promise<Part10> =>
-  readPart10Pixels(await readFile(path), path, rows * columns * frames * LARGEST_PIXEL_BYTES);
+const readFileOf = async ({ reference, rows, columns, frames }: StoredSlice, files: FileReader): Promise<Part10> =>
+  readPart10Pixels(await files.open(reference), reference, rows * columns * frames * LARGEST_PIXEL_BYTES);
 /** Bits Allocated of 8 and 16 are read; 32 are refused by name. */
 const LARGEST_PIXEL_BYTES = 4;
 

@@ -1,10 +1,11 @@
 /** What an image shows, whatever its transfer syntax. */
 import { createHash } from 'node:crypto';
+import type { FileReference } from '@ichor/shared/files';
 import type { LoadedSlice } from './loadSlice.ts';
 
 /** `frames`: how many. */
 export type StoredImage = {
-  readonly path: string;
+  readonly reference: FileReference;
   readonly rows: number;
   readonly columns: number;
   readonly frames: number;

@@ -5,6 +5,7 @@ import type { Keyword } from '@ichor/dicom/keywords';
 import { type Part10, readPart10Head } from '@ichor/dicom/readPart10';
 import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
+import type { FileReader, FileReference } from '@ichor/shared/files';
 import { type Accepted, NOTHING_ACCEPTED } from '../accepted.ts';
 import { bodyPartOf, contrastAgentOf, kernelsOf, rescalesOf, rescaleTypesOf } from './functionalGroups.ts';
 import { type ScanMarks, scanMarksOf } from './scanMarks.ts';
@@ -23,7 +24,7 @@ export type FrameGeometry = {
 
 /** An instance without its pixels. */
 export type InstanceHeader = {
-  readonly path: string;
+  readonly reference: FileReference;
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly sopInstanceUid: string;
@@ -62,7 +63,7 @@ export type InstanceHeader = {
 
 /** What is wrong with a file that is no usable instance. */
 export type HeaderProblem = {
-  readonly path: string;
+  readonly reference: FileReference;
   readonly seriesInstanceUid: string | null;
   readonly error: IchorError;
 };
@@ -71,34 +72,36 @@ const AT_ONCE = 8;
 
 /** Reads every head; a file that is not DICOM, or whose head cannot be read, goes to `onProblem`, with FILE_UNREADABLE when the file system is to blame. */
 export async function readHeaders(
-  paths: readonly string[],
+  files: FileReader,
+  references: readonly FileReference[],
   onProblem: (problem: HeaderProblem) => void,
   accepted: Accepted = NOTHING_ACCEPTED,
 ): Promise<InstanceHeader[]> {
-  const headers: (InstanceHeader | null)[] = new Array(paths.length).fill(null);
+  const headers: (InstanceHeader | null)[] = new Array(references.length).fill(null);
   let next = 0;
   const readNext = async (): Promise<void> => {
-    for (let index = next++; index < paths.length; index = next++)
-      headers[index] = await readHeader(paths[index]!, onProblem, accepted);
+    for (let index = next++; index < references.length; index = next++)
+      headers[index] = await readHeader(files, references[index]!, onProblem, accepted);
   };
   await Promise.all(Array.from({ length: AT_ONCE }, readNext));
   return headers.filter((header) => header !== null);
 }
 
 async function readHeader(
-  path: string,
+  files: FileReader,
+  reference: FileReference,
   onProblem: (problem: HeaderProblem) => void,
   accepted: Accepted,
 ): Promise<InstanceHeader | null> {
   try {
-    return headerOf(path, await readPart10Head(path), accepted);
+    return headerOf(reference, await readPart10Head(files, reference), accepted);
   } catch (thrown) {
-    onProblem({ path, seriesInstanceUid: path.split('/').at(-2) ?? null, error: asIchorError(thrown) });
+    onProblem({ reference, seriesInstanceUid: reference.split('/').at(-2) ?? null, error: asIchorError(thrown) });
     return null;
   }
 }
 
-function headerOf(path: string, part10: Part10, accepted: Accepted): InstanceHeader {
+function headerOf(reference: FileReference, part10: Part10, accepted: Accepted): InstanceHeader {
   const { dataset, transferSyntaxUid } = part10;
   const uid = (name: string, keyword: Keyword): string => {
     const value = dataset.text(keyword);
@@ -106,7 +109,7 @@ function headerOf(path: string, part10: Part10, accepted: Accepted): InstanceHea
     return value;
   };
   return {
-    path,
+    reference,
     studyInstanceUid: uid('Study Instance UID', 'StudyInstanceUID'),
     seriesInstanceUid: uid('Series Instance UID', 'SeriesInstanceUID'),
     sopInstanceUid: uid('SOP Instance UID', 'SOPInstanceUID'),

@@ -7,7 +7,14 @@ import { resolveConflicts } from './resolveConflicts.ts';
 const copies = (...uids: readonly string[]): InstanceHeader[] =>
   uids.map(
     (sopInstanceUid, index) =>
-      ({ sopInstanceUid, seriesInstanceUid: '1.2', path: String(index), rows: 4, columns: 4, frames: [{}] }) as never,
+      ({
+        sopInstanceUid,
+        seriesInstanceUid: '1.2',
+        reference: String(index),
+        rows: 4,
+        columns: 4,
+        frames: [{}],
+      }) as never,
   );
 
 test('instances that came once are not decoded', async () => {
@@ -21,9 +28,9 @@ test('copies with the same pixels are one instance, the first; copies with other
   const digests: Record<string, string> = { '0': 'a', '1': 'b', '2': 'a', '3': 'c' };
   const { headers, conflicting } = await resolveConflicts(
     copies('1.1', '1.2', '1.1', '1.2'),
-    async ({ path }) => digests[path]!,
+    async ({ reference }) => digests[reference]!,
   );
-  expect(headers.map(({ path }) => path)).toEqual(['0', '1']);
+  expect(headers.map(({ reference }) => reference)).toEqual(['0', '1']);
   expect([...conflicting]).toEqual(['1.2']);
 });
 
@@ -40,7 +47,7 @@ test('an instance in conflict with one of another series stays in both, so that 
     [first!, { ...second!, seriesInstanceUid: '2' }],
     async () => 'same',
   );
-  expect([headers.map(({ path }) => path), [...conflicting]]).toEqual([['0', '1'], ['1.1']]);
+  expect([headers.map(({ reference }) => reference), [...conflicting]]).toEqual([['0', '1'], ['1.1']]);
 });
 
 test('a copy that cannot be read is in conflict', async () => {
@@ -55,8 +62,8 @@ test.each([
   ['a slice', new NotAnalysable('undecodable-pixel-data', 'endless', true)],
 ])('after one that used up the time of %s no other duplicate is waited for', async (_, error) => {
   const decoded: string[] = [];
-  const { conflicting } = await resolveConflicts(copies('1.1', '1.1', '1.2', '1.2', '1.3'), async ({ path }) => {
-    decoded.push(path);
+  const { conflicting } = await resolveConflicts(copies('1.1', '1.1', '1.2', '1.2', '1.3'), async ({ reference }) => {
+    decoded.push(reference);
     throw error;
   });
   expect([decoded, [...conflicting]]).toEqual([['0'], ['1.1', '1.2']]);

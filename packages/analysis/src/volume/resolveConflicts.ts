@@ -47,9 +47,9 @@ async function agree(
 ): Promise<boolean> {
   const contents = new Set<string>();
   for (const header of group) {
-    const { path, rows, columns, frames } = header;
+    const { reference, rows, columns, frames } = header;
     if (!rows || !columns) return false;
-    const digest = await digestOf({ path, rows, columns, frames: frames.length });
+    const digest = await digestOf({ reference, rows, columns, frames: frames.length });
     if (digest === null) return false;
     contents.add(JSON.stringify([header.seriesInstanceUid, header.frameOfReferenceUid, rows, columns, frames, digest]));
   }

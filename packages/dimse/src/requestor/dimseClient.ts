@@ -21,7 +21,12 @@ import type { ContextKey } from './presentationContexts.ts';
 import { storeFault } from './storeFault.ts';
 
 /** A Part 10 file to send. */
-export type InstanceFile = { readonly path: string } & Pick<Part10, 'transferSyntaxUid' | 'datasetOffset'> & {
+export type InstanceFile = {
+  /** For messages. */
+  readonly path: string;
+  /** All its bytes, asked for when its turn comes. */
+  readonly bytes: () => Buffer;
+} & Pick<Part10, 'transferSyntaxUid' | 'datasetOffset'> & {
     readonly sopClassUid: string;
     readonly sopInstanceUid: string;
   };
@@ -33,21 +38,27 @@ const MOST_CONTEXTS = 127;
 /** More than any file meta information takes. */
 const META_BYTES = 65_536;
 
-/** @throws IchorError NOT_DICOM when the file has no usable meta information */
+/** A file of this machine; it is read again when its turn comes. @throws IchorError NOT_DICOM, and the fault of the file system */
 export async function readInstanceFile(path: string): Promise<InstanceFile> {
   const handle = await open(path);
   try {
     const { buffer, bytesRead } = await handle.read(Buffer.alloc(META_BYTES), 0, META_BYTES, 0);
-    const { transferSyntaxUid, datasetOffset, sopClassUid, sopInstanceUid } = readMeta(
-      buffer.subarray(0, bytesRead),
-      path,
-    );
-    if (sopClassUid === null || sopInstanceUid === null)
-      throw new IchorError('NOT_DICOM', { path, reason: 'its file meta information names no SOP Instance' });
-    return { path, transferSyntaxUid, datasetOffset, sopClassUid, sopInstanceUid };
+    return instanceFile(path, buffer.subarray(0, bytesRead), () => readFileSync(path));
   } finally {
     await handle.close();
   }
+}
+
+/**
+ * A file of any store.
+ * @param head its first bytes. @param bytes gives all of them
+ * @throws IchorError NOT_DICOM when the file has no usable meta information
+ */
+export function instanceFile(path: string, head: Buffer, bytes: () => Buffer): InstanceFile {
+  const { transferSyntaxUid, datasetOffset, sopClassUid, sopInstanceUid } = readMeta(head, path);
+  if (sopClassUid === null || sopInstanceUid === null)
+    throw new IchorError('NOT_DICOM', { path, reason: 'its file meta information names no SOP Instance' });
+  return { path, bytes, transferSyntaxUid, datasetOffset, sopClassUid, sopInstanceUid };
 }
 
 /**
@@ -130,7 +141,7 @@ class FileDataset extends Dataset {
   }
   /** The whole dataset; a deflated one of odd length gets the padding that PS3.5 §A.5 asks for. */
   override getDenaturalizedDataset(): Buffer {
-    const bytes = readFileSync(this.#file.path).subarray(this.#file.datasetOffset);
+    const bytes = this.#file.bytes().subarray(this.#file.datasetOffset);
     if (this.getTransferSyntaxUid() !== this.#file.transferSyntaxUid) return toImplicitVr(bytes);
     return bytes.length % 2 === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(1)]);
   }

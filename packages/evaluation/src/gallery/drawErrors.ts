@@ -9,6 +9,7 @@ import { noFeatureCache } from '@ichor/analysis/featureCache';
 import { type Inference, startInference } from '@ichor/analysis/inference/inference';
 import { drawForPage } from '@ichor/report/heatmapImage';
 import type { Config } from '@ichor/settings/config';
+import type { FileReader } from '@ichor/shared/files';
 import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
 import type { Log } from '@ichor/telemetry/log';
 import type { LabelledData } from '../labels/matchLabels.ts';
@@ -26,6 +27,7 @@ const ALWAYS = FINDING_CLASSES.map((name) => `${name}=${Number.MIN_VALUE}`);
 export type DrawTools = {
   readonly config: Config;
   readonly log: Log;
+  readonly files: FileReader;
   readonly accepted: Accepted;
   readonly cache: PictureCache;
 };
@@ -34,7 +36,7 @@ export type DrawTools = {
 export async function drawErrors(
   errors: readonly StudyError[],
   { studies }: LabelledData,
-  { config, log, accepted, cache }: DrawTools,
+  { config, log, files, accepted, cache }: DrawTools,
   onDrawn: (error: StudyError) => void,
 ): Promise<DrawnError[]> {
   const images = new Map<StudyError, readonly ErrorImage[]>();
@@ -50,7 +52,7 @@ export async function drawErrors(
   try {
     for (const own of Map.groupBy(left, ({ study }) => study).values()) {
       const { studyInstanceUid, paths } = studies[own[0]!.study]!.study;
-      const tools = { inference: inference!, accepted, features: noFeatureCache };
+      const tools = { inference: inference!, files, accepted, features: noFeatureCache };
       const analysed = await analyseStudy(studyInstanceUid, paths, tools);
       for (const error of own) {
         const drawn = await imagesOf(analysed, error);

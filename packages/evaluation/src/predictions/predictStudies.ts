@@ -5,6 +5,7 @@ import { analyseStudy } from '@ichor/analysis/analyseStudy';
 import { noFeatureCache } from '@ichor/analysis/featureCache';
 import type { Inference } from '@ichor/analysis/inference/inference';
 import { asIchorError } from '@ichor/shared/errors';
+import type { FileReader } from '@ichor/shared/files';
 import { FINDING_CLASSES, type TriageResult } from '@ichor/shared/study';
 import { findingOf } from '@ichor/shared/target';
 import type { PredictionCache } from './predictionCache.ts';
@@ -13,6 +14,7 @@ import type { SurveyedStudy } from './surveyStudies.ts';
 
 export type PredictTools = {
   readonly inference: Inference;
+  readonly files: FileReader;
   readonly cache: PredictionCache;
   readonly accepted: Accepted;
   readonly onStudy: (study: SurveyedStudy, known: boolean) => void;
@@ -21,12 +23,12 @@ export type PredictTools = {
 /** One prediction per study, in their order. One that fails has its error as reason, and is tried again next time. */
 export async function predictStudies(
   studies: readonly SurveyedStudy[],
-  { inference, cache, accepted, onStudy }: PredictTools,
+  { inference, files, cache, accepted, onStudy }: PredictTools,
 ): Promise<StudyPrediction[]> {
   const predictions: StudyPrediction[] = [];
   for (const study of studies) {
     const known = await cache.load(study.inputDigest);
-    const prediction = known ?? (await predictStudy(study, { inference, accepted }));
+    const prediction = known ?? (await predictStudy(study, { inference, files, accepted }));
     if (known === null && prediction.state !== 'failed') await cache.save(study.inputDigest, prediction);
     predictions.push(prediction);
     onStudy(study, known !== null);
@@ -36,7 +38,7 @@ export async function predictStudies(
 
 async function predictStudy(
   { studyInstanceUid, paths }: SurveyedStudy,
-  tools: Pick<PredictTools, 'inference' | 'accepted'>,
+  tools: Pick<PredictTools, 'inference' | 'files' | 'accepted'>,
 ): Promise<StudyPrediction> {
   const from = performance.now();
   try {

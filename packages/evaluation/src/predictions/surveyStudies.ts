@@ -1,12 +1,12 @@
 /** What there is to evaluate: every study's instances, its patient and a digest of its content. */
 import { createHash } from 'node:crypto';
-import { readFile } from 'node:fs/promises';
 import type { MissingAttribute } from '@ichor/analysis/accepted';
 import type { StudyFiles } from '@ichor/analysis/volume/findStudies';
 import { bodyPartOf } from '@ichor/analysis/volume/functionalGroups';
 import type { Dataset } from '@ichor/dicom/dataset';
 import { readPart10 } from '@ichor/dicom/readPart10';
-import { isFileFault } from '@ichor/shared/fileFault';
+import { IchorError } from '@ichor/shared/errors';
+import type { FileReader } from '@ichor/shared/files';
 
 export type SurveyedInstance = {
   readonly sopInstanceUid: string;
@@ -32,12 +32,12 @@ const TAGS = {
   issuerOfPatientId: 'IssuerOfPatientID',
 } as const;
 
-export async function surveyStudy(study: StudyFiles): Promise<SurveyedStudy> {
+export async function surveyStudy(study: StudyFiles, files: FileReader): Promise<SurveyedStudy> {
   const digests: string[] = [];
   const instances: SurveyedInstance[] = [];
   let patient: string | null = null;
   for (const path of study.paths) {
-    const bytes = await readFile(path).catch(unlessFault);
+    const bytes = await files.open(path).catch(unlessFault);
     digests.push(bytes === null ? `unread ${path}` : sha256(bytes));
     if (bytes === null) continue;
     const dataset = datasetOf(bytes, path);
@@ -60,7 +60,7 @@ function missingIn(dataset: Dataset): MissingAttribute[] {
 
 /** What the file system does not give is told of its study by the analysis. */
 function unlessFault(error: unknown): null {
-  if (!isFileFault(error)) throw error;
+  if (!(error instanceof IchorError) || error.code !== 'FILE_UNREADABLE') throw error;
   return null;
 }
 

@@ -1,5 +1,5 @@
 /** The spool on a real file system, in the hands of several receivers and of an operator. */
-import { mkdir, mkdtemp, readdir, readFile, rm, stat, utimes, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, stat, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { IchorError } from '@ichor/shared/errors';
@@ -59,9 +59,9 @@ test.each([
   const spool = await openSpool(dataDir);
   await spool.store(instance(1));
   await rm(inSpool(...folder), { recursive: true });
-  const { outcome, path } = await spool.store(instance(2));
+  const { outcome, reference } = await spool.store(instance(2));
   expect(outcome).toBe('new');
-  expect((await readFile(spool.absolutePath(path))).subarray(144).toString()).toBe('instance 2');
+  expect((await spool.files.open(reference)).subarray(144).toString()).toBe('instance 2');
   expect(await scanned()).toEqual(['1.2.3/1.2.3.1/1.2.3.1.2.dcm']);
 });
 
@@ -76,8 +76,10 @@ test('an instance whose spool was replaced while it was written is not acknowled
 test('folders and files are for this user alone, whatever the umask, and a folder from before is tightened', async () => {
   await mkdir(inSpool(), { mode: 0o755 });
   const former = process.umask(0);
-  const { path } = await (await openSpool(dataDir)).store(instance(1)).finally(() => process.umask(former));
-  const modes = ['.', '1.2.3', '1.2.3/1.2.3.1', path].map(async (name) => (await stat(inSpool(name))).mode & 0o777);
+  const { reference } = await (await openSpool(dataDir)).store(instance(1)).finally(() => process.umask(former));
+  const modes = ['.', '1.2.3', '1.2.3/1.2.3.1', reference].map(
+    async (name) => (await stat(inSpool(name))).mode & 0o777,
+  );
   expect(await Promise.all(modes)).toEqual([0o700, 0o700, 0o700, 0o600]);
 });
 

@@ -15,7 +15,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import type { BigIntStats } from 'node:fs';
-import { link, open, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isSafeUid } from '@ichor/dicom/uid';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
@@ -24,6 +24,7 @@ import type { Log } from '@ichor/telemetry/log';
 import type { Database } from '../postgres/database.ts';
 import type { Incidents } from '../rows/incident.ts';
 import { insertSpool, knownSpool } from '../rows/spool.ts';
+import { writeDurably } from './durably.ts';
 import { makeFolder } from './makeFolder.ts';
 
 export type SpoolGuard = {
@@ -91,21 +92,9 @@ async function expectedBy(parts: GuardParts, root: string, found: string | null)
 /** Writes an identity durably, unless another role has done so meanwhile. @returns the one that is there */
 async function begin(root: string): Promise<string> {
   await makeFolder(root);
-  const [path, identity] = [join(root, 'identity'), randomUUID()];
-  const temporary = `${path}.${identity}`;
-  try {
-    await writeFile(temporary, `${identity}\n`, { mode: 0o600, flush: true });
-    await link(temporary, path).catch(unlessThere);
-  } finally {
-    await rm(temporary, { force: true });
-  }
-  const folder = await open(root, 'r');
-  await folder.sync().finally(() => folder.close());
+  const path = join(root, 'identity');
+  await writeDurably(path, [Buffer.from(`${randomUUID()}\n`)], false);
   return (await readFile(path, 'utf8')).trim();
-}
-
-function unlessThere(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'EEXIST') throw error;
 }
 
 async function compare(root: string, expected: Expected, found: string | null): Promise<void> {

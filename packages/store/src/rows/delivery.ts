@@ -2,6 +2,7 @@
 
 import { LONGEST_PAUSE_MS } from '@ichor/shared/backOff';
 import { IchorError } from '@ichor/shared/errors';
+import type { ObjectReference } from '@ichor/shared/files';
 import { CLOCK_SLACK_MS } from '../postgres/clock.ts';
 import type { Database, DatabaseClient } from '../postgres/database.ts';
 import type { DeliveryJob } from '../queue/jobs.ts';
@@ -12,7 +13,7 @@ export type DueObject = {
   readonly sopInstanceUid: string;
   readonly sopClassUid: string;
   /** Relative to the folder of derived objects. */
-  readonly path: string;
+  readonly path: ObjectReference;
   /** Attempts before this one. */
   readonly attempts: number;
   /** Since it became pending. */

@@ -1,14 +1,15 @@
 /** The table `derived_object`: what Ichor made of a result. When it is due: dueObjects.ts. */
+import type { ObjectReference } from '@ichor/shared/files';
 import type { FormerReport } from '@ichor/shared/formerReport';
 import type { Database, DatabaseClient } from '../postgres/database.ts';
 
-/** An object on disk that must reach the destinations. `path` is relative to the folder of derived objects. */
+/** An object on disk that must reach the destinations. `path` refers to the store of derived objects. */
 export type StoredObject = {
   readonly kind: 'SR' | 'SC';
   readonly sopInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly sopClassUid: string;
-  readonly path: string;
+  readonly path: ObjectReference;
   /** Which destinations get it. */
   readonly destinations: readonly string[];
 };

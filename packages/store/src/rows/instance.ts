@@ -1,4 +1,5 @@
 /** The table `instance`: one row per file of the spool. Each function is one statement. */
+import type { SpoolReference } from '@ichor/shared/files';
 import type { Database, DatabaseClient } from '../postgres/database.ts';
 import { firstOf } from './lockOrder.ts';
 
@@ -17,7 +18,7 @@ export type IndexedHeader = {
 
 /** An instance whose bytes are durable in the spool. */
 export type StoredInstance = {
-  readonly spoolPath: string;
+  readonly spoolPath: SpoolReference;
   readonly studyInstanceUid: string;
   readonly seriesInstanceUid: string;
   readonly sopInstanceUid: string;
@@ -56,7 +57,7 @@ export async function indexedPaths(database: Database, paths: readonly string[])
 }
 
 /** The instances of a study that one analysis takes. `until` (text of a timestamptz): when the last of them came; null when there is none. */
-export type StudyInput = { readonly paths: readonly string[]; readonly until: string | null };
+export type StudyInput = { readonly paths: readonly SpoolReference[]; readonly until: string | null };
 
 /** Spool paths of every image-bearing instance of a study, in the order of arrival. @param until as of then; null: as of now */
 export async function studyInput(
