@@ -1,6 +1,6 @@
 /**
  * The interface of every file store: eight methods. A store of another kind is a file beside folderStore.ts and a line in openStores.ts;
- * test/support/fileStoreContract.ts says what it must hold.
+ * test/integration/fileStores.test.ts says what it must hold.
  */
 import type { FileReader, FileReference } from '@ichor/shared/files';
 
