@@ -1,13 +1,22 @@
 /** What every file store holds, whatever it is made of: each implementation is a row of STORES. */
-import { mkdir, writeFile } from 'node:fs/promises';
+import { mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { loadConfig } from '@ichor/settings/config';
 import { isMissing } from '@ichor/shared/fileFault';
 import type { FileReader } from '@ichor/shared/files';
 import type { FileStore } from '@ichor/store/files/fileStore';
 import { folderStore } from '@ichor/store/files/folderStore';
+import { objectStore, spoolStore } from '@ichor/store/files/openStores';
+import { guardSpool } from '@ichor/store/files/spoolIdentity';
+import { openObject } from '@ichor/worker/delivery/openObject';
+import { triageStudy } from '@ichor/worker/triageStudy';
+import { studyDetail } from '@ichor/worklist/studyDetail';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import fc from 'fast-check';
 import { memoryStore } from '../support/memoryStore.ts';
+import { silentLog } from '../support/postgres.ts';
+import { openTriageBench } from '../support/triage.ts';
 import { openWorkFolder, type WorkFolder } from '../support/workFolder.ts';
 
 let folder: WorkFolder;
@@ -125,4 +134,41 @@ test('a reference never leads out of a folder', async () => {
 test('a folder that is not there takes nothing: an empty mount is no store', async () => {
   const path = join(folder.path, 'away');
   await expect(folderStore(path).put('1.2/1/a.dcm', [bytes('x')], false)).rejects.toMatchObject({ code: 'ENOENT' });
+});
+
+describe('ICHOR_STORE_URL', () => {
+  test('chooses where instances and derived objects are, and nothing but it needs to know', async () => {
+    const images = join(folder.path, 'images');
+    const bench = await openTriageBench(() => ({ ICHOR_STORE_URL: pathToFileURL(images).href }));
+    try {
+      const job = await bench.addStudy(1);
+      const { config } = bench.context();
+      await triageStudy(bench.context(), job, true);
+      const { rows } = await bench.database.pool.query(
+        'SELECT sop_instance_uid AS "sopInstanceUid", object_path AS path FROM derived_object',
+      );
+      for (const due of rows)
+        expect(await openObject(config, due)).toMatchObject({ sopInstanceUid: due.sopInstanceUid });
+      const source = { database: bench.database, objects: objectStore(config) };
+      expect((await studyDetail(source, job.studyInstanceUid, null)).report).not.toEqual([]);
+      const guard = await guardSpool({
+        settings: config,
+        database: bench.database,
+        log: silentLog,
+        incidents: null,
+        mayBegin: true,
+      });
+      await guard.check().finally(() => guard.close());
+      expect((await readdir(images)).sort()).toEqual(['objects', 'spool']);
+      expect(await readdir(join(images, 'spool'))).toEqual(expect.arrayContaining(['identity', job.studyInstanceUid]));
+      expect(await readdir(bench.dataDir)).toEqual(['spool.identity']);
+    } finally {
+      await bench.stop();
+    }
+  });
+
+  test.each(['s3://bucket/prefix', 'images'])('%s is refused, naming what there is', (ICHOR_STORE_URL) => {
+    const opening = () => spoolStore(loadConfig({ ICHOR_DATA_DIR: folder.path, ICHOR_STORE_URL }));
+    expect(opening).toThrow(/ICHOR_STORE_URL must be .*:\/\//);
+  });
 });

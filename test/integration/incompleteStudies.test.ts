@@ -8,6 +8,7 @@ import { writeArrivals } from '@ichor/receiver/completion/arrivals';
 import { insertInstances } from '@ichor/receiver/completion/insertInstances';
 import { IchorError } from '@ichor/shared/errors';
 import { FINDING_CLASSES, type Findings } from '@ichor/shared/study';
+import { objectStore } from '@ichor/store/files/openStores';
 import type { Database } from '@ichor/store/postgres/database';
 import { completeStudies } from '@ichor/store/rows/completion';
 import type { Loss } from '@ichor/store/rows/lostInstance';
@@ -202,7 +203,7 @@ test('a positive study is flagged at once and told to be incomplete everywhere; 
   expect(writeOru(content, envelope)).toContain('Incomplete study: 3 instances missing.');
   expect(content.study.incomplete).toEqual({ missingInstances: 3, brokenOffSeries: 0 });
   expect(writeLetter(content.study, null).text).toContain('The study is incomplete: 3 instances missing.');
-  const report = (await studyDetail({ database, dataDir: bench.dataDir }, study, null)).report;
+  const report = (await studyDetail({ database, objects: objectStore(bench) }, study, null)).report;
   expect(report.map(({ value }) => value).join(' ')).toContain('INCOMPLETE: 3 instances missing.');
   for (const slice of [21, 22, 23]) await come(study, slice);
   await work(study, finding);
@@ -221,7 +222,7 @@ test('its report is the same when another worker makes it from the spool', async
   await writeDueObjects(bench.context(), () => false);
   const { rows } = await database.pool.query('SELECT objects FROM result WHERE study_instance_uid = $1', [study]);
   expect(rows).toEqual([{ objects: 'written' }]);
-  const report = (await studyDetail({ database, dataDir: bench.dataDir }, study, null)).report;
+  const report = (await studyDetail({ database, objects: objectStore(bench) }, study, null)).report;
   expect(report.map(({ value }) => value).join(' ')).toContain('INCOMPLETE: 1 instance missing.');
 });
 
@@ -244,7 +245,7 @@ test('a clear result is withdrawn at once when a loss is noted, its report with 
   );
   await lose(study, 41);
   expect(await shown(study)).toMatchObject({ state: 'receiving', findings: null, incomplete: { missingInstances: 1 } });
-  expect((await studyDetail({ database, dataDir: bench.dataDir }, study, null)).report).toEqual([]);
+  expect((await studyDetail({ database, objects: objectStore(bench) }, study, null)).report).toEqual([]);
   expect(await work(study, clear)).toBe(true);
   expect(await revisions(study)).toEqual(['clear', 'not-analysed incomplete-study 1 instance missing']);
   const { rows } = await database.pool.query('SELECT 1 FROM notification WHERE study_instance_uid = $1', [study]);

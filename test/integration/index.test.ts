@@ -39,7 +39,7 @@ beforeEach(async () => {
   folder = await openWorkFolder('index');
   database = await openDatabase({ databaseUrl: postgres.url, dataDir: folder.path }, silentLog);
   await database.pool.query('TRUNCATE study, series, instance, incident, result CASCADE');
-  spool = await openSpool(folder.path);
+  spool = await openSpool({ dataDir: folder.path });
   incidents = openIncidents(database, silentLog);
   await redis.flush();
   queues = await openQueues({ queueUrl: redis.url }, database, silentLog);

@@ -6,6 +6,7 @@ import { type Inference, startInference } from '@ichor/analysis/inference/infere
 import { openBundles } from '@ichor/evaluation/openBundles';
 import { loadConfig } from '@ichor/settings/config';
 import { HEMORRHAGE, targetOf } from '@ichor/shared/target';
+import { objectStore } from '@ichor/store/files/openStores';
 import { addFeedback, listFeedback } from '@ichor/store/rows/feedback';
 import { listTargets } from '@ichor/store/rows/modelTarget';
 import { leadingKeySlice, listRevisions } from '@ichor/store/rows/result';
@@ -49,7 +50,7 @@ async function triaged(seed: number, phantom: Parameters<TriageBench['addStudy']
   return job.studyInstanceUid;
 }
 const see = (uid: string) => findStudy(bench.database, uid);
-const detailOf = (uid: string) => studyDetail(bench, uid, null);
+const detailOf = (uid: string) => studyDetail({ ...bench, objects: objectStore(bench) }, uid, null);
 const linesOf = async (uid: string): Promise<string[]> =>
   (await detailOf(uid)).report.map(({ name, value }) => `${name}: ${value}`);
 

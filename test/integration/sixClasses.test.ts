@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { decideFindings } from '@ichor/analysis/inference/findings';
 import type { Inference } from '@ichor/analysis/inference/inference';
 import { HEMORRHAGE } from '@ichor/shared/target';
+import { objectStore } from '@ichor/store/files/openStores';
 import { findStudy, resultView } from '@ichor/store/studyView';
 import { writeOru } from '@ichor/worker/notification/hl7Message';
 import { writeLetter } from '@ichor/worker/notification/mail';
@@ -58,7 +59,7 @@ async function everythingOf(seed: number, inference: Inference): Promise<string>
   const content = await resultView(bench.database, Number(rows[0].result_id));
   const at = new Date(0);
   const envelope = { app: 'PACS', facility: 'HOSPITAL', controlId: '1', createdAt: at, correction: false };
-  const detail = await studyDetail(bench, uid, null);
+  const detail = await studyDetail({ ...bench, objects: objectStore(bench) }, uid, null);
   const sections = {
     'input digest': rows[0].input_digest,
     'GET /api/studies': JSON.stringify({ ...study, times: null }, null, 1),

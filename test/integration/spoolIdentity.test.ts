@@ -60,12 +60,18 @@ async function mount(): Promise<void> {
 }
 async function guard({ mayBegin = true, of = database } = {}): Promise<SpoolGuard> {
   const record = (incident: Incident): void => void incidents.push(incident);
-  const parts = { dataDir, database: of, log: silentLog, incidents: { record, close: async () => {} }, mayBegin };
+  const parts = {
+    settings: { dataDir },
+    database: of,
+    log: silentLog,
+    incidents: { record, close: async () => {} },
+    mayBegin,
+  };
   const one = await guardSpool(parts);
   closers.push(one.close);
   return one;
 }
-const spoolFor = (one: SpoolGuard): Promise<Spool> => openSpool(dataDir, 0, one.check);
+const spoolFor = (one: SpoolGuard): Promise<Spool> => openSpool({ dataDir }, 0, one.check);
 const instance = (number: number) => ({ study: '1.2.3', sop: `1.2.3.1.${number}` });
 const identityInDatabase = async (): Promise<string | undefined> =>
   (await database.pool.query('SELECT identity FROM spool')).rows[0]?.identity;
@@ -84,7 +90,7 @@ describe('at the first start', () => {
   });
 
   test('a spool with studies from before there were identities is taken over, and so is one whose database is new', async () => {
-    await storeTestInstance(await openSpool(dataDir), instance(1));
+    await storeTestInstance(await openSpool({ dataDir }), instance(1));
     await addStudy(database, { uid: '1.2.3', state: 'clear' });
     await addInstance(database, '1.2.3', '1.2.3.1.1');
     await (await guard({ mayBegin: false })).check();

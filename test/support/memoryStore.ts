@@ -5,7 +5,8 @@ import type { FileStore } from '@ichor/store/files/fileStore';
 import { localFiles } from '@ichor/store/files/folderReader';
 
 export function memoryStore(): FileStore {
-  const files = new Map<FileReference, { readonly bytes: Buffer; readonly modifiedAtMs: number }>();
+  const files = new Map<FileReference, { readonly bytes: Buffer; readonly version: string }>();
+  let puts = 0;
   const found = (reference: FileReference) => {
     const file = files.get(reference);
     if (file !== undefined) return file;
@@ -13,7 +14,7 @@ export function memoryStore(): FileStore {
   };
   const put: FileStore['put'] = async (reference, chunks, replace) => {
     if (!replace && files.has(reference)) return false;
-    files.set(reference, { bytes: Buffer.concat(chunks), modifiedAtMs: Date.now() });
+    files.set(reference, { bytes: Buffer.concat(chunks), version: String(puts++) });
     return true;
   };
   return {
@@ -22,7 +23,7 @@ export function memoryStore(): FileStore {
     range: async (reference, from, length) => found(reference).bytes.subarray(from, from + length),
     stat: async (reference) => ({
       sizeBytes: found(reference).bytes.length,
-      modifiedAtMs: found(reference).modifiedAtMs,
+      version: found(reference).version,
     }),
     put,
     copyIn: async (reference, path) => void (await put(reference, [await localFiles.open(path)], true)),

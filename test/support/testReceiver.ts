@@ -51,7 +51,7 @@ export async function startTestReceiver(
     ICHOR_DISK_FLOOR_BYTES: '0',
     ...env,
   });
-  const spool = await openSpool(config.dataDir, config.diskFloorBytes);
+  const spool = await openSpool(config, config.diskFloorBytes);
   const notes = {
     stored: [] as Stored[],
     refused: [] as Refused[],

@@ -43,16 +43,20 @@ export type AddedStudy = {
   readonly change?: (bytes: Buffer) => Buffer;
 };
 
-export async function openTriageBench(): Promise<TriageBench> {
+/** @param settings beside folder, database and destination */
+export async function openTriageBench(
+  settings: (folder: string) => Readonly<Record<string, string>> = () => ({}),
+): Promise<TriageBench> {
   const [postgres, folder] = [await startPostgres(), await openWorkFolder('triage')];
   const dataDir = join(folder.path, 'data');
   const config: Config = loadConfig({
     ICHOR_DATA_DIR: dataDir,
     ICHOR_DATABASE_URL: postgres.url,
     ICHOR_DESTINATIONS: 'HOSPPACS@127.0.0.1:1',
+    ...settings(folder.path),
   });
   const database = await openDatabase(config, silentLog);
-  const spool = await openSpool(dataDir);
+  const spool = await openSpool(config);
   const incidents: Incident[] = [];
   const request = async (uid: string): Promise<TriageJob> => (await requestTriage(database, uid)).job;
   return {

@@ -30,11 +30,11 @@ export async function startReceiverRole(config: Config, log: Log): Promise<{ por
   const database = await openDatabase(config, log, { mayBeAway: true });
   const queues = await openQueues(config, database, log);
   const incidents = openIncidents(database, log, config);
-  const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents, mayBegin: true });
+  const guard = await guardSpool({ settings: config, database, log, incidents, mayBegin: true });
   const closeGround = async (): Promise<void> => {
     for (const part of [guard, incidents, queues, database]) await part.close();
   };
-  const spool = await openSpool(config.dataDir, config.diskFloorBytes, guard.check).catch(async (error) => {
+  const spool = await openSpool(config, config.diskFloorBytes, guard.check).catch(async (error) => {
     await closeGround();
     throw error;
   });

@@ -45,7 +45,7 @@ export async function startWorkerRole(config: Config, log: Log): Promise<{ close
   const database = await openDatabase(config, log);
   const queues = await openQueues(config, database, log);
   const incidents = openIncidents(database, log, config);
-  const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents, mayBegin: false });
+  const guard = await guardSpool({ settings: config, database, log, incidents, mayBegin: false });
   const parts = { config, log, database, queues, incidents, checkSpool: guard.check };
   const closers: Close[] = [() => database.close(), () => queues.close(), () => incidents.close(), () => guard.close()];
   const close = async (): Promise<void> => {
@@ -66,7 +66,7 @@ export async function startWorkerRole(config: Config, log: Log): Promise<{ close
 /** One study at a time: the inference process uses the machine's cores by itself. */
 async function startTriage(parts: WorkerParts): Promise<Close> {
   const { config, log, queues, incidents } = parts;
-  const spool = await openSpool(config.dataDir, 0, parts.checkSpool);
+  const spool = await openSpool(config, 0, parts.checkSpool);
   const inference = await startInference(config, log);
   const context = { ...parts, spool, inference, recordIncident: incidents.record };
   const stop = runWhile(parts.checkSpool, () => {

@@ -85,7 +85,7 @@ function addHealth(app: FastifyInstance, { checks, config, database }: AppParts)
   });
   app.get('/metrics', async (_request, reply) => {
     const { contentType, text } = await renderMetrics();
-    return reply.type(contentType).send(text + (await stateMetrics(database, config.dataDir)));
+    return reply.type(contentType).send(text + (await stateMetrics(database, config)));
   });
 }
 

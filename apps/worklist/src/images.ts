@@ -7,7 +7,7 @@ import { asIchorError, IchorError } from '@ichor/shared/errors';
 import type { ObjectReference } from '@ichor/shared/files';
 import type { SliceHeatmap } from '@ichor/shared/study';
 import { readDerivedObject } from '@ichor/store/files/derivedObject';
-import { objectStore } from '@ichor/store/files/openStores';
+import type { FileStore } from '@ichor/store/files/fileStore';
 import type { Database } from '@ichor/store/postgres/database';
 import { heatmapPaths } from '@ichor/store/rows/derivedObject';
 import { heatmapsOf as heatmapRows, leadingKeySlice, sliceScoresOf } from '@ichor/store/rows/result';
@@ -27,7 +27,7 @@ export function picture(madeFrom: readonly unknown[], draw: Picture['draw']): Pi
   return { etag: `"${createHash('sha256').update(made).digest('base64url')}"`, draw };
 }
 
-export type Source = { readonly database: Database; readonly dataDir: string };
+export type Source = { readonly database: Database; readonly objects: FileStore<ObjectReference> };
 export const missing = (what: string, number: number) =>
   new IchorError('REQUEST_INVALID', { reason: `there is no ${what} ${number} of this study` });
 
@@ -48,11 +48,11 @@ const isFile = (file: HeatmapFile | IchorError): file is HeatmapFile => !(file i
 
 /** A file is read once: an object never changes. */
 const sources = new Map<string, HeatmapFile>();
-async function sourceOf({ dataDir }: Source, reference: ObjectReference): Promise<HeatmapFile> {
-  const key = JSON.stringify([dataDir, reference]);
+async function sourceOf({ objects }: Source, reference: ObjectReference): Promise<HeatmapFile> {
+  const key = JSON.stringify([objects.address, reference]);
   const known = sources.get(key);
   if (known !== undefined) return known;
-  const bytes = await readDerivedObject(objectStore(dataDir), reference);
+  const bytes = await readDerivedObject(objects, reference);
   const [source] = readPart10(bytes, reference).dataset.items('SourceImageSequence');
   const found = [
     sliceKey(source?.text('ReferencedSOPInstanceUID') ?? '', source?.number('ReferencedFrameNumber') ?? 1),
@@ -96,8 +96,8 @@ export async function layerImage({ database }: Source, studyInstanceUid: string,
   return picture(['layer', heatmap.resultId, number], () => layerPng({ ...heatmap, map: mapOf(heatmap) }));
 }
 
-async function secondaryCapture({ dataDir }: Source, reference: ObjectReference, sidePixels?: number): Promise<Buffer> {
-  const { dataset } = readPart10(await readDerivedObject(objectStore(dataDir), reference), reference);
+async function secondaryCapture({ objects }: Source, reference: ObjectReference, sidePixels?: number): Promise<Buffer> {
+  const { dataset } = readPart10(await readDerivedObject(objects, reference), reference);
   const pixels = dataset.pixelData();
   const [rows, columns] = [dataset.number('Rows') ?? 0, dataset.number('Columns') ?? 0];
   if (pixels?.kind !== 'native') throw new IchorError('REQUEST_INVALID', { reason: 'the heat map is not readable' });

@@ -4,7 +4,7 @@ import { allow, audit } from '@ichor/accounts/signIn';
 import { openDecoder } from '@ichor/analysis/decoding/decoder';
 import type { Config } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';
-import { spoolStore } from '@ichor/store/files/openStores';
+import { objectStore, spoolStore } from '@ichor/store/files/openStores';
 import type { Database } from '@ichor/store/postgres/database';
 import { addFeedback } from '@ichor/store/rows/feedback';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
@@ -17,7 +17,7 @@ import { sliceImage, WINDOWS, type WindowName } from './sliceImages.ts';
 import { studyDetail } from './studyDetail.ts';
 
 export type PageParts = {
-  readonly config: Pick<Config, 'dataDir' | 'viewerUrl' | 'sliceDecodeTimeoutMs'>;
+  readonly config: Pick<Config, 'dataDir' | 'storeUrl' | 'viewerUrl' | 'sliceDecodeTimeoutMs'>;
   readonly database: Database;
   /** Makes dead deliveries of a study pending again. @returns how many */
   readonly resend?: (studyInstanceUid: string) => Promise<number>;
@@ -50,7 +50,7 @@ export function addPages(app: FastifyInstance, parts: PageParts): void {
 }
 
 function addStudyRoutes(app: FastifyInstance, { config, database, resend }: PageParts): void {
-  const source = { database, dataDir: config.dataDir };
+  const source = { database, objects: objectStore(config) };
   app.get<OfStudy>('/api/studies/:uid/detail', async (request) => {
     const detail = await studyDetail(source, request.params.uid, config.viewerUrl);
     await audit(request, 'study-viewed', request.params.uid);
@@ -77,12 +77,12 @@ const [DECODED_AT_ONCE, MOST_WAITING] = [2, 64];
 function addPictures(app: FastifyInstance, { config, database }: PageParts): void {
   const decoder = openDecoder({
     ...config,
-    files: spoolStore(config.dataDir),
+    files: spoolStore(config),
     processes: DECODED_AT_ONCE,
     mostWaiting: MOST_WAITING,
   });
   app.addHook('onClose', async () => decoder.close());
-  const source = { database, dataDir: config.dataDir, decode: decoder.decode, undecodable: new Map() };
+  const source = { database, objects: objectStore(config), decode: decoder.decode, undecodable: new Map() };
   app.get<OfSlice>('/api/studies/:uid/slices/:name', async (request, reply) => {
     const { window = 'brain' } = request.query;
     if (!Object.hasOwn(WINDOWS, window))

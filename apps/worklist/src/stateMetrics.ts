@@ -3,7 +3,7 @@
  * worklist tells of every role, wherever it runs.
  */
 
-import { freeBytes } from '@ichor/store/files/freeSpace';
+import { type StoreSettings, spoolStore } from '@ichor/store/files/openStores';
 import type { Database } from '@ichor/store/postgres/database';
 import { oldestDueSeconds } from '@ichor/store/rows/completion';
 import { countDeliveries } from '@ichor/store/rows/delivery';
@@ -12,7 +12,7 @@ import { countStudies } from '@ichor/store/rows/study';
 type Sample = { readonly labels: Readonly<Record<string, string>>; readonly value: number };
 
 /** Ends in a line break. While the database is away its figures are left out, which an alert can tell from zero. */
-export async function stateMetrics(database: Database, dataDir: string): Promise<string> {
+export async function stateMetrics(database: Database, settings: StoreSettings): Promise<string> {
   const [studies, deliveries, oldest, disk] = await Promise.all([
     samples(async () =>
       (await countStudies(database)).map(({ state, count }) => ({ labels: { state }, value: count })),
@@ -24,13 +24,13 @@ export async function stateMetrics(database: Database, dataDir: string): Promise
       })),
     ),
     samples(async () => [{ labels: {}, value: await oldestDueSeconds(database) }]),
-    samples(async () => [{ labels: {}, value: await freeBytes(dataDir) }]),
+    samples(async () => [{ labels: {}, value: await spoolStore(settings).freeBytes() }]),
   ]);
   return [
     ...gauge('ichor_studies', 'Studies by state', studies),
     ...gauge('ichor_deliveries', 'Objects of current results by destination and state', deliveries),
     ...gauge('ichor_oldest_due_study_seconds', 'How long the oldest complete study has waited for its result', oldest),
-    ...gauge('ichor_disk_free_bytes', 'Free bytes under the data folder', disk),
+    ...gauge('ichor_disk_free_bytes', 'Free bytes where instances are stored', disk),
     '',
   ].join('\n');
 }

@@ -3,7 +3,6 @@ import type { Dataset } from '@ichor/dicom/dataset';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import type { FileReader, ObjectReference } from '@ichor/shared/files';
 import type { SliceScore } from '@ichor/shared/study';
-import { objectStore } from '@ichor/store/files/openStores';
 import { shownReport } from '@ichor/store/rows/derivedObject';
 import { type Feedback, listFeedback } from '@ichor/store/rows/feedback';
 import { listRevisions, type Revision, sliceScoresOf } from '@ichor/store/rows/result';
@@ -31,7 +30,7 @@ export async function studyDetail(
   studyInstanceUid: string,
   viewerUrl: string | null,
 ): Promise<StudyDetail> {
-  const { database, dataDir } = source;
+  const { database, objects } = source;
   const [slices, heatmaps, maps, revisions, report, feedback] = await Promise.all([
     sliceScoresOf(database, studyInstanceUid),
     heatmapsOf(source, studyInstanceUid),
@@ -51,7 +50,7 @@ export async function studyDetail(
       };
     }),
     revisions,
-    report: report === null ? [] : await reportText(objectStore(dataDir), report.path),
+    report: report === null ? [] : await reportText(objects, report.path),
     viewerUrl: viewerUrl === null || report === null ? null : fillTemplate(viewerUrl, { studyInstanceUid, ...report }),
     feedback,
   };

@@ -5,7 +5,7 @@ import { addPatients } from '@ichor/accounts/patients';
 import { modelProbe } from '@ichor/analysis/inference/modelProbe';
 import type { Config } from '@ichor/settings/config';
 import { listenError } from '@ichor/shared/listenError';
-import { checkDisk } from '@ichor/store/files/freeSpace';
+import { checkRoom } from '@ichor/store/files/openStores';
 import { guardSpool } from '@ichor/store/files/spoolIdentity';
 import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
 import { redeliver } from '@ichor/store/outbox/redeliver';
@@ -30,14 +30,14 @@ export async function startWorklistRole(config: Config, log: Log): Promise<{ por
   measureProcess();
   const database = await openDatabase(config, log);
   const queues = await openQueues(config, database, log);
-  const guard = await guardSpool({ dataDir: config.dataDir, database, log, incidents: null, mayBegin: false });
+  const guard = await guardSpool({ settings: config, database, log, incidents: null, mayBegin: false });
   const events = openEventStream();
   const changes = watchChanges(database, log, (change) => void announce(change, database, events, log));
   const checks = {
     database: () => checkDatabase(database),
     queue: () => checkQueue(queues),
     model: modelProbe(config.modelDir),
-    disk: () => checkDisk(config.dataDir, config.diskFloorBytes),
+    disk: () => checkRoom(config),
     spool: guard.check,
   };
   const app = buildApp({

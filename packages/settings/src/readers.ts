@@ -76,6 +76,12 @@ export const url = (...schemes: readonly string[]): Reader<string> => {
   };
 };
 
+/** Whoever opens it says which schemes there are. */
+export const address: Reader<string> = {
+  type: 'URL',
+  read: (text) => (URL.canParse(text) ? text : refuse(`must be an address with its scheme (…://…), not "${text}"`)),
+};
+
 /** Scheme, host and port, without trailing slash. */
 export const origin: Reader<string> = {
   type: 'URL',

@@ -25,4 +25,4 @@ export function fileUnreadable(path: string, fault: NodeJS.ErrnoException): Icho
 export const isMissing = (thrown: unknown): boolean =>
   thrown instanceof IchorError &&
   thrown.code === 'FILE_UNREADABLE' &&
-  (thrown.cause as NodeJS.ErrnoException | undefined)?.code === 'ENOENT';
+  ['ENOENT', 'ENOTDIR'].includes((thrown.cause as NodeJS.ErrnoException | undefined)?.code ?? '');

@@ -10,7 +10,8 @@ export type SpoolReference = FileReference<'spool'>;
 /** A derived object: a report or a heat map. */
 export type ObjectReference = FileReference<'objects'>;
 
-export type FileStat = { readonly sizeBytes: number; readonly modifiedAtMs: number };
+/** `version` is another text when the file is another one. */
+export type FileStat = { readonly sizeBytes: number; readonly version: string };
 
 /** How another process opens the same files: a module that exports `openReader(options)`, and what may be sent to it. */
 export type ReaderAddress = { readonly module: string; readonly options: unknown };

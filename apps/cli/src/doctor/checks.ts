@@ -8,7 +8,7 @@ import { echo } from '@ichor/dimse/requestor/echo';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
-import { freeBytes } from '@ichor/store/files/freeSpace';
+import { openStore, spoolStore } from '@ichor/store/files/openStores';
 import { guardSpool } from '@ichor/store/files/spoolIdentity';
 import type { Database } from '@ichor/store/postgres/database';
 import { checkDatabase, openDatabase, serverVersion } from '@ichor/store/postgres/database';
@@ -77,9 +77,10 @@ async function writeAndRemove(path: string): Promise<void> {
 const nearestExisting = (path: string): string =>
   existsSync(path) || dirname(path) === path ? path : nearestExisting(dirname(path));
 
-async function checkFreeSpace({ dataDir, diskFloorBytes }: Config): Promise<Finding> {
-  const free = await freeBytes(dataDir);
-  const text = `${gibibytes(free)} GiB are free for ${dataDir}; the floor is ${gibibytes(diskFloorBytes)} GiB`;
+async function checkFreeSpace(config: Config): Promise<Finding> {
+  const { dataDir, storeUrl, diskFloorBytes } = config;
+  const free = await spoolStore(config).freeBytes();
+  const text = `${gibibytes(free)} GiB are free for ${storeUrl ?? dataDir}; the floor is ${gibibytes(diskFloorBytes)} GiB`;
   if (free < diskFloorBytes)
     return fail('disk', `${text}: instances are refused with 0xA700. Free space, or lower ICHOR_DISK_FLOOR_BYTES.`);
   return free < 2 * diskFloorBytes ? warn('disk', `${text}. Free space soon.`) : ok('disk', text);
@@ -124,12 +125,13 @@ async function* checkStores(config: Config): AsyncGenerator<Finding> {
   await database.close();
 }
 
-async function checkSpool({ dataDir }: Config, database: Database, log: Log): Promise<Finding> {
-  const guard = await guardSpool({ dataDir, database, log, incidents: null, mayBegin: false });
+async function checkSpool(config: Config, database: Database, log: Log): Promise<Finding> {
+  const guard = await guardSpool({ settings: config, database, log, incidents: null, mayBegin: false });
   await guard.check().finally(() => guard.close());
-  const folder = await stat(join(dataDir, 'spool')).catch(() => null);
+  const { place } = openStore(config, 'spool');
+  const folder = await stat(place).catch(() => null);
   if (folder !== null && (folder.mode & 0o077) !== 0)
-    return warn('spool', `other users of this machine can read ${dataDir}/spool. Run \`chmod 700\` on it.`);
+    return warn('spool', `other users of this machine can read ${place}. Run \`chmod 700\` on it.`);
   const { identity } = await knownSpool(database);
   return ok(
     'spool',

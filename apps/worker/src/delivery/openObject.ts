@@ -1,17 +1,16 @@
 /** A report or heat map as it lies in the store of derived objects, or why it cannot be sent. */
 import { type InstanceFile, instanceFile } from '@ichor/dimse/requestor/dimseClient';
-import type { Config } from '@ichor/settings/config';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
 import { readDerivedObject } from '@ichor/store/files/derivedObject';
-import { objectStore } from '@ichor/store/files/openStores';
+import { objectStore, type StoreSettings } from '@ichor/store/files/openStores';
 import type { DueObject } from '@ichor/store/rows/delivery';
 
 /** A fault of the store may pass: the delivery waits. @throws IchorError FILE_UNREADABLE, OBJECT_MISSING, OBJECT_UNUSABLE */
 export async function openObject(
-  { dataDir }: Pick<Config, 'dataDir'>,
+  settings: StoreSettings,
   { path, sopInstanceUid }: Pick<DueObject, 'path' | 'sopInstanceUid'>,
 ): Promise<InstanceFile> {
-  const bytes = await readDerivedObject(objectStore(dataDir), path);
+  const bytes = await readDerivedObject(objectStore(settings), path);
   try {
     return instanceFile(path, bytes, () => bytes);
   } catch (error) {

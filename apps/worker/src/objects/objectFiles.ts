@@ -1,19 +1,18 @@
 /** Derived objects in their store: `<Study Instance UID>/<SOP Instance UID>.dcm`. */
 import { type DerivedObject, wants } from '@ichor/report/writeObjects';
 import type { Destination } from '@ichor/settings/aeTitles';
-import type { Config } from '@ichor/settings/config';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import type { ObjectReference } from '@ichor/shared/files';
 import type { FileStore } from '@ichor/store/files/fileStore';
-import { objectStore, placeOf, prepareStore } from '@ichor/store/files/openStores';
+import { openStore, type StoreSettings } from '@ichor/store/files/openStores';
 import type { StoredObject } from '@ichor/store/rows/derivedObject';
 
 /** About as much as a report and its heat maps take. */
 const PROBE_BYTES = 1_000_000;
 
 /** Nothing is analysed again for a store that takes nothing. @throws IchorError OBJECTS_UNWRITABLE */
-export async function checkWritable({ dataDir }: Pick<Config, 'dataDir'>, studyInstanceUid: string): Promise<void> {
-  await putting(dataDir, studyInstanceUid, async (objects) => {
+export async function checkWritable(settings: StoreSettings, studyInstanceUid: string): Promise<void> {
+  await putting(settings, studyInstanceUid, async (objects) => {
     const probe = `${studyInstanceUid}/.probe-${process.pid}`;
     await objects.put(probe, [new Uint8Array(PROBE_BYTES)], true).finally(() => objects.remove(probe));
   });
@@ -21,11 +20,11 @@ export async function checkWritable({ dataDir }: Pick<Config, 'dataDir'>, studyI
 
 /** Writes objects durably, before any row names them. @throws IchorError OBJECTS_UNWRITABLE */
 export async function storeObjects(
-  config: Pick<Config, 'dataDir' | 'destinations'>,
+  config: StoreSettings & { readonly destinations: readonly Destination[] },
   studyInstanceUid: string,
   objects: readonly DerivedObject[],
 ): Promise<StoredObject[]> {
-  await putting(config.dataDir, studyInstanceUid, async (store) => {
+  await putting(config, studyInstanceUid, async (store) => {
     for (const object of objects) await store.put(referenceOf(studyInstanceUid, object), [object.bytes], true);
   });
   return objects.map((object) => storedObject(config.destinations, studyInstanceUid, object));
@@ -35,15 +34,15 @@ const referenceOf = (studyInstanceUid: string, object: Pick<DerivedObject, 'sopI
   `${studyInstanceUid}/${object.sopInstanceUid}.dcm`;
 
 async function putting(
-  dataDir: string,
+  settings: StoreSettings,
   studyInstanceUid: string,
   work: (objects: FileStore<ObjectReference>) => Promise<void>,
 ): Promise<void> {
+  const { files, place: path, prepare } = openStore(settings, 'objects');
   try {
-    await prepareStore(dataDir, 'objects');
-    await work(objectStore(dataDir));
+    await prepare();
+    await work(files);
   } catch (error) {
-    const path = placeOf(dataDir, 'objects');
     throw new IchorError('OBJECTS_UNWRITABLE', { studyInstanceUid, path, reason: reasonOf(error) }, error);
   }
 }

@@ -41,8 +41,7 @@ let last: { readonly version: string; readonly file: WeakRef<Part10> } | null = 
 async function fileOf(slice: StoredSlice, files: FileReader): Promise<Part10> {
   const { reference, frames } = slice;
   if (frames === 1) return readFileOf(slice, files);
-  const { modifiedAtMs, sizeBytes } = await files.stat(reference);
-  const version = JSON.stringify([files.address, reference, modifiedAtMs, sizeBytes]);
+  const version = JSON.stringify([files.address, reference, (await files.stat(reference)).version]);
   const kept = last?.version === version ? last.file.deref() : undefined;
   const file = kept ?? (await readFileOf(slice, files));
   last = { version, file: new WeakRef(file) };

@@ -1,5 +1,5 @@
 /** Settings of every role: where data, database and queue are, and what the log says. */
-import { aeTitle, anyText, oneOf, path, url, wholeNumber } from '../readers.ts';
+import { address, aeTitle, anyText, oneOf, path, url, wholeNumber } from '../readers.ts';
 import type { SettingTable } from '../setting.ts';
 
 export const EVERY_ROLE = {
@@ -14,6 +14,13 @@ export const EVERY_ROLE = {
     reader: path,
     default: './data',
     about: 'spool, derived objects, embedded database, logs',
+  },
+  storeUrl: {
+    name: 'ICHOR_STORE_URL',
+    reader: address,
+    default: null,
+    unset: 'the data folder',
+    about: 'where received instances and derived objects are kept, file:///folder',
   },
   aeTitle: {
     name: 'ICHOR_AE_TITLE',

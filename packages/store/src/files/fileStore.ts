@@ -22,3 +22,14 @@ export type FileStore<Reference extends FileReference = FileReference> = FileRea
   remove(reference: Reference): Promise<void>;
   freeBytes(): Promise<number>;
 };
+
+/** A store as its address tells it; nothing is touched yet. */
+export type OpenedStore<Reference extends FileReference = FileReference> = {
+  readonly files: FileStore<Reference>;
+  /** For messages. */
+  readonly place: string;
+  /** Before something is put: makes the store where there is none. @throws the store's fault */
+  prepare(): Promise<void>;
+};
+/** What a kind of store exports. @param name of the one of several stores at that address */
+export type OpenStore = <Reference extends FileReference>(url: URL, name: string) => OpenedStore<Reference>;

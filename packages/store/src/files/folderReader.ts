@@ -21,8 +21,8 @@ export function folderReader<Reference extends FileReference>(root: string): Fil
     range: (reference, fromByte, lengthBytes) => reading(reference, (path) => rangeOf(path, fromByte, lengthBytes)),
     stat: (reference) =>
       reading(reference, async (path) => {
-        const { size: sizeBytes, mtimeMs: modifiedAtMs } = await stat(path);
-        return { sizeBytes, modifiedAtMs };
+        const { size, mtimeNs, dev, ino } = await stat(path, { bigint: true });
+        return { sizeBytes: Number(size), version: `${dev} ${ino} ${mtimeNs} ${size}` };
       }),
   };
 }

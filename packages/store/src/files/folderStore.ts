@@ -6,18 +6,34 @@
  */
 import { readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { isSafeUid } from '@ichor/dicom/uid';
 import type { IchorError } from '@ichor/shared/errors';
 import { fileUnreadable, isFileFault } from '@ichor/shared/fileFault';
 import type { FileReference } from '@ichor/shared/files';
-import { makeFoldersBelow, TEMPORARY, writeDurably } from './durably.ts';
-import type { FileStore } from './fileStore.ts';
+import { makeFolderDurably, makeFoldersBelow, TEMPORARY, writeDurably } from './durably.ts';
+import type { FileStore, OpenStore } from './fileStore.ts';
 import { folderReader, pathIn } from './folderReader.ts';
 import { freeBytes } from './freeSpace.ts';
+import { keepPrivate } from './keepPrivate.ts';
 
 /** A temporary file is written at once: one this old belongs to nobody any more. */
 const ABANDONED_AFTER_MS = 3_600_000;
 /** Folders that are remembered as made. */
 const MOST_KNOWN = 10_000;
+
+/** `file:///folder`: a folder in it for each store, private; of the folders in that, those named by a UID are ours. */
+export const openFolder: OpenStore = (url, name) => {
+  const place = join(fileURLToPath(url), name);
+  return {
+    place,
+    files: folderStore(place, isSafeUid),
+    async prepare() {
+      await makeFolderDurably(place);
+      await keepPrivate(place);
+    },
+  };
+};
 
 /**
  * @param folder must be there when something is put: an empty mount is no store

@@ -22,12 +22,12 @@ const instance = (number: number, study = '1.2.3') => ({
 const inSpool = (...names: string[]): string => join(dataDir, 'spool', ...names);
 async function scanned(): Promise<string[]> {
   const paths: string[] = [];
-  for await (const path of (await openSpool(dataDir)).scan()) paths.push(path);
+  for await (const path of (await openSpool({ dataDir })).scan()) paths.push(path);
   return paths;
 }
 
 test('a scan removes temporary files that nobody has written to for an hour, and leaves those of other receivers', async () => {
-  await (await openSpool(dataDir)).store(instance(1));
+  await (await openSpool({ dataDir })).store(instance(1));
   const folder = inSpool('1.2.3', '1.2.3.1');
   const longAgo = new Date(Date.now() - 2 * 3_600_000);
   await writeFile(join(folder, '.1.2.3.1.8.aaaa.part'), 'being written');
@@ -38,7 +38,7 @@ test('a scan removes temporary files that nobody has written to for an hour, and
 });
 
 test('everything is stored while other receivers start and scan again and again', async () => {
-  const spool = await openSpool(dataDir);
+  const spool = await openSpool({ dataDir });
   let storing = true;
   const others = Array.from({ length: 2 }, async () => {
     while (storing) await scanned();
@@ -56,7 +56,7 @@ test.each([
   ['series', ['1.2.3', '1.2.3.1']],
   ['study', ['1.2.3']],
 ])('a %s folder that was removed by hand is made again for the next instance', async (_name, folder) => {
-  const spool = await openSpool(dataDir);
+  const spool = await openSpool({ dataDir });
   await spool.store(instance(1));
   await rm(inSpool(...folder), { recursive: true });
   const { outcome, reference } = await spool.store(instance(2));
@@ -67,7 +67,7 @@ test.each([
 
 test('an instance whose spool was replaced while it was written is not acknowledged', async () => {
   let asked = 0;
-  const spool = await openSpool(dataDir, 0, async () => {
+  const spool = await openSpool({ dataDir }, 0, async () => {
     if (++asked === 2) throw new IchorError('SPOOL_FOREIGN', { path: dataDir, reason: 'test' });
   });
   await expect(spool.store(instance(1))).rejects.toMatchObject({ code: 'SPOOL_FOREIGN' });
@@ -76,7 +76,7 @@ test('an instance whose spool was replaced while it was written is not acknowled
 test('folders and files are for this user alone, whatever the umask, and a folder from before is tightened', async () => {
   await mkdir(inSpool(), { mode: 0o755 });
   const former = process.umask(0);
-  const { reference } = await (await openSpool(dataDir)).store(instance(1)).finally(() => process.umask(former));
+  const { reference } = await (await openSpool({ dataDir })).store(instance(1)).finally(() => process.umask(former));
   const modes = ['.', '1.2.3', '1.2.3/1.2.3.1', reference].map(
     async (name) => (await stat(inSpool(name))).mode & 0o777,
   );
@@ -84,7 +84,7 @@ test('folders and files are for this user alone, whatever the umask, and a folde
 });
 
 test('a scan of one study gives its instances only, and none of a study that is not there', async () => {
-  const spool = await openSpool(dataDir);
+  const spool = await openSpool({ dataDir });
   for (const study of ['1.2.3', '1.2.4']) await spool.store(instance(1, study));
   await mkdir(inSpool('1.2.5'));
   const found: string[] = [];

@@ -9,7 +9,7 @@ import { isSafeUid } from '@ichor/dicom/uid';
 import { IchorError, reasonOf } from '@ichor/shared/errors';
 import type { FileReader, SpoolReference } from '@ichor/shared/files';
 import type { FileStore } from './fileStore.ts';
-import { placeOf, prepareStore, spoolStore } from './openStores.ts';
+import { openStore, type StoreSettings } from './openStores.ts';
 
 export type SpoolInstance = {
   readonly studyInstanceUid: string;
@@ -36,26 +36,26 @@ export type Spool = {
    */
   scan(studyInstanceUid?: string): AsyncIterable<SpoolReference>;
   freeBytes(): Promise<number>;
-  /** Where receivers on this machine note what they were receiving; a folder, whatever the store is. */
+  /** Where receivers on this machine note what they were receiving; in the data folder, wherever the store is. */
   readonly journalFolder: string;
 };
 
 /**
- * @param dataDir the spool is its store `spool`. @param floorBytes free space below which nothing is stored
+ * @param settings where the store is. @param floorBytes free space below which nothing is stored
  * @param checkIdentity throws when the folder is not the right one (spoolIdentity.ts); asked before and after each store, and before a scan
  * @throws IchorError DATA_DIR_UNUSABLE
  */
 export async function openSpool(
-  dataDir: string,
+  settings: StoreSettings,
   floorBytes = 0,
   checkIdentity: () => Promise<void> = async () => {},
 ): Promise<Spool> {
-  const place = placeOf(dataDir, 'spool');
-  await prepareStore(dataDir, 'spool').catch((error) => {
+  const { dataDir } = settings;
+  const { files, place, prepare } = openStore(settings, 'spool');
+  await prepare().catch((error) => {
     const remedy = 'Give this user write access, or set ICHOR_DATA_DIR.';
     throw new IchorError('DATA_DIR_UNUSABLE', { path: dataDir, reason: reasonOf(error), remedy }, error);
   });
-  const files = spoolStore(dataDir);
   const free = freeSpace(files);
   return {
     async store(instance) {
@@ -80,7 +80,7 @@ export async function openSpool(
       for await (const reference of files.list(studyInstanceUid)) if (isInstance(reference)) yield reference;
     },
     freeBytes: async () => free(0),
-    journalFolder: join(place, '.transfers'),
+    journalFolder: join(dataDir, 'spool', '.transfers'),
   };
 }
 

@@ -14,18 +14,18 @@
  * identities; an empty one only when the database knows no instance, and by a receiver only.
  */
 import { randomUUID } from 'node:crypto';
-import type { BigIntStats } from 'node:fs';
-import { readdir, readFile, stat, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { isSafeUid } from '@ichor/dicom/uid';
+import { readFile, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
-import { readingFile } from '@ichor/shared/fileFault';
+import { isMissing } from '@ichor/shared/fileFault';
+import type { FileReader, SpoolReference } from '@ichor/shared/files';
 import type { Log } from '@ichor/telemetry/log';
 import type { Database } from '../postgres/database.ts';
 import type { Incidents } from '../rows/incident.ts';
 import { insertSpool, knownSpool } from '../rows/spool.ts';
-import { writeDurably } from './durably.ts';
+import type { OpenedStore } from './fileStore.ts';
 import { makeFolder } from './makeFolder.ts';
+import { openStore, type StoreSettings } from './openStores.ts';
 
 export type SpoolGuard = {
   /** Looks at the folder as it is now. @throws IchorError SPOOL_FOREIGN, FILE_UNREADABLE */
@@ -33,7 +33,7 @@ export type SpoolGuard = {
   close(): Promise<void>;
 };
 export type GuardParts = {
-  readonly dataDir: string;
+  readonly settings: StoreSettings;
   readonly database: Pick<Database, 'pool'>;
   readonly log: Log;
   readonly incidents: Incidents | null;
@@ -45,28 +45,29 @@ type Expected =
   | { readonly kind: 'unknown' | 'nothing' | 'lost' }
   | { readonly kind: 'identity'; readonly identity: string };
 
+type SpoolStore = OpenedStore<SpoolReference>;
+const IDENTITY = 'identity';
 const LOOK_EVERY_MS = 1_000;
 /** The database may be away: what was kept will do until it answers. */
 const FIRST_ANSWER_MS = 2_000;
 
 /** Returns as soon as it is known what to expect, or the database does not answer. Never throws. */
 export async function guardSpool(parts: GuardParts): Promise<SpoolGuard> {
-  const root = join(parts.dataDir, 'spool');
-  const keptPath = join(parts.dataDir, 'spool.identity');
+  const spool = openStore(parts.settings, 'spool');
+  const keptPath = join(parts.settings.dataDir, 'spool.identity');
   const kept = (await readFile(keptPath, 'utf8').catch(() => '')).trim();
   let expected: Expected = kept === '' ? { kind: 'unknown' } : { kind: 'identity', identity: kept };
   let confirmed = false;
-  const found = identityReader(root);
+  const found = identityReader(spool.files);
 
   async function confirm(): Promise<void> {
-    expected = await expectedBy(parts, root, await found());
+    expected = await expectedBy(parts, spool, await found());
     if (expected.kind !== 'identity') return;
     confirmed = true;
-    if (expected.identity !== kept)
-      await writeFile(keptPath, `${expected.identity}\n`, { mode: 0o600 }).catch(() => {});
+    if (expected.identity !== kept) await keep(keptPath, expected.identity).catch(() => {});
   }
 
-  const check = async (): Promise<void> => compare(root, expected, await found());
+  const check = async (): Promise<void> => compare(spool, expected, await found());
   const watch = keepWatch(parts, async () => {
     if (!confirmed) await confirm().catch(() => {});
     await check();
@@ -75,65 +76,70 @@ export async function guardSpool(parts: GuardParts): Promise<SpoolGuard> {
   return { check, close: watch.close };
 }
 
+async function keep(path: string, identity: string): Promise<void> {
+  await makeFolder(dirname(path));
+  await writeFile(path, `${identity}\n`, { mode: 0o600 });
+}
+
 /** @throws IchorError DATABASE_UNAVAILABLE, and faults of the folder */
-async function expectedBy(parts: GuardParts, root: string, found: string | null): Promise<Expected> {
+async function expectedBy(parts: GuardParts, spool: SpoolStore, found: string | null): Promise<Expected> {
   const { database, mayBegin } = parts;
   const { identity: known, instances } = await knownSpool(database);
   if (known !== null) return { kind: 'identity', identity: known };
-  if (found === null && !(await holdsStudies(root))) {
+  if (found === null && !(await holdsStudies(spool))) {
     if (instances) return { kind: 'lost' };
     if (!mayBegin) return { kind: 'nothing' };
   }
-  const identity = found ?? (await begin(root));
+  const identity = found ?? (await begin(spool));
   await insertSpool(database, identity);
-  return expectedBy(parts, root, identity);
+  return expectedBy(parts, spool, identity);
 }
 
 /** Writes an identity durably, unless another role has done so meanwhile. @returns the one that is there */
-async function begin(root: string): Promise<string> {
-  await makeFolder(root);
-  const path = join(root, 'identity');
-  await writeDurably(path, [Buffer.from(`${randomUUID()}\n`)], false);
-  return (await readFile(path, 'utf8')).trim();
+async function begin({ files, prepare }: SpoolStore): Promise<string> {
+  await prepare();
+  await files.put(IDENTITY, [Buffer.from(`${randomUUID()}\n`)], false);
+  return textOf(await files.open(IDENTITY));
 }
 
-async function compare(root: string, expected: Expected, found: string | null): Promise<void> {
+async function compare(spool: SpoolStore, expected: Expected, found: string | null): Promise<void> {
   if (expected.kind === 'nothing') return;
   if (expected.kind === 'identity' && expected.identity === found) return;
-  if (expected.kind === 'unknown' && (found !== null || (await holdsStudies(root)))) return;
-  throw new IchorError('SPOOL_FOREIGN', { path: root, reason: await whyForeign(root, expected, found) });
+  if (expected.kind === 'unknown' && (found !== null || (await holdsStudies(spool)))) return;
+  throw new IchorError('SPOOL_FOREIGN', { path: spool.place, reason: await whyForeign(spool, expected, found) });
 }
 
-async function whyForeign(root: string, expected: Expected, found: string | null): Promise<string> {
+async function whyForeign(spool: SpoolStore, expected: Expected, found: string | null): Promise<string> {
   if (found !== null) return 'its file `identity` names another';
-  if (!(await holdsStudies(root))) return 'it is empty';
+  if (!(await holdsStudies(spool))) return 'it is empty';
   if (expected.kind !== 'identity') return 'its file `identity` is missing';
   return `its file \`identity\` is missing; should this be the right folder all the same, write ${expected.identity} into it`;
 }
 
-async function holdsStudies(root: string): Promise<boolean> {
-  const entries = await readdir(root).catch(() => []);
-  return entries.some(isSafeUid);
+async function holdsStudies({ files }: SpoolStore): Promise<boolean> {
+  try {
+    for await (const reference of files.list('')) if (reference.includes('/')) return true;
+  } catch (error) {
+    if (!(error instanceof IchorError)) throw error;
+  }
+  return false;
 }
 
 /** @returns a function that gives the identity in the spool, null when there is none; it reads the file again only when that is another */
-function identityReader(root: string): () => Promise<string | null> {
-  const path = join(root, 'identity');
-  let last: { readonly file: BigIntStats; readonly identity: string } | null = null;
-  return () =>
-    readingFile(path, async () => {
-      const file = await stat(path, { bigint: true }).catch(unlessMissing);
-      if (file === null) return null;
-      if (last === null || !isSame(last.file, file)) last = { file, identity: (await readFile(path, 'utf8')).trim() };
-      return last.identity || null;
-    });
+function identityReader(files: FileReader): () => Promise<string | null> {
+  let last: { readonly version: string; readonly identity: string } | null = null;
+  return async () => {
+    const file = await files.stat(IDENTITY).catch(unlessMissing);
+    if (file === null) return null;
+    if (last?.version !== file.version) last = { version: file.version, identity: textOf(await files.open(IDENTITY)) };
+    return last.identity || null;
+  };
 }
 
-const isSame = (one: BigIntStats, other: BigIntStats): boolean =>
-  one.dev === other.dev && one.ino === other.ino && one.mtimeNs === other.mtimeNs && one.size === other.size;
+const textOf = (bytes: Buffer): string => bytes.toString().trim();
 
-function unlessMissing(error: NodeJS.ErrnoException): null {
-  if (error.code !== 'ENOENT' && error.code !== 'ENOTDIR') throw error;
+function unlessMissing(error: unknown): null {
+  if (!isMissing(error)) throw error;
   return null;
 }
 
