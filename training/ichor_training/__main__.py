@@ -75,12 +75,17 @@ def add_stages(add) -> None:
         ("select-features", commands.select_features, "stage 2: what the sequence model sees of a slice"),
         ("train-sequence", commands.train_sequence, "stage 3: the bidirectional LSTM over a study"),
         ("export", commands.export, "the outcome as a bundle"),
+        ("submission", commands.submission, "scores of the unlabelled series for the RSNA 2019 challenge"),
     ):
         one = add(name, help=text)
         add_experiment(one)
         if name == "export":
             add_precision(one)
             one.add_argument("--out", type=Path, required=True, help="folder of the bundle")
+        if name == "submission":
+            one.add_argument("--sample", type=Path, required=True, help="sample_submission.csv of the challenge")
+            one.add_argument("--unlabelled", type=Path, help="default: the folder unlabelled in --data")
+            one.add_argument("--out", type=Path, default=Path("submission.csv"), help="(default: %(default)s)")
         one.set_defaults(action=action)
 
 

@@ -24,6 +24,7 @@ from .stages import facts, pipeline, trained
 from .stages.checks import check
 from .stages.configuration import Experiment, read_experiment
 from .stages.fold_networks import experiment_of_networks, load_networks, predict, probabilities, refuse_known
+from .stages.submission import instance_scores, write_submission
 from .stages.table2 import export_row, read_rows, rsna_studies, run_row, smoke_phantoms, table
 
 __all__ = ["ExportRefused"]
@@ -112,6 +113,17 @@ def export(arguments: Namespace) -> None:
 
 def pixels(arguments: Namespace) -> None:
     print(add_pixels(arguments.bundle, Studies.load(arguments.data), arguments.other))
+
+
+def submission(arguments: Namespace) -> None:
+    """Of the run that the experiment names, on the series that import-rsna kept without labels."""
+    file = read_experiment(arguments.experiment)
+    folder = arguments.run or arguments.runs / arguments.experiment.stem
+    phantoms = Studies.load(arguments.phantoms) if arguments.phantoms else None
+    found = trained.read_run(folder, Studies.load(arguments.data), phantoms, file)
+    scores = instance_scores(found.cnn.net, found.sequence, arguments.unlabelled or arguments.data / rsna.UNLABELLED)
+    scored, left = write_submission(scores, arguments.sample, arguments.out)
+    print(f"{arguments.out}: {scored} rows scored; {left} keep the value of the sample, which is no prediction")
 
 
 def fold_dicom(arguments: Namespace) -> None:

@@ -136,3 +136,24 @@ def test_predict_scores_every_slice_as_python_does_and_writes_the_submission(cha
         instance, _, name = row["ID"].rpartition("_")
         expected = float(analysed[instance][name]) if instance in analysed else float(before["Label"])
         assert float(row["Label"]) == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_training_packages_own_submission_scores_what_was_kept_without_labels(challenge, python_scores, capsys):
+    """The import's slices are kept at 512 here; uncalibrated, and nobody is refused."""
+    sample, out = challenge / "kaggle" / "stage_2_sample_submission.csv", challenge / "python.csv"
+    command = ["submission", str(challenge / "experiment.yaml"), "--data", str(challenge / "rsna"), "--run"]
+    assert main([*command, str(challenge / "run"), "--sample", str(sample), "--out", str(out)]) == 0
+    assert f"{20 * 6} rows scored; 0 keep" in capsys.readouterr().out
+    temperature = json.loads((challenge / "bundle" / "manifest.json").read_text())["calibration"]["temperature"]
+    given, ours = rows_of(sample), rows_of(out)
+    assert [row["ID"] for row in ours] == [row["ID"] for row in given]
+    for row in ours:
+        instance, _, name = row["ID"].rpartition("_")
+        probability, at = float(row["Label"]), CLASSES.index(name)
+        calibrated = 1 / (1 + np.exp(-np.log(probability / (1 - probability)) / temperature[at]))
+        assert abs(calibrated - python_scores[instance][1][at]) < 1e-3
+    sample.with_name("cut.csv").write_text("ID,Label\nID_1_edema,0.5\n")
+    assert (
+        main([*command, str(challenge / "run"), "--sample", str(sample.with_name("cut.csv")), "--out", str(out)]) == 1
+    )
+    assert "ID_1_edema" in capsys.readouterr().err
