@@ -43,6 +43,7 @@ export function readerFigures(
   draws: Draws,
 ): ReaderFigures[] {
   const cases = casesOf(data, predictions);
+  const called = { scan: calledAt(cases.scan, thresholds), slice: cases.slice && calledAt(cases.slice, thresholds) };
   const names = [...new Set(readings.map(({ reader }) => reader))].sort();
   return names.flatMap((reader) =>
     LEVELS.flatMap((level) => {
@@ -52,7 +53,7 @@ export function readerFigures(
         level,
       );
       return FINDING_CLASSES.flatMap((finding, index) =>
-        figuresOf(judgedCases(cases[level], calls, index, thresholds), data.patients, draws).map((figures) => ({
+        figuresOf(judgedCases(cases[level], called[level], calls, index), data.patients, draws).map((figures) => ({
           reader,
           level,
           finding,
@@ -100,10 +101,9 @@ function highest(readings: readonly Reading[], index: number): number | null {
   return calls.reduce<number | null>((most, call) => (most === null || call === null ? null : Math.max(most, call)), 0);
 }
 
-/** @param level null where studies are labelled and slices are asked for */
-function judgedCases(level: LevelCases | null, calls: Calls, index: number, thresholds: readonly number[]): Judged[] {
-  if (level === null) return [];
-  const called = calledAt(level, thresholds).analysed;
+/** @param level, called its scores and its decisions; null where studies are labelled and slices are asked for */
+function judgedCases(level: LevelCases | null, called: LevelCases | null, calls: Calls, index: number): Judged[] {
+  if (level === null || called === null) return [];
   return level.analysed.flatMap((one: AnalysedCase, place) => {
     const reader = calls.get(`${one.study} ${one.sopInstanceUid}`)?.[index] ?? null;
     if (reader === null) return [];
@@ -112,7 +112,7 @@ function judgedCases(level: LevelCases | null, calls: Calls, index: number, thre
       sequence: scores.sequence[index]!,
       cnn: scores.cnn[index]!,
     });
-    return [{ patient: one.patient, truth: one.truth[index]!, call: of(called[place]!), score: of(one) }];
+    return [{ patient: one.patient, truth: one.truth[index]!, call: of(called.analysed[place]!), score: of(one) }];
   });
 }
 
