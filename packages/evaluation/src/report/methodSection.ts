@@ -2,7 +2,7 @@
 import type { Evaluation } from '../evaluation.ts';
 import { type Html, html } from './html.ts';
 
-export function methodSection({ bootstrap, data, notice }: Evaluation): Html {
+export function methodSection({ bootstrap, data, notice }: Pick<Evaluation, 'bootstrap' | 'data' | 'notice'>): Html {
   const rows: [string, string][] = [
     [
       'Path',

@@ -57,6 +57,6 @@ function acceptedWords(what: Acceptable, images: number | null): string {
     derived: 'accepted here, refused in production: derived images',
     'missing-sop-class': `accepted here, refused in production: ${lacking} without a SOP Class UID, taken for CT images`,
     'missing-body-part': `accepted here, refused in production unless a description names the head: ${lacking} without a Body Part Examined`,
-    'missing-image-type': `${lacking} without an Image Type: whether they are original or derived is not known`,
+    'missing-image-type': `${lacking} without an Image Type: original or derived is not known`,
   }[what];
 }
