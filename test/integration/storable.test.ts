@@ -19,7 +19,7 @@ import { claimObjects, markUnwritable, postponeObjects } from '@ichor/store/rows
 import { addFeedback } from '@ichor/store/rows/feedback';
 import { openIncidents } from '@ichor/store/rows/incident';
 import * as notifications from '@ichor/store/rows/notification';
-import { claimStudy } from '@ichor/store/rows/shownResult';
+import { claimStudy, markFailed } from '@ichor/store/rows/shownResult';
 import { listStudies } from '@ichor/store/studyPage';
 import { findStudies, resultView } from '@ichor/store/studyView';
 import { answerFor } from '@ichor/worker/incomplete';
@@ -131,14 +131,14 @@ async function resultWith(study: string, text: string): Promise<number> {
       studyInstanceUid: study,
       inputDigest: text.slice(0, 100),
       model: { name: text, version: text, sha256: 'ab' },
-      state: 'not-analysed',
-      reason,
+      state: 'flagged',
+      reason: null,
       findings: FINDINGS,
       keySlices: [],
       sliceScores: [],
       heatmaps: [],
       series: [{ seriesInstanceUid: `${study}.1`, description: text, instances: 1, reason }],
-      errorCode: text,
+      errorCode: null,
     },
     null,
     [LANE],
@@ -148,6 +148,7 @@ async function resultWith(study: string, text: string): Promise<number> {
   const objects = await claimObjects(bench.database, resultId);
   await postponeObjects(bench.database, objects!, text, 0, true);
   await markUnwritable(bench.database, objects!, text);
+  await markFailed(bench.database, job, text);
   const [shown] = await findStudies(bench.database, [study]);
   expect(shown?.series[0]?.description).toBe(text.replaceAll('\0', '').toWellFormed());
   const found = { states: [], accessionNumber: text, withinHours: null, search: text, searchPatients: true, limit: 1 };

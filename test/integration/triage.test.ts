@@ -115,6 +115,21 @@ describe('report and heat maps', () => {
     expect(await studyRow(job)).toMatchObject({ objects: 'written', deliveries: made.size });
   });
 
+  test('of a row that is no result are not made up: it ends as failed with an incident, and the next one is written', async () => {
+    const [job, next] = [await bench.addStudy(60), await bench.addStudy(61)];
+    const away = bench.context({ database: refusing(bench.database, /INSERT INTO derived_object/) });
+    for (const one of [job, next]) await triageStudy(away, one, true);
+    await bench.database.pool.query(
+      "UPDATE result SET state = 'clear', findings = NULL WHERE study_instance_uid = $1",
+      [job.studyInstanceUid],
+    );
+    for (const one of [job, next]) await objectsAreDue(one);
+    await writeDueObjects(bench.context(), open);
+    expect(await studyRow(job)).toMatchObject({ objects: 'failed', deliveries: 0 });
+    expect(codes(job)).toEqual(['REPORT_UNWRITABLE']);
+    expect(await studyRow(next)).toMatchObject({ objects: 'written', deliveries: 2 });
+  });
+
   test('that cannot be made end as failed with an incident after a few tries, and are due again when the study is asked for', async () => {
     const job = await bench.addStudy(4);
     const hindered = bench.context({ database: refusing(bench.database, /INSERT INTO derived_object/) });

@@ -5,7 +5,7 @@
 import { createHash } from 'node:crypto';
 import { describeIncompleteness, type Incompleteness } from '@ichor/shared/incompleteness';
 import { type Reason, reason } from '@ichor/shared/reasons';
-import type { TriageResult } from '@ichor/shared/study';
+import { type FoundResult, NOTHING_FOUND, type NotAnalysedResult, type TriageResult } from '@ichor/shared/study';
 import type { Arrived } from '@ichor/store/outbox/saveResult';
 
 /** @param result of what arrived. @returns what may be said of the study, or that it must wait */
@@ -20,24 +20,25 @@ export function answerFor(
 }
 
 /** The same input, but it is known that there is more: another result, with objects of its own. */
-export function withIncompleteness(result: TriageResult, incomplete: Incompleteness | null): TriageResult {
+export function withIncompleteness<Result extends TriageResult>(
+  result: Result,
+  incomplete: Incompleteness | null,
+): Result {
   if (incomplete === null) return result;
   const { missingInstances, brokenOffSeries } = incomplete;
   const lines = [result.inputDigest, `incomplete ${missingInstances} ${brokenOffSeries}`];
   return { ...result, incomplete, inputDigest: createHash('sha256').update(lines.join('\n')).digest('hex') };
 }
 
-function notAnalysed(result: TriageResult, incomplete: Incompleteness): TriageResult {
+function notAnalysed(result: FoundResult | NotAnalysedResult, incomplete: Incompleteness): NotAnalysedResult {
   const arrived = result.reason === null ? [] : [`of what arrived: ${result.reason.sentence}`];
   const why: Reason = reason('incomplete-study', [describeIncompleteness(incomplete), ...arrived].join('; '));
   return {
     ...withIncompleteness(result, incomplete),
+    ...NOTHING_FOUND,
     state: 'not-analysed',
     reason: why,
-    findings: null,
-    keySlices: [],
-    sliceScores: [],
-    heatmaps: [],
+    errorCode: null,
     series: result.series.map((one) => (one.reason === null ? { ...one, reason: why } : one)),
   };
 }

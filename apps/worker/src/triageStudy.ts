@@ -21,7 +21,7 @@ import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
 import type { Inference } from '@ichor/analysis/inference/inference';
 import type { Config } from '@ichor/settings/config';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
-import type { TriageResult } from '@ichor/shared/study';
+import { type FailedResult, NOTHING_FOUND, type TriageResult } from '@ichor/shared/study';
 import type { Spool } from '@ichor/store/files/spool';
 import { enqueueNotifications } from '@ichor/store/outbox/enqueueNotifications';
 import { type Conclusion, type SavedResult, saveResult } from '@ichor/store/outbox/saveResult';
@@ -156,16 +156,13 @@ async function saveFailure(
 }
 
 /** Rests on nothing of the study. */
-const failedResult = (job: TriageJob, model: Inference['model'], error: IchorError): TriageResult => ({
+const failedResult = (job: TriageJob, model: Inference['model'], error: IchorError): FailedResult => ({
+  ...NOTHING_FOUND,
   studyInstanceUid: job.studyInstanceUid,
   inputDigest: `failed ${job.request}`,
   model,
   state: 'failed',
   reason: null,
-  findings: null,
-  keySlices: [],
-  sliceScores: [],
-  heatmaps: [],
   series: [],
   errorCode: error.code,
 });

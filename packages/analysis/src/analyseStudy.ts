@@ -7,7 +7,8 @@ import type { FileReader, FileReference } from '@ichor/shared/files';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { Reason, ReasonCode } from '@ichor/shared/reasons';
 import { reason } from '@ichor/shared/reasons';
-import type { SeriesSelection, TriageResult } from '@ichor/shared/study';
+import type { FailedResult, FoundResult, NotAnalysedResult, SeriesSelection } from '@ichor/shared/study';
+import { NOTHING_FOUND } from '@ichor/shared/study';
 import { classNames, decision, findingOf, type Target, targetOf } from '@ichor/shared/target';
 import type { Accepted } from './accepted.ts';
 import type { FeatureCache } from './featureCache.ts';
@@ -22,13 +23,23 @@ import { selectSeries } from './volume/selectSeries.ts';
 import { sourceIdentity } from './volume/sourceIdentity.ts';
 
 /** A study after analysis: the result, and what the report and the heat maps need of the source. */
-export type AnalysedStudy = {
-  readonly result: TriageResult;
+export type AnalysedStudy = StudyWithFindings | StudyWithoutFindings;
+export type StudyWithFindings = Source & {
+  readonly result: FoundResult;
+  readonly identity: SourceIdentity;
+  readonly stack: SliceStack;
+  readonly analysis: Analysis;
+};
+export type StudyWithoutFindings<Result = NotAnalysedResult | FailedResult> = Source & {
+  readonly result: Result;
+  /** Null when no header could be read. */
   readonly identity: SourceIdentity | null;
+  readonly stack: null;
+  readonly analysis: null;
+};
+type Source = {
   /** Every readable image of the study, for the report's evidence when nothing was analysed. */
   readonly headers: readonly InstanceHeader[];
-  readonly stack: SliceStack | null;
-  readonly analysis: Analysis | null;
 };
 
 type Tools = {
@@ -50,7 +61,7 @@ export async function analyseStudy(
   studyInstanceUid: string,
   references: readonly FileReference[],
   tools: Tools,
-): Promise<AnalysedStudy> {
+): Promise<StudyWithFindings | StudyWithoutFindings<NotAnalysedResult>> {
   const unreadable: HeaderProblem[] = [];
   const found = await readHeaders(tools.files, references, (problem) => unreadable.push(problem), tools.accepted);
   const fault = unreadable.find(({ error }) => error.code === 'FILE_UNREADABLE');
@@ -135,18 +146,22 @@ function whyMixed({ seriesInstanceUid }: SliceStack, headers: readonly InstanceH
   return patients.size > 1 ? reason('mixed-patients', `${patients.size} Patient IDs`) : null;
 }
 
-async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy> {
+async function analysed(study: Study, stack: SliceStack): Promise<StudyWithFindings> {
   const { inference, features, files } = study.tools;
   const cached = await features.load(stack, inference.model);
   const analysis = await inference.analyse(stack, { cached, files });
   await features.save(stack, analysis);
   const target = targetOf(analysis.model);
+  const [first] = study.headers.filter((header) => header.seriesInstanceUid === stack.seriesInstanceUid);
+  if (first === undefined) throw new Error(`stack ${stack.seriesInstanceUid} has no instance`);
   return {
-    ...sourceOf(study),
+    headers: study.headers,
+    identity: sourceIdentity(first),
     stack,
     analysis,
     result: {
       ...common(study),
+      errorCode: null,
       inputDigest: digestOf([
         ...analysis.slices.map((slice, index) => sliceKey(stack, index, slice.pixelDigest)),
         thresholdsKey(target, analysis),
@@ -161,37 +176,30 @@ async function analysed(study: Study, stack: SliceStack): Promise<AnalysedStudy>
   };
 }
 
-function notAnalysed(study: Study, why: Reason): AnalysedStudy {
+function notAnalysed(study: Study, why: Reason): StudyWithoutFindings<NotAnalysedResult> {
+  const chosen = study.headers.find((one) => one.seriesInstanceUid === study.choice.stack?.seriesInstanceUid);
+  const named = chosen ?? study.headers[0];
   const instances = study.headers.map((header) => `${header.sopInstanceUid} ${header.reference.split('/').at(-1)}`);
   const unread = study.references.length - study.headers.length;
   return {
-    ...sourceOf(study),
+    headers: study.headers,
+    identity: named === undefined ? null : sourceIdentity(named),
     stack: null,
     analysis: null,
     result: {
       ...common(study),
+      ...NOTHING_FOUND,
       inputDigest: digestOf([...instances, `unreadable ${unread}`, why.code]),
       series: study.choice.series.map((one) => (one.reason === null ? { ...one, reason: why } : one)),
       state: 'not-analysed',
       reason: why,
-      findings: null,
-      keySlices: [],
-      sliceScores: [],
-      heatmaps: [],
+      errorCode: null,
     },
   };
 }
 
-function sourceOf({ headers, choice }: Study): Pick<AnalysedStudy, 'headers' | 'identity'> {
-  const chosen =
-    choice.stack === null
-      ? headers[0]
-      : headers.find((header) => header.seriesInstanceUid === choice.stack?.seriesInstanceUid);
-  return { headers, identity: chosen === undefined ? null : sourceIdentity(chosen) };
-}
-
 function common({ studyInstanceUid, choice, tools }: Study) {
-  return { studyInstanceUid, model: tools.inference.model, series: choice.series, errorCode: null };
+  return { studyInstanceUid, model: tools.inference.model, series: choice.series };
 }
 
 function sliceKey(stack: SliceStack, index: number, pixelDigest: string): string {

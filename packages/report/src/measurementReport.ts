@@ -165,9 +165,8 @@ export function conclusion(result: TriageResult): string {
 
 function outcome({ state, reason, findings, errorCode, model }: TriageResult): string {
   if (state === 'not-analysed')
-    return `NOT ANALYSED, because: ${reason?.sentence ?? 'unknown'}${reason?.detail ? ` (${reason.detail})` : ''} This study has not been triaged.`;
-  if (state === 'failed' || findings === null)
-    return `NOT ANALYSED: the analysis failed (${errorCode ?? 'unknown'}). This study has not been triaged.`;
+    return `NOT ANALYSED, because: ${reason.sentence}${reason.detail ? ` (${reason.detail})` : ''} This study has not been triaged.`;
+  if (state === 'failed') return `NOT ANALYSED: the analysis failed (${errorCode}). This study has not been triaged.`;
   return answer(targetOf(model), findings);
 }
 

@@ -1,5 +1,6 @@
 /** Content and evidence → Comprehensive (3D) SR instance (PS3.3 A.35.3, A.35.13). */
 
+import type { SourceIdentity } from '@ichor/analysis/types';
 import { CODES, triageReport } from '@ichor/dicom/codes';
 import { SOP_CLASS } from '@ichor/dicom/sopClasses';
 import { deriveUid } from '@ichor/dicom/uid';
@@ -20,7 +21,7 @@ export type ReportForm = Pick<Destination, 'sr' | 'title'>;
 
 export type ReportRequest = ReportInput & {
   readonly form: ReportForm;
-  /** Series of each referenced instance. */
+  /** Series of each instance of the study that may be referred to. */
   readonly seriesOf: ReadonlyMap<string, string>;
   /** The report that this one supersedes. */
   readonly former: FormerReport | null;
@@ -33,7 +34,10 @@ export type WrittenReport = {
   readonly bytes: Uint8Array;
 };
 
-/** UIDs follow from study, input and model: writing a report twice makes the same instance. */
+/**
+ * UIDs follow from study, input and model: writing a report twice makes the same instance.
+ * @throws Error when the content refers to an instance that the study does not have
+ */
 export function writeReport(request: ReportRequest): WrittenReport {
   const { result, identity, form, at } = request;
   const target = targetOf(result.model);
@@ -58,9 +62,9 @@ export function writeReport(request: ReportRequest): WrittenReport {
     CompletionFlag: 'COMPLETE',
     VerificationFlag: 'UNVERIFIED',
     PreliminaryFlag: 'PRELIMINARY',
-    ...(request.former === null ? {} : { PredecessorDocumentsSequence: evidence(request, [request.former]) }),
+    ...(request.former === null ? {} : { PredecessorDocumentsSequence: evidence(identity, [request.former]) }),
     PerformedProcedureCodeSequence: [],
-    CurrentRequestedProcedureEvidenceSequence: evidence(request, referencedInstances(content)),
+    CurrentRequestedProcedureEvidenceSequence: evidence(identity, located(content, request.seriesOf)),
     ValueType: 'CONTAINER',
     ConceptNameCodeSequence: [coded(form.title === 'triage' ? triageReport(target) : CODES.imagingMeasurementReport)],
     ContinuityOfContent: 'SEPARATE',
@@ -73,19 +77,26 @@ export function writeReport(request: ReportRequest): WrittenReport {
 const derived = ({ studyInstanceUid, inputDigest, model }: TriageResult, ...role: string[]): string =>
   deriveUid(studyInstanceUid, inputDigest, model.sha256, ...role);
 
+/** A reference without its series would be evidence that no PACS can find. */
+function located(content: readonly ContentItem[], seriesOf: ReadonlyMap<string, string>): InstanceOfSeries[] {
+  return referencedInstances(content).map((reference) => {
+    const seriesInstanceUid = seriesOf.get(reference.sopInstanceUid);
+    if (seriesInstanceUid !== undefined) return { ...reference, seriesInstanceUid };
+    throw new Error(`the report names instance ${reference.sopInstanceUid}, which the study does not have`);
+  });
+}
+
+type InstanceOfSeries = Readonly<Record<'sopClassUid' | 'sopInstanceUid' | 'seriesInstanceUid', string>>;
+
 /** Hierarchical SOP Instance Reference (PS3.3 table 10-3a): study › series › instances. */
-function evidence(
-  { identity, seriesOf, former }: ReportRequest,
-  references: readonly { sopClassUid: string; sopInstanceUid: string }[],
-): object[] {
+function evidence({ studyInstanceUid }: SourceIdentity, references: readonly InstanceOfSeries[]): object[] {
   const series = new Map<string, Map<string, string>>();
-  for (const { sopClassUid, sopInstanceUid } of references) {
-    const seriesInstanceUid = seriesOf.get(sopInstanceUid) ?? former!.seriesInstanceUid;
+  for (const { sopClassUid, sopInstanceUid, seriesInstanceUid } of references) {
     series.set(seriesInstanceUid, (series.get(seriesInstanceUid) ?? new Map()).set(sopInstanceUid, sopClassUid));
   }
   return [
     {
-      StudyInstanceUID: identity.studyInstanceUid,
+      StudyInstanceUID: studyInstanceUid,
       ReferencedSeriesSequence: [...series].map(([SeriesInstanceUID, instances]) => ({
         SeriesInstanceUID,
         ReferencedSOPSequence: [...instances].map(([uid, sopClass]) => ({

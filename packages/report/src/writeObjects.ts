@@ -21,7 +21,10 @@ export type DerivedObject = {
 /** Images named in a report of a study that was not analysed; its evidence, not its analysis. */
 const MOST_IMAGES_UNANALYSED = 200;
 
-/** Nothing when no header of the study could be read: then there is no patient to write a report about. */
+/**
+ * Nothing when no header of the study could be read: then there is no patient to write a report about.
+ * @throws Error when it would name an instance that the study does not have
+ */
 export async function writeObjects(
   analysed: AnalysedStudy,
   config: Pick<Config, 'destinations' | 'heatmaps'>,
@@ -33,7 +36,7 @@ export async function writeObjects(
   const reports = formsFor(config.destinations).map((form) =>
     reportObject({ ...analysed, identity }, form, former, at),
   );
-  return config.heatmaps ? [...reports, ...(await heatmapObjects({ ...analysed, identity }, at))] : reports;
+  return config.heatmaps ? [...reports, ...(await heatmapObjects(analysed, at))] : reports;
 }
 
 const DEFAULT_FORM: ReportForm = { sr: 'comprehensive-3d', title: 'triage' };
@@ -80,18 +83,20 @@ function imagesOf({ stack, headers }: AnalysedStudy): ImageReference[] {
 }
 
 function keySlicesOf({ analysis, stack }: AnalysedStudy): (ImageReference & { finding: string })[] {
-  if (analysis === null || stack === null) return [];
+  if (analysis === null) return [];
   const classes = new Map(stack.slices.map((slice) => [slice.sopInstanceUid, slice.sopClassUid]));
-  return analysis.keySlices.map(({ sopInstanceUid, frameNumber, finding }) => ({
-    sopInstanceUid,
-    sopClassUid: classes.get(sopInstanceUid)!,
-    finding,
-    ...(frameNumber === undefined ? {} : { frameNumber }),
-  }));
+  return analysis.keySlices.map(({ sopInstanceUid, frameNumber, finding }) => {
+    const sopClassUid = classes.get(sopInstanceUid);
+    if (sopClassUid === undefined) throw new Error(`key slice ${sopInstanceUid} is no slice of the stack`);
+    return { sopInstanceUid, sopClassUid, finding, ...(frameNumber === undefined ? {} : { frameNumber }) };
+  });
 }
 
-async function heatmapObjects({ analysis, stack, result, identity }: Identified, at: Date): Promise<DerivedObject[]> {
-  if (analysis === null || stack === null) return [];
+async function heatmapObjects(
+  { analysis, stack, result, identity }: AnalysedStudy,
+  at: Date,
+): Promise<DerivedObject[]> {
+  if (analysis === null) return [];
   const objects: DerivedObject[] = [];
   for (const [index, keySlice] of analysis.keySliceImages.entries()) {
     const written = await writeHeatmap({ result, identity, stack, keySlice, instanceNumber: index + 1, at });

@@ -89,22 +89,41 @@ export type SliceHeatmap = {
   readonly map: string;
 };
 
-/** Outcome of one analysis, before it is stored. */
-export type TriageResult = {
+/**
+ * Outcome of one analysis, before it is stored: a union by state. Each member has every field, so that rows and JSON have one shape, and
+ * those that its state does not carry can be nothing but null or empty: `findings === null` tells the members apart as `state` does.
+ */
+export type TriageResult = FoundResult | NotAnalysedResult | FailedResult;
+export type FoundResult = OfOneAnalysis & {
+  readonly state: 'flagged' | 'clear';
+  readonly reason: null;
+  readonly errorCode: null;
+  readonly findings: Findings;
+  readonly keySlices: readonly KeySlice[];
+  readonly sliceScores: readonly SliceScore[];
+  readonly heatmaps: readonly SliceHeatmap[];
+};
+export type NotAnalysedResult = OfOneAnalysis &
+  NothingFound & { readonly state: 'not-analysed'; readonly reason: Reason; readonly errorCode: null };
+export type FailedResult = OfOneAnalysis &
+  NothingFound & { readonly state: 'failed'; readonly reason: null; readonly errorCode: string };
+
+type NothingFound = {
+  readonly findings: null;
+  readonly keySlices: readonly [];
+  readonly sliceScores: readonly [];
+  readonly heatmaps: readonly [];
+};
+export const NOTHING_FOUND: NothingFound = { findings: null, keySlices: [], sliceScores: [], heatmaps: [] };
+
+type OfOneAnalysis = {
   readonly studyInstanceUid: string;
   /** SHA-256 over the sorted SOP Instance UIDs and pixel digests that went in (hex). */
   readonly inputDigest: string;
   readonly model: ModelIdentity;
-  readonly state: ResultState;
-  readonly reason: Reason | null;
-  readonly findings: Findings | null;
-  readonly keySlices: readonly KeySlice[];
-  readonly sliceScores: readonly SliceScore[];
-  readonly heatmaps: readonly SliceHeatmap[];
   readonly series: readonly SeriesSelection[];
   /** What was known to be missing when it was decided; absent or null: nothing. */
   readonly incomplete?: Incompleteness | null;
-  readonly errorCode: string | null;
 };
 
 /** The structured report and the heat maps of a result: made after it, so that no flag waits for them. */

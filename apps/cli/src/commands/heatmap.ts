@@ -43,9 +43,9 @@ export async function heatmap(cli: Cli, dir: string, options: HeatmapOptions): P
       features: noFeatureCache,
       files: localFiles,
     });
-    if (stack === null || analysis === null) {
+    if (stack === null) {
       cli.terminal.note(
-        `not analysed, so there is no picture: ${result.reason?.sentence} ${result.reason?.detail ?? ''}`,
+        `not analysed, so there is no picture: ${result.reason.sentence} ${result.reason.detail ?? ''}`,
       );
       return EXIT.notAnalysed;
     }

@@ -18,7 +18,7 @@ import { sourceIdentity } from '@ichor/analysis/volume/sourceIdentity';
 import { type DerivedObject, writeObjects } from '@ichor/report/writeObjects';
 import { backOffMs } from '@ichor/shared/backOff';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
-import type { SpoolReference } from '@ichor/shared/files';
+import type { FoundResult, TriageResult } from '@ichor/shared/study';
 import { deliveryJobId, deliveryQueue } from '@ichor/store/queue/jobs';
 import { reportOf } from '@ichor/store/rows/derivedObject';
 import {
@@ -81,11 +81,11 @@ async function produce(context: TriageContext, due: DueObjects, analysed: Analys
 
 async function write(context: TriageContext, due: DueObjects, analysed: AnalysedStudy | null): Promise<void> {
   const { config, database } = context;
-  const { studyInstanceUid } = due.result;
-  if (due.attempts > MOST_ATTEMPTS) throw unwritable(due);
+  const { studyInstanceUid, result } = due;
+  if (due.attempts > MOST_ATTEMPTS || result === null) throw unwritable(due);
   await checkWritable(config, studyInstanceUid);
-  const source = analysed ?? (await analysedAgain(context, due));
-  const objects = await builtObjects(context, due, { ...source, result: due.result });
+  const source = await sourceOf(context, due, result, analysed);
+  const objects = await builtObjects(context, due, source);
   const stored = await storeObjects(config, studyInstanceUid, objects);
   await enqueue(context, await saveObjects(database, due, stored));
 }
@@ -102,16 +102,30 @@ async function builtObjects(
   });
 }
 
-const unwritable = ({ result: { studyInstanceUid } }: DueObjects): IchorError =>
+const unwritable = ({ studyInstanceUid }: DueObjects): IchorError =>
   new IchorError('REPORT_UNWRITABLE', { studyInstanceUid });
 
-/** What a report needs of the source beside the result, from the instances that the result rests on. */
-async function analysedAgain(context: TriageContext, due: DueObjects): Promise<AnalysedStudy> {
+/** The result as it is stored, with what a report needs of the source beside it. */
+async function sourceOf(
+  context: TriageContext,
+  due: DueObjects,
+  result: TriageResult,
+  analysed: AnalysedStudy | null,
+): Promise<AnalysedStudy> {
+  if (result.findings === null) return { ...(analysed ?? (await headersAlone(context, due))), result, ...NO_STACK };
+  const source = analysed ?? (await analysedAgain(context, due, result));
+  if (source.stack === null) throw unwritable(due);
+  return { ...source, result };
+}
+const NO_STACK = { stack: null, analysis: null };
+
+const instancesOf = async ({ database }: TriageContext, due: DueObjects) =>
+  (await studyInput(database, due.studyInstanceUid, due.inputUntil)).paths;
+
+/** From the instances that the result rests on. */
+async function analysedAgain(context: TriageContext, due: DueObjects, result: FoundResult): Promise<AnalysedStudy> {
   const { database, spool, inference } = context;
-  const { result } = due;
-  const { paths } = await studyInput(database, result.studyInstanceUid, due.inputUntil);
-  if (result.findings === null) return headersAlone(context, due, paths);
-  const again = await analyseStudy(result.studyInstanceUid, paths, {
+  const again = await analyseStudy(result.studyInstanceUid, await instancesOf(context, due), {
     inference,
     files: spool.files,
     features: databaseFeatureCache(database),
@@ -125,13 +139,12 @@ async function analysedAgain(context: TriageContext, due: DueObjects): Promise<A
 }
 
 async function headersAlone(
-  { spool }: TriageContext,
-  { result }: DueObjects,
-  references: readonly SpoolReference[],
-): Promise<AnalysedStudy> {
-  const headers = await readHeaders(spool.files, references, () => {});
+  context: TriageContext,
+  due: DueObjects,
+): Promise<Pick<AnalysedStudy, 'headers' | 'identity'>> {
+  const headers = await readHeaders(context.spool.files, await instancesOf(context, due), () => {});
   const identity = headers[0] === undefined ? null : sourceIdentity(headers[0]);
-  return { result, identity, headers, stack: null, analysis: null };
+  return { headers, identity };
 }
 
 /** Delivery rows stand: a job that no queue takes now is added again by the look for rows without one. */
@@ -144,7 +157,7 @@ async function enqueue({ queues, log }: TriageContext, jobs: Awaited<ReturnType<
 
 async function settle(context: TriageContext, due: DueObjects, error: IchorError): Promise<void> {
   const { database, log } = context;
-  const { studyInstanceUid } = due.result;
+  const { studyInstanceUid } = due;
   const kind = kindOf(error);
   log.event('objects.postponed', { studyInstanceUid, code: error.code, reason: error.message });
   if (kind === 'infrastructure') {

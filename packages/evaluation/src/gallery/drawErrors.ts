@@ -4,9 +4,10 @@
  * What was drawn in an earlier run is not drawn again: pictures do not depend on thresholds.
  */
 import type { Accepted } from '@ichor/analysis/accepted';
-import { type AnalysedStudy, analyseStudy } from '@ichor/analysis/analyseStudy';
+import { type AnalysedStudy, analyseStudy, type StudyWithFindings } from '@ichor/analysis/analyseStudy';
 import { noFeatureCache } from '@ichor/analysis/featureCache';
 import { type Inference, startInference } from '@ichor/analysis/inference/inference';
+import type { KeySliceImage } from '@ichor/analysis/types';
 import { drawForPage } from '@ichor/report/heatmapImage';
 import type { Config } from '@ichor/settings/config';
 import type { FileReader } from '@ichor/shared/files';
@@ -74,8 +75,8 @@ const everySliceExplained = (inference: Inference): Inference => ({
 });
 
 async function imagesOf(analysed: AnalysedStudy, { finding, profile }: StudyError): Promise<ErrorImage[]> {
-  const { analysis, stack } = analysed;
-  if (analysis === null || stack === null) return [];
+  if (analysed.analysis === null) return [];
+  const { analysis } = analysed;
   const ranked = analysis.keySliceImages
     .flatMap(({ sliceIndex, hu, maps }) =>
       maps
@@ -85,12 +86,10 @@ async function imagesOf(analysed: AnalysedStudy, { finding, profile }: StudyErro
     .sort((one, other) => other.map.probability - one.map.probability);
   const shown = [ranked[0], ranked.find(({ sliceIndex }) => profile[sliceIndex]!.labelled === true)];
   const images: ErrorImage[] = [];
-  for (const slice of new Set(shown))
-    if (slice !== undefined) images.push(await drawSlice(analysed, stack, slice, finding));
+  for (const slice of new Set(shown)) if (slice !== undefined) images.push(await drawSlice(analysed, slice, finding));
   return images;
 }
 
-type KeySliceImage = NonNullable<AnalysedStudy['analysis']>['keySliceImages'][number];
 type ExplainedSlice = {
   readonly sliceIndex: number;
   readonly hu: Int16Array;
@@ -98,8 +97,7 @@ type ExplainedSlice = {
 };
 
 async function drawSlice(
-  { result }: AnalysedStudy,
-  { slices }: NonNullable<AnalysedStudy['stack']>,
+  { result, stack: { slices } }: StudyWithFindings,
   { sliceIndex, hu, map: { map, mapRows, mapColumns, probability } }: ExplainedSlice,
   finding: FindingClass,
 ): Promise<ErrorImage> {

@@ -8,7 +8,8 @@ import type { Database, DatabaseClient } from '../postgres/database.ts';
 import type { DeliveryJob } from '../queue/jobs.ts';
 import { insertDeliveries } from './delivery.ts';
 import { insertObjects, type StoredObject } from './derivedObject.ts';
-import { targetColumn, toModel } from './modelTarget.ts';
+import { targetColumn } from './modelTarget.ts';
+import { toResult } from './resultRow.ts';
 
 /** No pause between attempts is longer. */
 export const LONGEST_PAUSE_MS = 240_000;
@@ -26,7 +27,9 @@ export type DueObjects = {
   readonly attempts: number;
   /** What the attempt before failed of. */
   readonly formerError: string | null;
-  readonly result: TriageResult;
+  readonly studyInstanceUid: string;
+  /** Null when its row is no result: see toResult. */
+  readonly result: TriageResult | null;
   readonly createdAt: Date;
   /** See StudyInput. */
   readonly inputUntil: string | null;
@@ -61,20 +64,8 @@ function toDue(row: any): DueObjects {
     createdAt: row.created_at,
     inputUntil: row.until,
     formerResultId: row.former_result_id === null ? null : Number(row.former_result_id),
-    result: {
-      studyInstanceUid: row.study_instance_uid,
-      inputDigest: row.input_digest,
-      model: toModel(row),
-      state: row.state,
-      reason: row.reason,
-      findings: row.findings,
-      keySlices: row.key_slices,
-      sliceScores: row.slice_scores,
-      heatmaps: row.heatmaps ?? [],
-      series: row.series,
-      incomplete: row.incomplete,
-      errorCode: row.error_code,
-    },
+    studyInstanceUid: row.study_instance_uid,
+    result: toResult(row),
   };
 }
 

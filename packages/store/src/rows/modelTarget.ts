@@ -22,7 +22,7 @@ export const decidesColumn = (of: string): string =>
   `coalesce(${targetColumn(of)}->>'decides', '${HEMORRHAGE.decides}')`;
 
 /** The columns of a model, and {@link targetColumn} as `model_target`. */
-type ModelRow = {
+export type ModelRow = {
   readonly model_name: string;
   readonly model_version: string;
   readonly model_sha256: string;
