@@ -71,7 +71,7 @@ describeWithSharedData('CT-ICH wrapped as DICOM', () => {
       expect(data).toMatchObject({
         patients: theirs.patients,
         patientFrom: 'label file',
-        acceptedReasons: ['derived'],
+        accepted: ['derived'],
       });
       expect([coverage.analysed, slice?.cases]).toEqual([theirs.patients, theirs.slices]);
       expect(Math.abs(slice!.classes.any.sequence.auc.value! - theirs.slice)).toBeLessThan(1e-3);
