@@ -3,7 +3,8 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SOP_CLASS, STORAGE_COMMITMENT_INSTANCE } from '@ichor/dicom/sopClasses';
 import { requestCommitment } from '@ichor/dimse/requestor/commitment';
-import { readInstanceFile, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import { readInstanceFile } from '@ichor/dimse/requestor/instanceFile';
+import { storeInstances } from '@ichor/dimse/requestor/storeInstances';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { part10Of } from '../fuzz/corpus/instances.ts';
 import { type HostilePacs, soundly, startHostilePacs } from '../fuzz/dimse/hostilePacs.ts';
@@ -49,7 +50,7 @@ test.each([
   ['Message ID Being Responded To', MESSAGE_ID_RESPONDED_TO],
 ])('an answer to C-STORE without %s is no answer, and the instance is sent again', async (_name, element) => {
   pacs.prepare(without(element));
-  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  const [outcome] = await storeInstances(peer(), caller, [await instanceFile()]);
   expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
 });
 
@@ -96,13 +97,13 @@ test.each([
   ['an end in the middle of its Status', withStatus((status) => [status.subarray(0, -1)])],
 ])('an answer to C-STORE with %s is no answer', async (_name, write) => {
   pacs.prepare(write);
-  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  const [outcome] = await storeInstances(peer(), caller, [await instanceFile()]);
   expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
 });
 
 test('an answer in fragments of one byte is read', async () => {
   pacs.prepare(inPieces(() => true));
-  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  const [outcome] = await storeInstances(peer(), caller, [await instanceFile()]);
   expect(outcome!.error).toBeNull();
 });
 
@@ -111,7 +112,7 @@ test.each([
   ['is interrupted', (index: number) => index !== 40],
 ])('an answer that %s with a fragment of a dataset is no answer', async (_name, isCommand) => {
   pacs.prepare(inPieces(isCommand));
-  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  const [outcome] = await storeInstances(peer(), caller, [await instanceFile()]);
   expect(outcome!.error).toMatchObject({ code: 'ASSOCIATION_LOST', retryable: true });
 });
 
@@ -157,6 +158,6 @@ test('an answer to a commitment request without a status is no acceptance', asyn
 
 test('an archive that answers soundly gets the instance', async () => {
   pacs.prepare(soundly);
-  const [outcome] = await storeFiles(peer(), caller, [await instanceFile()]);
+  const [outcome] = await storeInstances(peer(), caller, [await instanceFile()]);
   expect(outcome!.error).toBeNull();
 });

@@ -34,15 +34,15 @@ export const GIVEN_SET = 'given';
 
 /** The bundle with a further set, which becomes its default: its own default but for the classes given. Nothing given: as it is. */
 export function withThresholds(bundle: BundleToEvaluate, given: GivenThresholds): BundleToEvaluate {
-  const told = Object.entries(given).map(([name, value]) => `${name} from ${value}`);
-  if (told.length === 0) return bundle;
+  const sources = Object.entries(given).map(([name, value]) => `${name} from ${value}`);
+  if (sources.length === 0) return bundle;
   const { sets, default: standard, source } = bundle.thresholds;
   return {
     ...bundle,
     thresholds: {
       default: GIVEN_SET,
       sets: { ...sets, [GIVEN_SET]: { ...sets[standard]!, ...given } },
-      source: `${told.join(', ')} as given, the rest as "${standard}": ${source}`,
+      source: `${sources.join(', ')} as given, the rest as "${standard}": ${source}`,
     },
   };
 }

@@ -1,7 +1,8 @@
 /** A process of its own that sends instances and asks for storage commitment, as delivery does. */
 import '../collectGarbage.ts';
 import { requestCommitment } from '@ichor/dimse/requestor/commitment';
-import { readInstanceFile, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import { readInstanceFile } from '@ichor/dimse/requestor/instanceFile';
+import { storeInstances } from '@ichor/dimse/requestor/storeInstances';
 import { asIchorError } from '@ichor/shared/errors';
 
 export type ToDelivery = { readonly port: number; readonly files: readonly string[]; readonly commits: boolean };
@@ -22,7 +23,7 @@ process.on('message', async ({ port, files, commits }: ToDelivery) => {
       const { kind } = await requestCommitment(peer, caller, { transactionUid: '1.2.3', instances }, async () => {});
       return done(0, [`commitment ${kind}`], '');
     }
-    const outcomes = await storeFiles(peer, caller, instances);
+    const outcomes = await storeInstances(peer, caller, instances);
     const errors = outcomes.flatMap(({ error }) => (error === null ? [] : [error]));
     done(
       outcomes.length - errors.length,

@@ -4,7 +4,8 @@
  */
 import { rm } from 'node:fs/promises';
 import { relative } from 'node:path';
-import { readInstanceFile, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import { readInstanceFile } from '@ichor/dimse/requestor/instanceFile';
+import { storeInstances } from '@ichor/dimse/requestor/storeInstances';
 import type { Config } from '@ichor/settings/config';
 import { IchorError } from '@ichor/shared/errors';
 import { type Cli, untilSignal } from '../context.ts';
@@ -120,7 +121,7 @@ async function scan({ terminal }: Cli, config: Config, studies: readonly DemoStu
   const progress = startProgress(terminal, '  Sending', total);
   for (const { study } of studies) {
     const files = await Promise.all(study.files.map(readInstanceFile));
-    const outcomes = await storeFiles(peer, { callingAeTitle: SCANNER_AE_TITLE, tls: null }, files, () =>
+    const outcomes = await storeInstances(peer, { callingAeTitle: SCANNER_AE_TITLE, tls: null }, files, () =>
       progress.step(''),
     );
     const refused = outcomes.find(({ error }) => error !== null)?.error;

@@ -2,7 +2,8 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { findDicomFiles } from '@ichor/analysis/volume/findDicomFiles';
-import { type InstanceFile, readInstanceFile, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import { type InstanceFile, readInstanceFile } from '@ichor/dimse/requestor/instanceFile';
+import { storeInstances } from '@ichor/dimse/requestor/storeInstances';
 import { asIchorError, IchorError, reasonOf } from '@ichor/shared/errors';
 import { readingFile } from '@ichor/shared/fileFault';
 import { type Cli, configOf } from '../context.ts';
@@ -22,12 +23,12 @@ export async function send(
   const files = await instanceFiles(cli, paths);
   const progress = startProgress(cli.terminal, `Sending to ${destination.aeTitle}`, files.length);
   const caller = { callingAeTitle: calling ?? config.aeTitle, tls: config.tls };
-  const sending = storeFiles(destination, caller, files, () => progress.step(''));
+  const sending = storeInstances(destination, caller, files, () => progress.step(''));
   const outcomes = await sending.finally(() => progress.done());
   return conclude(cli, destination.aeTitle, outcomes);
 }
 
-function conclude({ terminal }: Cli, aeTitle: string, outcomes: Awaited<ReturnType<typeof storeFiles>>): ExitCode {
+function conclude({ terminal }: Cli, aeTitle: string, outcomes: Awaited<ReturnType<typeof storeInstances>>): ExitCode {
   const refused = outcomes.filter(({ error }) => error !== null);
   for (const { file, error } of refused) terminal.note(`${file.path}: ${error?.message}`);
   terminal.print(`${aeTitle} has taken ${outcomes.length - refused.length} of ${outcomes.length} instances.`);

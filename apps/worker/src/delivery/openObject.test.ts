@@ -34,9 +34,9 @@ test('an object that lies there is sent', async () => {
 test('one that is gone from among others, or damaged, is told with its own remedy', async () => {
   await makeFolder();
   await writeFile(join(dataDir, 'objects', '1.2.3', '1.2.9.dcm'), 'another');
-  const gone = openObject({ dataDir }, due);
-  await expect(gone).rejects.toMatchObject({ code: 'OBJECT_MISSING', retryable: false });
-  await expect(gone).rejects.toThrow(/1\.2\.4\.dcm is missing from the derived objects.*Restore.*ichor redeliver/);
+  const missing = openObject({ dataDir }, due);
+  await expect(missing).rejects.toMatchObject({ code: 'OBJECT_MISSING', retryable: false });
+  await expect(missing).rejects.toThrow(/1\.2\.4\.dcm is missing from the derived objects.*Restore.*ichor redeliver/);
   await writeFile(file(), 'no DICOM');
   await expect(openObject({ dataDir }, due)).rejects.toThrow(/is damaged \(.*is not a DICOM file/);
 });

@@ -1,5 +1,5 @@
 /** A report or heat map as it lies in the store of derived objects, or why it cannot be sent. */
-import { type InstanceFile, instanceFile } from '@ichor/dimse/requestor/dimseClient';
+import { type InstanceFile, instanceFile } from '@ichor/dimse/requestor/instanceFile';
 import { asIchorError, IchorError } from '@ichor/shared/errors';
 import { readDerivedObject } from '@ichor/store/files/derivedObject';
 import { objectStore, type StoreSettings } from '@ichor/store/files/openStores';

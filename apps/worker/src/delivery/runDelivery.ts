@@ -9,7 +9,8 @@
  * Each destination has a queue and a consumer of its own, so that a dead one delays no other.
  */
 
-import { type InstanceFile, type StoreOutcome, storeFiles } from '@ichor/dimse/requestor/dimseClient';
+import type { InstanceFile } from '@ichor/dimse/requestor/instanceFile';
+import { type StoreOutcome, storeInstances } from '@ichor/dimse/requestor/storeInstances';
 import type { Destination } from '@ichor/settings/aeTitles';
 import type { Config } from '@ichor/settings/config';
 import { backOffMs } from '@ichor/shared/backOff';
@@ -88,7 +89,7 @@ async function store(
     if (file instanceof IchorError) broken.push({ object, error: file });
     else files.push({ object, file });
   }
-  const sent = await storeFiles(
+  const sent = await storeInstances(
     destination,
     callerOf(config),
     files.map(({ file }) => file),

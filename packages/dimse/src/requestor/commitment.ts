@@ -3,7 +3,7 @@ import { SOP_CLASS, STORAGE_COMMITMENT_INSTANCE } from '@ichor/dicom/sopClasses'
 import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import type { CommitmentReport } from '@ichor/shared/commitmentReport';
 import { associate, type Conversation } from './associate.ts';
-import type { InstanceFile } from './dimseClient.ts';
+import type { InstanceFile } from './instanceFile.ts';
 import { Dataset, requests } from './library.ts';
 import type { Caller, Peer } from './peer.ts';
 import type { ContextKey } from './presentationContexts.ts';

@@ -1,7 +1,7 @@
 /** What an answer to C-STORE says of the instance. */
 import { IchorError } from '@ichor/shared/errors';
 import { isOutOfResources, meansStored, statusText } from '../statuses.ts';
-import type { InstanceFile } from './dimseClient.ts';
+import type { InstanceFile } from './instanceFile.ts';
 import type { Peer } from './peer.ts';
 
 export type StoreResponse = {

@@ -17,10 +17,10 @@ ${predictiveTable(bundle)}`;
 
 function setsSentence({ sets, default: standard }: BundleFigures['thresholds']): string {
   const own = Object.keys(sets).filter((set) => set !== GIVEN_SET).length;
-  const named = `The bundle names ${own === 1 ? 'one set of thresholds' : `${own} sets of thresholds`}`;
+  const setsText = `The bundle names ${own === 1 ? 'one set of thresholds' : `${own} sets of thresholds`}`;
   if (standard === GIVEN_SET)
-    return `${named}; “${setName(GIVEN_SET)}” is what was asked for here, and stands for the default below.`;
-  return `${named}; “${setName(standard)}” is the default.`;
+    return `${setsText}; “${setName(GIVEN_SET)}” is what was asked for here, and stands for the default below.`;
+  return `${setsText}; “${setName(standard)}” is the default.`;
 }
 
 function decisionBox(name: string, decision: DecisionFigures, notAnalysed: number): Html {

@@ -49,7 +49,7 @@ export function folderStore<Reference extends FileReference>(
     const path = pathIn(root, reference);
     await makeFolders(dirname(path));
     return writeDurably(path, chunks, replace).catch(async (error) => {
-      if (!isGone(error)) throw error;
+      if (!isAbsent(error)) throw error;
       await makeFolders(dirname(path), true);
       return writeDurably(path, chunks, replace);
     });
@@ -66,7 +66,7 @@ export function folderStore<Reference extends FileReference>(
   };
 }
 
-const isGone = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
+const isAbsent = (error: unknown): boolean => (error as NodeJS.ErrnoException).code === 'ENOENT';
 
 /** @returns a function whose `again` makes also what it made before */
 function folderMaker(root: string): (folder: string, again?: boolean) => Promise<void> {
@@ -106,18 +106,18 @@ async function entriesOf(folder: string, faults: IchorError[]) {
     return entries.sort((one, other) => (one.name < other.name ? -1 : 1));
   } catch (error) {
     if (!isFileFault(error)) throw error;
-    if (!isGone(error)) faults.push(fileUnreadable(folder, error));
+    if (!isAbsent(error)) faults.push(fileUnreadable(folder, error));
     return [];
   }
 }
 
 async function removeAbandoned(path: string): Promise<void> {
-  const written = await stat(path).catch(unlessGone);
+  const written = await stat(path).catch(unlessAbsent);
   if (written !== null && Date.now() - written.mtimeMs > ABANDONED_AFTER_MS) await rm(path, { force: true });
 }
 
 /** What is removed meanwhile is no fault. */
-function unlessGone(error: unknown): null {
-  if (!isGone(error)) throw error;
+function unlessAbsent(error: unknown): null {
+  if (!isAbsent(error)) throw error;
   return null;
 }

@@ -60,9 +60,9 @@ export async function openSpool(
   return {
     async store(instance) {
       const { studyInstanceUid, seriesInstanceUid, sopInstanceUid } = instance;
-      named('Study Instance UID', studyInstanceUid);
-      named('Series Instance UID', seriesInstanceUid);
-      named('SOP Instance UID', sopInstanceUid);
+      checkUid('Study Instance UID', studyInstanceUid);
+      checkUid('Series Instance UID', seriesInstanceUid);
+      checkUid('SOP Instance UID', sopInstanceUid);
       await checkIdentity();
       const freeBytes = await free();
       if (freeBytes < floorBytes) throw new IchorError('DISK_BELOW_FLOOR', { path: place, freeBytes, floorBytes });
@@ -84,7 +84,7 @@ export async function openSpool(
   };
 }
 
-function named(name: string, uid: string): void {
+function checkUid(name: string, uid: string): void {
   if (!isSafeUid(uid)) throw new IchorError('UID_INVALID', { name, uid: uid.slice(0, 80) });
 }
 

@@ -6,68 +6,29 @@
  * file when their turn comes. For Explicit VR Little Endian a context for Implicit VR, which every node must have (PS3.5
  * §10.1), stands beside it; a peer that takes only that gets the same values under other element heads.
  */
-
-import { readFileSync } from 'node:fs';
-import { open } from 'node:fs/promises';
-import { toImplicitVr } from '@ichor/dicom/implicitVr';
-import type { Part10 } from '@ichor/dicom/readPart10';
-import { readMeta } from '@ichor/dicom/readPart10';
 import { TRANSFER_SYNTAX } from '@ichor/dicom/transferSyntaxes';
 import { IchorError } from '@ichor/shared/errors';
 import { associate } from './associate.ts';
-import { Dataset, type Request, requests } from './library.ts';
+import { fileDataset } from './fileDataset.ts';
+import type { InstanceFile } from './instanceFile.ts';
+import { type Request, requests } from './library.ts';
 import type { Caller, Peer } from './peer.ts';
 import type { ContextKey } from './presentationContexts.ts';
 import { storeFault } from './storeFault.ts';
 
-/** A Part 10 file to send. */
-export type InstanceFile = {
-  /** For messages. */
-  readonly path: string;
-  /** All its bytes, asked for when its turn comes. */
-  readonly bytes: () => Buffer;
-} & Pick<Part10, 'transferSyntaxUid' | 'datasetOffset'> & {
-    readonly sopClassUid: string;
-    readonly sopInstanceUid: string;
-  };
 /** `error` is null when the peer has the instance now. */
 export type StoreOutcome = { readonly file: InstanceFile; readonly error: IchorError | null };
 
 /** PS3.8 §9.3.2.2: presentation context ids are odd numbers below 256; one is taken by Verification. */
 const MOST_CONTEXTS = 127;
-/** More than any file meta information takes. */
-const META_BYTES = 65_536;
-
-/** A file of this machine; it is read again when its turn comes. @throws IchorError NOT_DICOM, and the fault of the file system */
-export async function readInstanceFile(path: string): Promise<InstanceFile> {
-  const handle = await open(path);
-  try {
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(META_BYTES), 0, META_BYTES, 0);
-    return instanceFile(path, buffer.subarray(0, bytesRead), () => readFileSync(path));
-  } finally {
-    await handle.close();
-  }
-}
 
 /**
- * A file of any store.
- * @param head its first bytes. @param bytes gives all of them
- * @throws IchorError NOT_DICOM when the file has no usable meta information
- */
-export function instanceFile(path: string, head: Buffer, bytes: () => Buffer): InstanceFile {
-  const { transferSyntaxUid, datasetOffset, sopClassUid, sopInstanceUid } = readMeta(head, path);
-  if (sopClassUid === null || sopInstanceUid === null)
-    throw new IchorError('NOT_DICOM', { path, reason: 'its file meta information names no SOP Instance' });
-  return { path, bytes, transferSyntaxUid, datasetOffset, sopClassUid, sopInstanceUid };
-}
-
-/**
- * C-STORE of files, in their order, over as few associations as possible (one, unless they are very mixed).
- * @param onOutcome called as each file is answered
- * @returns one outcome per file; what follows a broken association is ASSOCIATION_LOST
+ * C-STORE of instances, in their order, over as few associations as possible (one, unless they are very mixed).
+ * @param onOutcome called as each instance is answered
+ * @returns one outcome per instance; what follows a broken association is ASSOCIATION_LOST
  * @throws IchorError DESTINATION_UNREACHABLE, ASSOCIATION_REJECTED
  */
-export async function storeFiles(
+export async function storeInstances(
   peer: Peer,
   caller: Caller,
   files: readonly InstanceFile[],
@@ -113,8 +74,7 @@ function storeRequests(
 ): Request[] {
   return files.flatMap((file) => {
     const context = contextsOf(file).find((one) => accepted.has(one));
-    if (context !== undefined)
-      return [storeRequest(peer, file, new FileDataset(file, transferSyntaxOf(context)), settle)];
+    if (context !== undefined) return [storeRequest(peer, file, transferSyntaxOf(context), settle)];
     const sopClassName = `SOP Class ${file.sopClassUid} in transfer syntax ${file.transferSyntaxUid}`;
     settle(file, new IchorError('NO_PRESENTATION_CONTEXT', { destination: peer.aeTitle, sopClassName }));
     return [];
@@ -124,27 +84,12 @@ function storeRequests(
 function storeRequest(
   peer: Peer,
   file: InstanceFile,
-  dataset: FileDataset,
+  transferSyntaxUid: string,
   settle: (file: InstanceFile, error: IchorError | null) => void,
 ): Request {
-  const request = new requests.CStoreRequest(dataset);
+  const request = new requests.CStoreRequest(fileDataset(file, transferSyntaxUid));
   request.on('response', (response) => settle(file, storeFault(peer, file, response)));
   return request;
-}
-
-/** A dataset that is never parsed nor encoded again: its values are those of the file. */
-class FileDataset extends Dataset {
-  readonly #file: InstanceFile;
-  constructor(file: InstanceFile, transferSyntaxUid: string) {
-    super({ SOPClassUID: file.sopClassUid, SOPInstanceUID: file.sopInstanceUid }, transferSyntaxUid);
-    this.#file = file;
-  }
-  /** The whole dataset; a deflated one of odd length gets the padding that PS3.5 §A.5 asks for. */
-  override getDenaturalizedDataset(): Buffer {
-    const bytes = this.#file.bytes().subarray(this.#file.datasetOffset);
-    if (this.getTransferSyntaxUid() !== this.#file.transferSyntaxUid) return toImplicitVr(bytes);
-    return bytes.length % 2 === 0 ? bytes : Buffer.concat([bytes, Buffer.alloc(1)]);
-  }
 }
 
 const transferSyntaxOf = (context: ContextKey): string => context.split(' ')[1]!;
