@@ -4,7 +4,9 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Inference, startInference } from '@ichor/analysis/inference/inference';
 import { openBundles } from '@ichor/evaluation/openBundles';
+import { writePhantomStudy } from '@ichor/phantom/writeStudy';
 import { loadConfig } from '@ichor/settings/config';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { HEMORRHAGE, targetOf } from '@ichor/shared/target';
 import { objectStore } from '@ichor/store/files/openStores';
 import { addFeedback, listFeedback } from '@ichor/store/rows/feedback';
@@ -21,6 +23,7 @@ import { studyDetail } from '@ichor/worklist/studyDetail';
 import { jsonSchemas } from '@ichor/worklist/studySchema';
 import { afterAll, beforeAll, expect, test } from '@jest/globals';
 import { Ajv2020 } from 'ajv/dist/2020.js';
+import { runIchor } from '../support/ichor.ts';
 import { silentLog } from '../support/postgres.ts';
 import { openTriageBench, type TriageBench } from '../support/triage.ts';
 import { BRIGHT, writeTwoClassBundle } from '../support/twoClassBundle.ts';
@@ -166,9 +169,25 @@ test('what was written of a result is written again from the database alone', as
 });
 
 test('an evaluation, which has labels for the six classes only, refuses it with the reason', async () => {
-  await expect(openBundles([join(folder.path, 'bundle')])).rejects.toThrow(
-    /it looks for spot, large; an evaluation has labels and words for epidural, /,
+  await expect(openBundles([join(folder.path, 'bundle')], FINDING_CLASSES)).rejects.toThrow(
+    /it looks for spot, large; there are labels and words for epidural, /,
   );
+});
+
+test('ichor predict writes its scores under the names of its classes', async () => {
+  const [bundle, ct] = [join(folder.path, 'bundle'), join(folder.path, 'ct')];
+  const { slices, matrix } = BRIGHT;
+  await writePhantomStudy({ out: ct, seed: 17, bleeds: ['intraparenchymal'], slices, matrix });
+  const { code, stdout } = await runIchor(['predict', ct, '--bundle', bundle]);
+  expect(code).toBe(0);
+  const [head, study, ...rows] = stdout
+    .trim()
+    .split('\n')
+    .map((line) => line.split(','));
+  expect(head!.slice(-4)).toEqual(['spot', 'large', 'cnn_spot', 'cnn_large']);
+  const { findings } = await see(uids.bright);
+  expect(study!.slice(-4, -2).map(Number)).toEqual([findings!.spot!.score, findings!.large!.score]);
+  expect(rows).toHaveLength(slices);
 });
 
 test('a bundle whose classes are not the six must say what they are', async () => {

@@ -2,24 +2,30 @@
 import { resolve } from 'node:path';
 import { verifyBundle } from '@ichor/analysis/inference/bundle';
 import { IchorError } from '@ichor/shared/errors';
-import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
+import type { FindingClass } from '@ichor/shared/study';
 import type { EvaluatedBundle } from './figures/bundleFigures.ts';
 import type { ThresholdSets } from './figures/levelFigures.ts';
 
 export type BundleToEvaluate = Omit<EvaluatedBundle, 'identity'>;
 
-/** @throws IchorError BUNDLE_INVALID with every problem of the first bad one */
-export async function openBundles(dirs: readonly string[]): Promise<BundleToEvaluate[]> {
+/**
+ * @param needed classes that labels are of; null: whatever a bundle looks for will do
+ * @throws IchorError BUNDLE_INVALID with every problem of the first bad one
+ */
+export async function openBundles(
+  dirs: readonly string[],
+  needed: readonly string[] | null,
+): Promise<BundleToEvaluate[]> {
   const bundles: BundleToEvaluate[] = [];
   for (const dir of dirs.map((one) => resolve(one))) {
     const { manifest, problems } = await verifyBundle(dir);
     if (manifest === null || problems.length > 0)
       throw new IchorError('BUNDLE_INVALID', { path: dir, reason: problems.join('; ') });
     const { thresholds, training, classes } = manifest;
-    if (classes.join() !== FINDING_CLASSES.join())
+    if (needed !== null && classes.join() !== needed.join())
       throw new IchorError('BUNDLE_INVALID', {
         path: dir,
-        reason: `it looks for ${classes.join(', ')}; an evaluation has labels and words for ${FINDING_CLASSES.join(', ')} only`,
+        reason: `it looks for ${classes.join(', ')}; there are labels and words for ${needed.join(', ')} only`,
       });
     /** A checked manifest has a threshold for each class. */
     const sets = thresholds.sets as ThresholdSets;

@@ -19,6 +19,7 @@ import { type GivenThresholds, openBundles, withThresholds } from '@ichor/evalua
 import type { Gallery } from '@ichor/evaluation/report/gallerySection';
 import { reportPage } from '@ichor/evaluation/report/reportPage';
 import type { Config } from '@ichor/settings/config';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { localFiles } from '@ichor/store/files/folderReader';
 import type { Log } from '@ichor/telemetry/log';
 import { type Cli, configOf } from '../context.ts';
@@ -46,7 +47,7 @@ export type EvaluateOptions = AcceptOptions & {
 /** @returns not analysed when no study was, failed when one failed */
 export async function evaluate(cli: Cli, dirs: readonly string[], options: EvaluateOptions): Promise<ExitCode> {
   const config = configOf(cli);
-  const opened = await openBundles([options.bundle ?? config.modelDir, ...options.compare]);
+  const opened = await openBundles([options.bundle ?? config.modelDir, ...options.compare], FINDING_CLASSES);
   const bundles = opened.map((bundle) => withThresholds(bundle, options.thresholds));
   const labels = await readLabels(options.labels);
   const data = matchLabels(labels, await surveyFolders(cli, dirs));

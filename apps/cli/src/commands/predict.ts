@@ -5,9 +5,11 @@ import { count } from '@ichor/evaluation/numbers';
 import { openBundles } from '@ichor/evaluation/openBundles';
 import { csvText } from '@ichor/evaluation/predictions/csvText';
 import { kaggleSubmission } from '@ichor/evaluation/predictions/kaggleSubmission';
-import { PREDICTION_COLUMNS, predictionRows } from '@ichor/evaluation/predictions/predictionTable';
+import { predictionColumns, predictionRows } from '@ichor/evaluation/predictions/predictionTable';
 import type { StudyPrediction } from '@ichor/evaluation/predictions/studyPrediction';
 import type { SurveyedStudy } from '@ichor/evaluation/predictions/surveyStudies';
+import { FINDING_CLASSES } from '@ichor/shared/study';
+import { classNames, targetOf } from '@ichor/shared/target';
 import { type Cli, configOf } from '../context.ts';
 import { type AcceptOptions, acceptedBy } from '../evaluate/acceptOptions.ts';
 import { predictWith } from '../evaluate/predictWith.ts';
@@ -30,13 +32,16 @@ export type PredictOptions = AcceptOptions & {
 /** @returns not analysed when no study was, failed when one failed */
 export async function predict(cli: Cli, dirs: readonly string[], options: PredictOptions): Promise<ExitCode> {
   const config = configOf(cli);
-  const [bundle] = await openBundles([options.bundle ?? config.modelDir]);
+  // The challenge asks for the six.
+  const needed = options.kaggle === null ? null : FINDING_CLASSES;
+  const [opened] = await openBundles([options.bundle ?? config.modelDir], needed);
   // A sample that is none is told before anything long begins.
   if (options.kaggle !== null) await kaggleSubmission(options.kaggle, [], []);
   const studies = await surveyFolders(cli, dirs);
   const settings = { config, log: inferenceNotes(cli.terminal), accepted: acceptedBy(options), out: options.out };
-  const { predictions } = await predictWith(cli, bundle!, studies, settings);
-  const text = csvText([PREDICTION_COLUMNS, ...predictionRows(studies, predictions)]);
+  const { bundle, predictions } = await predictWith(cli, opened!, studies, settings);
+  const classes = classNames(targetOf(bundle.identity));
+  const text = csvText([predictionColumns(classes), ...predictionRows(studies, predictions, classes)]);
   if (options.csv !== null) await write(cli, options.csv, text);
   else if (options.kaggle === null) for (const line of text.trimEnd().split('\n')) cli.terminal.print(line);
   if (options.kaggle !== null) await writeSubmission(cli, options.kaggle, options.submission, studies, predictions);

@@ -6,8 +6,8 @@ import { noFeatureCache } from '@ichor/analysis/featureCache';
 import type { Inference } from '@ichor/analysis/inference/inference';
 import { asIchorError } from '@ichor/shared/errors';
 import type { FileReader } from '@ichor/shared/files';
-import { FINDING_CLASSES, type TriageResult } from '@ichor/shared/study';
-import { findingOf } from '@ichor/shared/target';
+import type { TriageResult } from '@ichor/shared/study';
+import { classNames, findingOf, targetOf } from '@ichor/shared/target';
 import type { PredictionCache } from './predictionCache.ts';
 import type { StudyPrediction } from './studyPrediction.ts';
 import type { SurveyedStudy } from './surveyStudies.ts';
@@ -59,9 +59,10 @@ async function predictStudy(
 }
 
 function predictionOf(
-  { studyInstanceUid, state, reason, series, sliceScores, findings }: TriageResult,
+  { studyInstanceUid, model, state, reason, series, sliceScores, findings }: TriageResult,
   durationMs: number,
 ): StudyPrediction {
+  const names = classNames(targetOf(model));
   const slices = sliceScores.map(({ sopInstanceUid, frameNumber, probabilities, cnnProbabilities }) => ({
     sopInstanceUid,
     frameNumber: frameNumber ?? null,
@@ -75,8 +76,8 @@ function predictionOf(
     series: series.map((one) => ({ seriesInstanceUid: one.seriesInstanceUid, reason: one.reason?.code ?? null })),
     slices,
     scan: findings && {
-      sequence: FINDING_CLASSES.map((name) => findingOf(findings, name).score),
-      cnn: FINDING_CLASSES.map((_, index) => Math.max(...slices.map(({ cnn }) => cnn[index]!))),
+      sequence: names.map((name) => findingOf(findings, name).score),
+      cnn: names.map((_, index) => Math.max(...slices.map(({ cnn }) => cnn[index]!))),
     },
     durationMs,
   };

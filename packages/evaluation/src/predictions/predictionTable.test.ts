@@ -1,6 +1,10 @@
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import { expect, test } from '@jest/globals';
 import { csvText } from './csvText.ts';
-import { PREDICTION_COLUMNS, predictionRows } from './predictionTable.ts';
+import { predictionColumns, predictionRows } from './predictionTable.ts';
+
+const COLUMNS = predictionColumns(FINDING_CLASSES);
+
 import type { StudyPrediction } from './studyPrediction.ts';
 import type { SurveyedStudy } from './surveyStudies.ts';
 
@@ -37,9 +41,9 @@ const ANALYSED: StudyPrediction = {
 };
 /** Rows as level, instance, file, state, reason, any, cnn_any. */
 const short = (prediction: StudyPrediction) =>
-  predictionRows([STUDY], [prediction]).map((row) => {
-    expect(row).toHaveLength(PREDICTION_COLUMNS.length);
-    const cell = (name: string) => row[PREDICTION_COLUMNS.indexOf(name)];
+  predictionRows([STUDY], [prediction], FINDING_CLASSES).map((row) => {
+    expect(row).toHaveLength(COLUMNS.length);
+    const cell = (name: string) => row[COLUMNS.indexOf(name)];
     return ['level', 'SOPInstanceUID', 'file', 'state', 'reason', 'any', 'cnn_any'].map(cell);
   });
 

@@ -1,12 +1,12 @@
 /** ★ What a bundle says of studies as a table: a row for every study and for every instance, analysed or not. Pure. */
-import { FINDING_CLASSES } from '@ichor/shared/study';
 import type { StudyPrediction } from './studyPrediction.ts';
 import type { SurveyedInstance, SurveyedStudy } from './surveyStudies.ts';
 
 type Cell = string | number | null;
 type Scores = { readonly sequence: readonly number[]; readonly cnn: readonly number[] } | null;
 
-export const PREDICTION_COLUMNS: readonly string[] = [
+/** @param classes names of those that the model looks for, in its order */
+export const predictionColumns = (classes: readonly string[]): string[] => [
   'level',
   'StudyInstanceUID',
   'SeriesInstanceUID',
@@ -16,19 +16,24 @@ export const PREDICTION_COLUMNS: readonly string[] = [
   'state',
   'reason',
   'detail',
-  ...FINDING_CLASSES,
-  ...FINDING_CLASSES.map((name) => `cnn_${name}`),
+  ...classes,
+  ...classes.map((name) => `cnn_${name}`),
 ];
 
 /**
- * Rows under {@link PREDICTION_COLUMNS}: of each study its own, then its analysed slices from skull base to vertex, then the instances that
+ * Rows under {@link predictionColumns}: of each study its own, then its analysed slices from skull base to vertex, then the instances that
  * were not analysed with their reason, then the files that could not be read. Probabilities: of the sequence model, then of the CNN alone.
- * @param predictions parallel to the studies
+ * @param predictions parallel to the studies @param classes as of the columns
  */
-export const predictionRows = (studies: readonly SurveyedStudy[], predictions: readonly StudyPrediction[]): Cell[][] =>
-  studies.flatMap((study, index) => rowsOf(study, predictions[index]!));
+export const predictionRows = (
+  studies: readonly SurveyedStudy[],
+  predictions: readonly StudyPrediction[],
+  classes: readonly string[],
+): Cell[][] => studies.flatMap((study, index) => rowsOf(study, predictions[index]!, classes));
 
-function rowsOf(study: SurveyedStudy, prediction: StudyPrediction): Cell[][] {
+function rowsOf(study: SurveyedStudy, prediction: StudyPrediction, classes: readonly string[]): Cell[][] {
+  const scoreCells = (scores: Scores): Cell[] =>
+    scores === null ? classes.flatMap(() => [null, null]) : [...scores.sequence, ...scores.cnn];
   const { studyInstanceUid, state, reason, slices, scan } = prediction;
   const known = new Map(study.instances.map((one) => [one.sopInstanceUid, one]));
   const analysed = new Set(slices.map(({ sopInstanceUid }) => sopInstanceUid));
@@ -58,9 +63,6 @@ function rowsOf(study: SurveyedStudy, prediction: StudyPrediction): Cell[][] {
       ]),
   ];
 }
-
-const scoreCells = (scores: Scores): Cell[] =>
-  scores === null ? FINDING_CLASSES.flatMap(() => [null, null]) : [...scores.sequence, ...scores.cnn];
 
 /** State, reason and detail of an instance that has no score: the study's reason, else its series', else that it is no slice. */
 function whyNot({ seriesInstanceUid }: SurveyedInstance, { state, reason, series }: StudyPrediction): Cell[] {

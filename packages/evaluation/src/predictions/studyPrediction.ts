@@ -1,7 +1,8 @@
 /** What one bundle says of one study: everything that the figures need, small enough to keep. */
 import { z } from 'zod';
 
-const Six = z.array(z.number()).length(6);
+/** In the order of the model's classes. */
+const PerClass = z.array(z.number()).min(1);
 
 /** Kept as JSON under the output folder; {@link StudyPrediction} is its type. */
 export const StudyPredictionSchema = z.object({
@@ -11,12 +12,12 @@ export const StudyPredictionSchema = z.object({
   reason: z.object({ code: z.string(), sentence: z.string(), detail: z.string().nullable() }).nullable(),
   /** Every series, and why it was not the one that was analysed; null for that one. */
   series: z.array(z.object({ seriesInstanceUid: z.string(), reason: z.string().nullable() })),
-  /** The analysed slices in spatial order; six probabilities each, of the sequence model and of the CNN alone. */
+  /** The analysed slices in spatial order; the probabilities of the sequence model and of the CNN alone. */
   slices: z.array(
-    z.object({ sopInstanceUid: z.string(), frameNumber: z.number().nullable(), sequence: Six, cnn: Six }),
+    z.object({ sopInstanceUid: z.string(), frameNumber: z.number().nullable(), sequence: PerClass, cnn: PerClass }),
   ),
   /** Scan-level scores as production decides them; null when not analysed. */
-  scan: z.object({ sequence: Six, cnn: Six }).nullable(),
+  scan: z.object({ sequence: PerClass, cnn: PerClass }).nullable(),
   /** Wall time of the analysis. */
   durationMs: z.number(),
 });
