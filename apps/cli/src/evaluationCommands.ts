@@ -1,5 +1,6 @@
 /** The commands that measure: `ichor evaluate`, `ichor predict`. */
 import type { GivenThresholds } from '@ichor/evaluation/openBundles';
+import { IchorError } from '@ichor/shared/errors';
 import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
 import { type Command, InvalidArgumentError } from 'commander';
 import type { EvaluateOptions } from './commands/evaluate.ts';
@@ -27,12 +28,17 @@ export function addEvaluation(program: Command, cli: Cli, onEnd: (code: ExitCode
       'decide by this instead of the default, such as any=0.5; again for more',
       threshold,
     )
+    .option(
+      '--gallery [n]',
+      'with --out: gallery.html, heat maps of n flagged studies (default: 40) for a reader to judge',
+      studyCount,
+    )
     .option('--json', 'print metrics.json instead of tables')
     .action(async (dirs: string[], options: Partial<EvaluateOptions> & { threshold?: GivenThresholds }) => {
       const { evaluate: run } = await import('./commands/evaluate.ts');
       const { labels = [], bundle = null, compare = [], readers = null, out = null, json = false } = options;
       const own = { labels, bundle, compare, readers, out, json, thresholds: options.threshold ?? {} };
-      onEnd(await run(cli, dirs, { ...own, ...accepted(options) }));
+      onEnd(await run(cli, dirs, { ...own, gallery: galleryOf(options), ...accepted(options) }));
     });
   const predict = program
     .command('predict')
@@ -62,6 +68,22 @@ const accepted = ({ acceptDerived = false, acceptMissing = [] }: Partial<Evaluat
   acceptDerived,
   acceptMissing,
 });
+
+/** @throws IchorError INPUT_UNUSABLE where there is no folder to write it to */
+function galleryOf({ gallery, out }: { gallery?: number | true | null; out?: string | null }): number | null {
+  if (gallery === undefined || gallery === null) return null;
+  if (out === undefined || out === null)
+    throw new IchorError('INPUT_UNUSABLE', {
+      path: '--gallery',
+      reason: 'it needs a folder to write to, --out FOLDER',
+    });
+  return gallery === true ? 40 : gallery;
+}
+
+function studyCount(text: string): number {
+  if (!/^[1-9]\d{0,5}$/.test(text)) throw new InvalidArgumentError('It must be a whole number from 1.');
+  return Number(text);
+}
 
 const collect = (value: string, former: readonly string[] = []): string[] => [...former, value];
 

@@ -27,6 +27,7 @@ import { type AcceptOptions, acceptedBy } from '../evaluate/acceptOptions.ts';
 import { conditionsOf, type Predicted, predictWith } from '../evaluate/predictWith.ts';
 import { surveyFolders } from '../evaluate/surveyFolders.ts';
 import { terminalReport } from '../evaluate/terminalReport.ts';
+import { writeGallery } from '../evaluate/writeGallery.ts';
 import { EXIT, type ExitCode } from '../exitCodes.ts';
 import { ichorVersion } from '../ichorVersion.ts';
 import { startProgress } from '../terminal.ts';
@@ -41,6 +42,8 @@ export type EvaluateOptions = AcceptOptions & {
   readonly out: string | null;
   /** Instead of the bundles' own, by class. */
   readonly thresholds: GivenThresholds;
+  /** Studies whose heat maps a reader is to judge; null: no such page. */
+  readonly gallery: number | null;
   readonly json: boolean;
 };
 
@@ -60,8 +63,10 @@ export async function evaluate(cli: Cli, dirs: readonly string[], options: Evalu
   const measured: Measured = { config, log, dirs, options, labels, data, readings, predicted };
   cli.terminal.note('Computing figures and intervals');
   const evaluation = await evaluationOf(measured);
-  if (options.out !== null)
+  if (options.out !== null) {
     await writeResults(cli, options.out, evaluation, await galleryOf(cli, options.out, measured));
+    await readerGallery(cli, options.out, measured);
+  }
   if (options.json) cli.terminal.print(JSON.stringify(evaluation));
   else for (const line of terminalReport(cli.terminal, evaluation)) cli.terminal.print(line);
   return exitCodeOf(evaluation);
@@ -164,4 +169,14 @@ async function galleryOf(cli: Cli, out: string, { config, log, options, data, pr
   } finally {
     progress.done();
   }
+}
+
+async function readerGallery(cli: Cli, out: string, { config, log, options, data, predicted }: Measured) {
+  if (options.gallery === null) return;
+  const { bundle } = predicted[0]!;
+  const decidedBy = bundle.thresholds.sets[bundle.thresholds.default]!;
+  const thresholds = Object.entries(decidedBy).map(([finding, value]) => `${finding}=${value}`);
+  const own = { ...config, modelDir: bundle.dir, thresholds };
+  const tools = { config: own, log, files: localFiles, accepted: acceptedBy(options) };
+  await writeGallery(cli, out, data, predicted[0]!, tools, { most: options.gallery, threshold: decidedBy.any });
 }
