@@ -146,7 +146,7 @@ function analysisOf({ slices }: SliceStack): Analysis {
       {
         sliceIndex,
         hu: new Int16Array(rows * columns),
-        maps: [{ classIndex: 4, probability: 0.98, map, mapRows: 4, mapColumns: 4 }],
+        maps: [{ classIndex: 4, probability: 0.98, map, mapRows: 4, mapColumns: 4, of: 'sequence' }],
       },
     ],
   };

@@ -37,7 +37,7 @@ export type Detail = {
     influence?: Partial<Record<string, number>>;
     heatmap: boolean;
     /** What its heat map, as a layer of its own, explains; results of before Ichor kept it have none. */
-    layer: { finding: string; score: number } | null;
+    layer: { finding: string; score: number; of?: 'cnn' } | null;
   }[];
   readonly revisions: readonly {
     revision: number;

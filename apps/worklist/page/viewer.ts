@@ -89,7 +89,7 @@ function Explained(of: { slices: Slices; at: number; shown: string; heat: boolea
   const keys = slices.flatMap((one, index) => (mapOf(one, shown) === null ? [] : [index]));
   if (keys.length === 0)
     return html`<p class="explained"><small>No heat map here: key slices of findings have one${slices.some((one) => one.heatmap) && ', in the brain window'}.</small></p>`;
-  return html`<p class="explained">${heat && slice.layer && html`<span><span class="tints" aria-hidden="true"></span> What drove <strong>${slice.layer.finding}</strong> ${slice.layer.score.toFixed(2)}: yellow a little, red most</span>`}
+  return html`<p class="explained">${heat && slice.layer && html`<span><span class="tints" aria-hidden="true"></span> What drove <strong>${slice.layer.finding}</strong> ${slice.layer.score.toFixed(2)}: yellow a little, red most${slice.layer.of === 'cnn' && ' (Grad-CAM of the CNN alone: what it says of this slice by itself)'}</span>`}
     <span>Key slices ${keys.map((index) => html`<button aria-label=${`Key slice ${index + 1}`} aria-current=${String(index === at)} onClick=${() => onChoose(index)}>${index + 1}</button>`)}</span></p>`;
 }
 

@@ -2,7 +2,7 @@
 import type { Dataset } from '@ichor/dicom/dataset';
 import { readPart10 } from '@ichor/dicom/readPart10';
 import type { FileReader, ObjectReference } from '@ichor/shared/files';
-import type { SliceScore } from '@ichor/shared/study';
+import type { SliceHeatmap, SliceScore } from '@ichor/shared/study';
 import { shownReport } from '@ichor/store/rows/derivedObject';
 import { type Feedback, listFeedback } from '@ichor/store/rows/feedback';
 import { listRevisions, type Revision, sliceScoresOf } from '@ichor/store/rows/result';
@@ -13,7 +13,7 @@ type Slice = Omit<SliceScore, 'pixelDigest'> & {
   /** Whether there is a secondary capture of it. */
   readonly heatmap: boolean;
   /** What the layer of its heat map explains; null when there is none. */
-  readonly layer: { readonly finding: string; readonly score: number } | null;
+  readonly layer: Pick<SliceHeatmap, 'finding' | 'score' | 'of'> | null;
 };
 /** `GET /api/studies/{uid}/detail`; its schema: `GET /api/schema/detail`. */
 export type StudyDetail = {
@@ -42,11 +42,11 @@ export async function studyDetail(
   return {
     slices: slices.map(({ pixelDigest: _, ...slice }) => {
       const key = sliceKey(slice.sopInstanceUid, slice.frameNumber);
-      const { finding, score } = maps.get(key) ?? {};
+      const map = maps.get(key);
       return {
         ...slice,
         heatmap: heatmaps.has(key),
-        layer: finding === undefined || score === undefined ? null : { finding, score },
+        layer: map === undefined ? null : { finding: map.finding, score: map.score, ...(map.of && { of: map.of }) },
       };
     }),
     revisions,

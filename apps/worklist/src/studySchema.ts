@@ -129,7 +129,13 @@ const detailSchema = (targets: readonly Target[]) =>
           }),
           heatmap: z.boolean().meta({ description: 'whether heatmaps/{n}.png exists: the secondary capture' }),
           layer: z
-            .strictObject({ finding: classOf(targets), score })
+            .strictObject({
+              finding: classOf(targets),
+              score,
+              of: z.literal('cnn').exactOptional().meta({
+                description: 'there where it explains what the CNN says of the slice alone',
+              }),
+            })
             .nullable()
             .meta({ description: 'what layers/{n}.png explains; null when there is none' }),
         }),

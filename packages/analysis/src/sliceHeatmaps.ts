@@ -12,7 +12,7 @@ export const sliceHeatmaps = (
 ): SliceHeatmap[] =>
   images.map(({ sliceIndex, maps }) => {
     const { sopInstanceUid, frameNumber, frames, rows, columns } = slices[sliceIndex]!;
-    const { classIndex, probability, map, mapRows, mapColumns } = shownMap(maps, target);
+    const { classIndex, probability, map, mapRows, mapColumns, of } = shownMap(maps, target);
     return {
       sopInstanceUid,
       ...(frames > 1 && { frameNumber }),
@@ -22,6 +22,7 @@ export const sliceHeatmaps = (
       columns,
       mapRows,
       mapColumns,
+      ...(of === 'cnn' && { of }),
       map: Buffer.from(map.buffer, map.byteOffset, map.byteLength).toString('base64'),
     };
   });

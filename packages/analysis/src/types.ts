@@ -60,7 +60,7 @@ export type SourceIdentity = {
 
 /** What the CNN gives for one slice; cached by SOP Instance UID, frame, pixel digest and model. */
 export type SliceFeatures = {
-  /** SHA-256 (hex) of the int16 Hounsfield units, stored orientation. */
+  /** SHA-256 (hex) of the int16 Hounsfield units, stored orientation; of its neighbours' too where the CNN looks at them. */
   readonly pixelDigest: string;
   /** [F] */
   readonly features: Float32Array;
@@ -77,6 +77,8 @@ export type ClassMap = {
   readonly map: Float32Array;
   readonly mapRows: number;
   readonly mapColumns: number;
+  /** Whose decision on the slice it explains. */
+  readonly of: 'sequence' | 'cnn';
 };
 
 /** A slice that is shown: its Hounsfield units (stored orientation, [rows, columns]) and its heat maps. */

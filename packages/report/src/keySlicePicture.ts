@@ -25,7 +25,7 @@ export function keySlicePicture(
   const { rows, columns, positionMm } = slices[sliceIndex]!;
   const target = targetOf(model);
   const shown = shownFirst(maps, target);
-  const { map, mapRows, mapColumns } = shown[0];
+  const { map, mapRows, mapColumns, of } = shown[0];
   const findings = shown.map((one) => scored(one, target, 'short'));
   return {
     hu,
@@ -36,7 +36,7 @@ export function keySlicePicture(
     mapColumns,
     findings: map.some((value) => value > 0)
       ? findings
-      : [...findings, 'No region here: neighbouring slices drove the score'],
+      : [...findings, of === 'cnn' ? 'No region here' : 'No region here: neighbouring slices drove the score'],
     place: `Slice ${sliceIndex + 1} of ${slices.length}, z ${positionMm[2].toFixed(1)} mm`,
     model: `${model.name} ${model.version}`,
   };

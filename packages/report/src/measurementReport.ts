@@ -31,6 +31,13 @@ export const limitations = ({ general }: Target): string =>
   'Triage aid for research. Not a medical device; not for diagnostic use. The absence of a flag is not a negative read: every study must be read. ' +
   `Scores are not calibrated probabilities. Heat maps show regions that drove a score, not the extent of ${/^[aeiou]/i.test(general) ? 'an' : 'a'} ${general}.`;
 
+/** Of bundles whose sequence model cannot be explained, and of those that have none. */
+const OF_THE_CNN =
+  ' Heat maps are Grad-CAM of the CNN alone: they explain what it says of a slice by itself, not what neighbouring slices add to the score.';
+
+const limitationsOf = ({ model, heatmaps }: TriageResult): string =>
+  limitations(targetOf(model)) + (heatmaps.some(({ of }) => of === 'cnn') ? OF_THE_CNN : '');
+
 export type ReportInput = {
   readonly result: TriageResult;
   readonly identity: SourceIdentity;
@@ -145,14 +152,14 @@ function overall(result: TriageResult): ContentItem[] {
       ? []
       : [code('CONTAINS', CODES.presence, CODES[decision(targetOf(model), findings).present ? 'present' : 'absent'])]),
     text('CONTAINS', CODES.comment, conclusion(result)),
-    text('CONTAINS', CODES.comment, limitations(targetOf(model))),
+    text('CONTAINS', CODES.comment, limitationsOf(result)),
   ];
 }
 
 function summary(result: TriageResult): ContentItem[] {
   return [
     text('CONTAINS', CODES.conclusion, conclusion(result)),
-    text('CONTAINS', CODES.comment, limitations(targetOf(result.model))),
+    text('CONTAINS', CODES.comment, limitationsOf(result)),
   ];
 }
 

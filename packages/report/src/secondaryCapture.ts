@@ -55,7 +55,7 @@ export async function writeHeatmap(
       InstanceNumber: request.instanceNumber,
       ContentDate: date,
       ContentTime: time,
-      DerivationDescription: `Grad-CAM of the sequence model for ${target.classes[shown[0].classIndex]!.meaning} over the brain window (centre 40, width 80). Not for diagnostic use.`,
+      DerivationDescription: `Grad-CAM of the ${shown[0].of === 'cnn' ? 'CNN alone' : 'sequence model'} for ${target.classes[shown[0].classIndex]!.meaning} over the brain window (centre 40, width 80). Not for diagnostic use.`,
       SourceImageSequence: [
         {
           ReferencedSOPClassUID: slice.sopClassUid,

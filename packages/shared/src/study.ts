@@ -85,6 +85,8 @@ export type SliceHeatmap = {
   readonly columns: number;
   readonly mapRows: number;
   readonly mapColumns: number;
+  /** There where the map explains what the CNN says of the slice alone, not the sequence model's decision that is shown. */
+  readonly of?: 'cnn';
   /** [mapRows, mapColumns], ≥ 0, unscaled: float32, little endian, base64. */
   readonly map: string;
 };

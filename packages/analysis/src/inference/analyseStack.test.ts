@@ -37,7 +37,11 @@ function fakeTools() {
   const asked = { batches: [] as number[], shapes: [] as string[], targets: 0 };
   const tools: AnalysisTools = {
     identity: { name: 'fake', version: '1', sha256: '0' },
-    manifest: { calibration: { temperature: [1, 1, 1, 1, 1, 1] }, gradCam: 'sequence' } as unknown as Manifest,
+    manifest: {
+      calibration: { temperature: [1, 1, 1, 1, 1, 1] },
+      gradCam: 'sequence',
+      preprocessing: { neighbours: 0 },
+    } as unknown as Manifest,
     thresholds: FINDING_CLASSES.map((name) => (name === 'any' ? 0.9 : 1)),
     load: async ({ reference }) => ({ hu: sliceFullOf(Number(reference)), rows: ROWS, columns: COLUMNS }),
     onProgress: () => {},

@@ -1,5 +1,6 @@
 /** ★ The analysis of one stack, inside the inference process: slices → CNN → sequence → findings → key slices → Grad-CAM. */
 
+import { createHash } from 'node:crypto';
 import { NotAnalysable } from '@ichor/shared/notAnalysable';
 import type { KeySlice, ModelIdentity, SliceScore } from '@ichor/shared/study';
 import { type Target, targetOf } from '@ichor/shared/target';
@@ -50,7 +51,7 @@ export async function analyseStack(
   options: AnalysisOptions,
   tools: AnalysisTools,
 ): Promise<Analysis> {
-  const { slices, seen, blank, censuses, order } = await extractFeatures(stack, options, tools);
+  const { slices, seen, blank, digests, censuses, order } = await extractFeatures(stack, options, tools);
   refuseBlank(stack, blank);
   refuseStrangers(order);
   const features = joined(slices.map((slice) => slice.features));
@@ -69,7 +70,7 @@ export async function analyseStack(
   return {
     model: tools.identity,
     slices,
-    sliceScores: scoresOf(stack, slices, probabilities, logits, influence),
+    sliceScores: scoresOf(stack, digests, probabilities, logits, influence),
     findings,
     keySlices: choices.map((choice) => keySliceOf(stack, choice, target)),
     keySliceImages: images,
@@ -117,6 +118,8 @@ type Extracted = {
   readonly seen: Map<number, SeenSlice>;
   /** In the order of the stack. */
   readonly blank: boolean[];
+  /** Of every slice alone, in the order of the stack. */
+  readonly digests: string[];
   readonly censuses: Census[];
   readonly order: Neighbours;
 };
@@ -130,27 +133,51 @@ async function extractFeatures(
     slices: new Array(stack.slices.length),
     seen: new Map(),
     blank: [],
+    digests: [],
     censuses: [],
     order: neighbours(),
   };
+  const [total, near] = [stack.slices.length, tools.manifest.preprocessing.neighbours];
+  /** By index: those that a slice to come still looks at. */
+  const loaded = new Map<number, Int16Array>();
   let batch: BatchSlice[] = [];
-  for (const [index, slice] of stack.slices.entries()) {
-    const { hu } = await load(stack, index, tools);
-    extracted.blank.push(isBlank(hu));
-    extracted.censuses.push(takeCensus(hu, slice.columns));
-    extracted.order.add(hu);
-    const pixelDigest = sliceDigest(hu);
-    const known = cached.get(featureKey(slice.sopInstanceUid, slice.frameNumber));
+  for (let index = 0, next = 0; index < total; index++) {
+    for (; next < Math.min(total, index + near + 1); next++)
+      loaded.set(next, await take(stack, next, extracted, tools));
+    const around = amidst(index, total, tools);
+    const pixelDigest = inputDigest(around.map((place) => extracted.digests[place]!));
+    const { sopInstanceUid, frameNumber } = stack.slices[index]!;
+    const known = cached.get(featureKey(sopInstanceUid, frameNumber));
     if (known?.pixelDigest === pixelDigest) extracted.slices[index] = known;
-    else batch.push({ index, pixelDigest, hu });
-    if (batch.length === BATCH || index === stack.slices.length - 1) {
+    else batch.push({ index, pixelDigest, input: around.map((place) => loaded.get(place)!) });
+    loaded.delete(index - near);
+    if (batch.length === BATCH || index === total - 1) {
       await runBatch(batch, stack, extracted, tools);
       batch = [];
     }
-    tools.onProgress(index + 1, stack.slices.length);
+    tools.onProgress(index + 1, total);
   }
   return extracted;
 }
+
+/** Loads a slice and notes what is to be known of its pixels. */
+async function take(
+  stack: SliceStack,
+  index: number,
+  { blank, digests, censuses, order }: Extracted,
+  tools: AnalysisTools,
+): Promise<Int16Array> {
+  const { hu } = await load(stack, index, tools);
+  blank.push(isBlank(hu));
+  censuses.push(takeCensus(hu, stack.slices[index]!.columns));
+  order.add(hu);
+  digests.push(sliceDigest(hu));
+  return hu;
+}
+
+/** Of a slice alone its own. */
+const inputDigest = (digests: readonly string[]): string =>
+  digests.length === 1 ? digests[0]! : createHash('sha256').update(digests.join(' ')).digest('hex');
 
 /** @throws NotAnalysable naming the slice */
 async function load({ slices }: SliceStack, index: number, tools: AnalysisTools): Promise<LoadedSlice> {
@@ -165,7 +192,8 @@ async function load({ slices }: SliceStack, index: number, tools: AnalysisTools)
 
 /** A slice in its stored orientation, and what the CNN said of it. */
 type SeenSlice = { readonly hu: Int16Array; readonly output: SliceOutput };
-type BatchSlice = { readonly index: number; readonly hu: Int16Array; readonly pixelDigest: string };
+/** `input`: the slice itself, amid its neighbours where the CNN looks at them. */
+type BatchSlice = { readonly index: number; readonly pixelDigest: string; readonly input: readonly Int16Array[] };
 
 async function runBatch(
   batch: readonly BatchSlice[],
@@ -175,28 +203,38 @@ async function runBatch(
 ): Promise<void> {
   if (batch.length === 0) return;
   const said = await runCnn(
-    batch.map(({ hu }) => hu),
+    batch.map(({ input }) => input),
     stack,
     tools.graphs,
   );
-  for (const [place, { index, pixelDigest, hu }] of batch.entries()) {
+  for (const [place, { index, pixelDigest, input }] of batch.entries()) {
     const output = said[place]!;
     slices[index] = { pixelDigest, features: output.features.slice(), logits: output.logits.slice() };
-    if (stack.slices.length <= MOST_KEPT) seen.set(index, { hu, output });
+    if (stack.slices.length <= MOST_KEPT) seen.set(index, { hu: middleOf(input), output });
   }
 }
 
 async function see(stack: SliceStack, sliceIndex: number, tools: AnalysisTools): Promise<SeenSlice> {
-  const { hu } = await load(stack, sliceIndex, tools);
-  return { hu, output: (await runCnn([hu], stack, tools.graphs))[0]! };
+  const input: Int16Array[] = [];
+  for (const index of amidst(sliceIndex, stack.slices.length, tools)) input.push((await load(stack, index, tools)).hu);
+  return { hu: middleOf(input), output: (await runCnn([input], stack, tools.graphs))[0]! };
 }
 
-/** @param stored slices in their stored orientation */
-function runCnn(stored: readonly Int16Array[], stack: SliceStack, graphs: Graphs): Promise<SliceOutput[]> {
+const middleOf = (input: readonly Int16Array[]): Int16Array => input[(input.length - 1) / 2]!;
+
+/** The slice and its neighbours, from below; beyond an end of the stack its last slice stands again. */
+function amidst(index: number, slices: number, { manifest }: AnalysisTools): readonly number[] {
+  const { neighbours: count } = manifest.preprocessing;
+  return Array.from({ length: 2 * count + 1 }, (_, place) => Math.min(slices - 1, Math.max(0, index + place - count)));
+}
+
+/** @param stored per slice its input, in its stored orientation */
+function runCnn(stored: readonly (readonly Int16Array[])[], stack: SliceStack, graphs: Graphs): Promise<SliceOutput[]> {
   const { rows, columns } = stack.slices[0]!;
   const shape = turnedShape(stack);
-  const hu = new Int16Array(stored.length * rows * columns);
-  for (const [place, data] of stored.entries())
+  const planes = stored.flat();
+  const hu = new Int16Array(planes.length * rows * columns);
+  for (const [place, data] of planes.entries())
     hu.set(toRadiological({ data, rows, columns }, stack.toRadiological).data, place * rows * columns);
   return graphs.cnn(hu, stored.length, shape.rows, shape.columns);
 }
@@ -237,11 +275,20 @@ async function explain(
     const maps = targets.map(({ choice: { classIndex, probability } }, index): ClassMap => {
       const data = drawn.slice(index * rows * columns, (index + 1) * rows * columns);
       const map = toStored({ data, rows, columns }, stack.toRadiological);
-      return { classIndex, probability, map: map.data, mapRows: map.rows, mapColumns: map.columns };
+      return {
+        classIndex,
+        probability,
+        map: map.data,
+        mapRows: map.rows,
+        mapColumns: map.columns,
+        of: tools.manifest.gradCam,
+      };
     });
     images.push({ sliceIndex, hu, maps });
   }
-  return { images, influence: sharesOf(influence, slices, choices, targetOf(tools.identity)) };
+  // The CNN alone says nothing of how a slice drove a decision that a sequence model takes.
+  const known = tools.manifest.gradCam === 'sequence';
+  return { images, influence: known ? sharesOf(influence, slices, choices, targetOf(tools.identity)) : new Map() };
 }
 
 /** Per present class the share of every slice in what drove the class's first key decision. */
@@ -270,7 +317,7 @@ function sharesOf(
 
 function scoresOf(
   stack: SliceStack,
-  features: readonly SliceFeatures[],
+  digests: readonly string[],
   probabilities: readonly number[][],
   logits: Float32Array,
   influence: Influence,
@@ -279,7 +326,7 @@ function scoresOf(
   return stack.slices.map((slice, index) => ({
     ...frameOf(slice),
     zMm: Number(slice.positionMm[2].toFixed(2)),
-    pixelDigest: features[index]!.pixelDigest,
+    pixelDigest: digests[index]!,
     probabilities: probabilities[index]!,
     cnnProbabilities: Array.from(
       logits.subarray(index * classes, (index + 1) * classes),

@@ -45,6 +45,8 @@ const ModelTarget = z.object({
 
 const Preprocessing = z
   .object({
+    /** 2.5D: so many slices below and as many above are input too, each through all windows; slice after slice. */
+    neighbours: z.number().int().min(0).max(5).default(0),
     windows: z.array(z.object({ name: z.string(), centerHu: z.number(), widthHu: z.number().positive() })).min(1),
     resize: z.object({
       rows: z.number().int().positive(),
@@ -85,7 +87,9 @@ export const Manifest = z
     }),
     preprocessing: Preprocessing,
     selector: z.object({ kind: z.string(), count: z.number().int().min(0) }),
+    /** Whose decision heat maps explain; `cnn` where the gradient of the sequence model cannot be had. */
     gradCam: z.enum(['sequence', 'cnn']),
+    heatMap: z.object({ layer: z.string(), why: z.string().optional() }).loose().optional(),
     calibration: z.object({ temperature: z.array(z.number().positive()) }),
     thresholds: z
       .object({ default: z.string(), sets: z.record(z.string(), PerClass), source: z.string() })

@@ -7,7 +7,7 @@ import { type GraphName, portProblems, showsPreprocessing } from './ports.ts';
 import { type Graph, type GraphOutput, openGraph, type SessionOptions } from './session.ts';
 
 export type Graphs = {
-  /** @param hu int16 [count, rows, columns] */
+  /** @param hu int16 [count, rows, columns]; [count, slices, rows, columns] where the bundle looks at neighbours */
   cnn(hu: Int16Array, count: number, rows: number, columns: number): Promise<SliceOutput[]>;
   /** What its preprocessing makes of these slices; null: the graph does not show it. @returns [count, channels, rows, columns] */
   channels(hu: Int16Array, count: number, rows: number, columns: number): Promise<GraphOutput | null>;
@@ -59,11 +59,16 @@ export async function openGraphs(
     Object.fromEntries(Object.entries(opened).map(([name, { ports }]) => [name, ports])),
   );
   if (problems.length > 0) throw bundleInvalid(dir, problems.join('; '));
+  const seen = 2 * manifest.preprocessing.neighbours + 1;
+  const slicesOf = (hu: Int16Array, count: number, rows: number, columns: number) => ({
+    data: hu,
+    shape: seen === 1 ? [count, rows, columns] : [count, seen, rows, columns],
+  });
   return {
     async cnn(hu, count, rows, columns) {
       const explained = explain === null ? 'activations' : 'inner';
       const names = ['features', 'logits', explained] as const;
-      const out = await cnn.run({ hu: { data: hu, shape: [count, rows, columns] } }, names);
+      const out = await cnn.run({ hu: slicesOf(hu, count, rows, columns) }, names);
       const [, , mapRows = 0, mapColumns = 0] = out[explained]!.shape;
       const part = (name: (typeof names)[number], index: number): Float32Array => {
         const length = out[name]!.data.length / count;
@@ -79,7 +84,7 @@ export async function openGraphs(
     },
     async channels(hu, count, rows, columns) {
       if (!showsPreprocessing(cnn.ports)) return null;
-      return (await cnn.run({ hu: { data: hu, shape: [count, rows, columns] } }, ['channels']))['channels']!;
+      return (await cnn.run({ hu: slicesOf(hu, count, rows, columns) }, ['channels']))['channels']!;
     },
     async sequence(features, logits, slices) {
       const out = await sequence.run(inputs(features, logits, slices), ['sequence_logits']);

@@ -26,6 +26,15 @@ test('graphs that are as the manifest says and fit one another have no problem, 
   );
 });
 
+test('a network that looks at neighbouring slices takes them as an axis of its own', () => {
+  const manifest = Manifest.parse(JSON.parse(stored));
+  const amid = { ...manifest, preprocessing: { ...manifest.preprocessing, neighbours: 1 } };
+  expect(portProblems(amid, foundIn(amid))).toEqual([
+    'cnn.onnx: input "hu" is int16 [N, H, W], int16 [N, 3, H, W] is expected',
+    'cnn.onnx: output "channels" is float32 [N, 3, 256, 256], float32 [N, 9, 256, 256] is expected',
+  ]);
+});
+
 test('graphs of different widths are told with both', () => {
   expect(told(withPort('sequence', 'inputs', 'features', (port) => ({ ...port, shape: ['S', 512] })))).toEqual([
     'sequence.onnx: input "features" is float32 [S, 512], but F is 1024 in cnn.onnx: output "features"',

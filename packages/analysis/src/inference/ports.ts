@@ -18,10 +18,11 @@ const FEATURES = port('features', 'float32', 'S', 'F');
 /** What production feeds and reads. `F`, `C`, `h` and `w` are sizes that all graphs of a bundle share. */
 function contractOf({ files, preprocessing, classes }: Manifest): readonly (readonly [GraphName, Ports])[] {
   const scan = [FEATURES, port('logits', 'float32', 'S', classes.length)];
-  const channels = preprocessing.windows.length;
-  const shown = port('channels', 'float32', 'N', channels, preprocessing.resize.rows, preprocessing.resize.columns);
+  const { windows, resize, neighbours } = preprocessing;
+  const seen = 2 * neighbours + 1;
+  const shown = port('channels', 'float32', 'N', seen * windows.length, resize.rows, resize.columns);
   const cnn: Ports = {
-    inputs: [port('hu', 'int16', 'N', 'H', 'W')],
+    inputs: [neighbours === 0 ? port('hu', 'int16', 'N', 'H', 'W') : port('hu', 'int16', 'N', seen, 'H', 'W')],
     outputs: [
       port('features', 'float32', 'N', 'F'),
       port('logits', 'float32', 'N', classes.length),
@@ -89,11 +90,11 @@ function disagreements(where: string, own: readonly Port[], told: readonly Port[
   ];
 }
 
-/** Open axes may have any name. */
-const same = (one: Port, other: Port): boolean =>
-  one.type === other.type &&
-  one.shape.length === other.shape.length &&
-  one.shape.every((size, axis) => size === other.shape[axis] || !(isFixed(size) || isFixed(other.shape[axis]!)));
+/** Open axes may have any name, and the runtime may know the size of one that the file leaves open. */
+const same = (graph: Port, told: Port): boolean =>
+  graph.type === told.type &&
+  graph.shape.length === told.shape.length &&
+  graph.shape.every((size, axis) => size === told.shape[axis] || !isFixed(told.shape[axis]!));
 
 const isFixed = (size: string | number): size is number => typeof size === 'number' && size >= 0;
 

@@ -2,6 +2,7 @@ import { expect, test } from '@jest/globals';
 import { preprocess } from './preprocessing.ts';
 
 const recipe = (rows: number, columns: number, windows: readonly [number, number][]) => ({
+  neighbours: 0,
   windows: windows.map(([centerHu, widthHu]) => ({ name: 'w', centerHu, widthHu })),
   resize: { rows, columns, method: 'bilinear', halfPixelCentres: true, antialias: false } as const,
   normalisation: { mean: windows.map(() => 0.5), standardDeviation: windows.map(() => 0.25) },
@@ -16,6 +17,12 @@ test('windows are clipped and normalised, one channel after the other', () => {
   expect([...preprocess(hu, [1, 2, 2], recipe(2, 2, windows))]).toEqual(
     [0, 0, 0.5, 1, 0.475, 0.5, 0.6, 1].map((value) => expect.closeTo((value - 0.5) / 0.25, 6)),
   );
+});
+
+test('a slice amid its neighbours has the windows of each, slice after slice', () => {
+  const hu = Int16Array.from([0, 40, 80]);
+  const channels = preprocess(hu, [1, 3, 1, 1], { ...recipe(1, 1, [[40, 80]]), neighbours: 1 });
+  expect([...channels]).toEqual([-2, 0, 2]);
 });
 
 test('the resize is bilinear between centres of pixels, the border stands beyond it', () => {

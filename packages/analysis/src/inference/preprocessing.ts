@@ -3,13 +3,16 @@ import type { Manifest } from './bundle.ts';
 
 /**
  * Windows (clipped, 0–1), then bilinear resize with half-pixel centres and no antialias, then normalisation.
- * @param hu [count, rows, columns] @returns [count, windows, resize.rows, resize.columns]
+ * @param shape of `hu`: [count, rows, columns], or with neighbours [count, slices, rows, columns]
+ * @returns [count, channels, resize.rows, resize.columns]; channels are the windows, slice after slice
  */
 export function preprocess(
   hu: Int16Array,
-  [count, rows, columns]: readonly [number, number, number],
+  shape: readonly number[],
   { windows, resize, normalisation }: Manifest['preprocessing'],
 ): Float32Array {
+  const [rows, columns] = shape.slice(-2) as [number, number];
+  const count = hu.length / (rows * columns);
   const [down, across] = [cellsOf(rows, resize.rows), cellsOf(columns, resize.columns)];
   const out = new Float32Array(count * windows.length * resize.rows * resize.columns);
   let at = 0;

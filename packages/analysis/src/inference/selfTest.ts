@@ -22,10 +22,9 @@ export async function selfTest(bundle: Pick<Bundle, 'dir' | 'manifest'>, graphs:
 /** The manifest's preprocessing against the graph's, where the graph shows it. */
 async function testPreprocessing({ dir, manifest, golden, graphs }: Test): Promise<void> {
   const { hu } = golden.cnn;
-  const shape = hu.shape as [number, number, number];
-  const found = await graphs.channels(hu.values, ...shape);
+  const found = await graphs.channels(hu.values, ...sizesOf(hu.shape));
   if (found === null) return;
-  const expected = preprocess(hu.values, shape, manifest.preprocessing);
+  const expected = preprocess(hu.values, hu.shape, manifest.preprocessing);
   const { windows, resize } = manifest.preprocessing;
   const place = resize.rows * resize.columns;
   const worst = windows.map((_, channel) =>
@@ -44,7 +43,7 @@ async function testPreprocessing({ dir, manifest, golden, graphs }: Test): Promi
 
 async function testCnn(test: Test): Promise<SliceOutput[]> {
   const { hu, features, logits } = test.golden.cnn;
-  const slices = await test.graphs.cnn(hu.values, ...(hu.shape as [number, number, number]));
+  const slices = await test.graphs.cnn(hu.values, ...sizesOf(hu.shape));
   const all = (name: 'features' | 'logits') => Float32Array.from(slices.flatMap((slice) => [...slice[name]]));
   check(test, 'cnn', 'features', all('features'), features);
   check(test, 'cnn', 'logits', all('logits'), logits);
@@ -77,6 +76,9 @@ async function testMaps(test: Test, slices: readonly SliceOutput[]): Promise<voi
   const maps = await test.graphs.maps(slice, sequenceGrad.weights.values, targetsOf(test.golden).length);
   check(test, 'explain', 'maps', maps, explain!.maps, Number.MIN_VALUE);
 }
+
+/** Slices, rows and columns of [N, H, W], or of [N, K, H, W] with neighbours. */
+const sizesOf = (shape: readonly number[]) => [shape[0]!, shape.at(-2)!, shape.at(-1)!] as const;
 
 const targetsOf = ({ sequenceGrad: { targetSlice, targetClass } }: Golden) =>
   targetSlice.map((sliceIndex, index) => ({ sliceIndex, classIndex: targetClass[index]! }));
