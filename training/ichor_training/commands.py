@@ -20,7 +20,7 @@ from .data import ct_ich, dicom_folders, rsna
 from .data.fold_dicom import write_fold
 from .data.studies import Studies, held_out
 from .models.networks import CnnAlone
-from .stages import facts, pipeline, trained
+from .stages import facts, judged, pipeline, trained
 from .stages.checks import check
 from .stages.configuration import Experiment, read_experiment
 from .stages.fold_networks import experiment_of_networks, load_networks, predict, probabilities, refuse_known
@@ -66,7 +66,7 @@ def train_cnn(arguments: Namespace) -> None:
     experiment, data, folder = opened(arguments)
     cnn = pipeline.train_cnn(experiment, data, folder, arguments.mobilenet)
     alone = replace(experiment, selector=None, sequence=None)
-    figures = pipeline.judge(alone, cnn, CnnAlone(), data, folder / "features", folder / "cnn-alone")
+    figures = judged.judge(alone, cnn, CnnAlone(), data, folder / "features", folder / "cnn-alone")
     print(json.dumps(figures, indent=2))
 
 
@@ -87,7 +87,7 @@ def train_sequence(arguments: Namespace) -> None:
     cnn = pipeline.saved_cnn(experiment, data, folder)
     scans = pipeline.training_scans(experiment, cnn, data, folder)
     sequence = pipeline.fit_sequence(experiment, cnn, scans, data, folder)
-    print(json.dumps(pipeline.judge(experiment, cnn, sequence, data, folder / "features", folder), indent=2))
+    print(json.dumps(judged.judge(experiment, cnn, sequence, data, folder / "features", folder), indent=2))
 
 
 def export(arguments: Namespace) -> None:
@@ -96,14 +96,14 @@ def export(arguments: Namespace) -> None:
     folder = arguments.run or arguments.runs / arguments.experiment.stem
     phantoms = Studies.load(arguments.phantoms) if arguments.phantoms else None
     found = trained.read_run(folder, Studies.load(arguments.data), phantoms, file)
-    pipeline.judge(found.experiment, found.cnn, found.sequence, found.data, folder / "features", folder)
+    judged.judge(found.experiment, found.cnn, found.sequence, found.data, folder / "features", folder)
     export_experiment(
         found.experiment,
         found.cnn.net,
         found.sequence,
         arguments.out,
         trained_on=[found.data.train] + ([phantoms] if phantoms is not None else []),
-        outcome=pipeline.saved_outcome(found.experiment, found.cnn, found.data, folder),
+        outcome=judged.saved_outcome(found.experiment, found.cnn, found.data, folder),
         precision=Precision(arguments.weights, arguments.quantise == "int8"),
         limit=arguments.limit,
     )
@@ -149,7 +149,7 @@ def export_fold(arguments: Namespace) -> None:
     export_experiment(experiment, cnn, sequence, arguments.out, trained_on=[others], outcome=None)
     beside = arguments.out.with_name(f"{arguments.out.name}-pytorch.json")
     figures = {
-        name: pipeline.figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")
+        name: judged.figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")
     }
     beside.write_text(json.dumps(figures | {"slices": probabilities(outcome)}, indent=1) + "\n")
     print(json.dumps(figures, indent=2), f"\nprobabilities by SOP Instance UID: {beside}")

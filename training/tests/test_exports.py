@@ -19,6 +19,7 @@ from ichor_training.bundle.golden import head_like, influence, joint_gradient, s
 from ichor_training.bundle.precision import FP32, Precision, store_weights_as_fp16
 from ichor_training.models.backbones import BACKBONES
 from ichor_training.models.explain import WithInner
+from ichor_training.models.explanation import explanation_of
 from ichor_training.models.graphs import CNN_OUTPUTS, export_cnn, export_gradient, export_sequence
 from ichor_training.models.networks import CnnAlone, SequenceNet, SliceNet
 from ichor_training.stages.configuration import experiment_of
@@ -71,7 +72,7 @@ def test_every_backbone_gives_8_by_8_maps_and_its_graph_agrees_with_pytorch(back
 def test_every_kind_of_sequence_model_agrees_with_pytorch_and_autograd(selected, head, slices, tmp_path):
     cnn, sequence = nets(selected=selected, head=head)
     export_sequence(cnn, sequence, tmp_path / "sequence.onnx")
-    export_gradient(cnn, sequence, tmp_path / "gradient.onnx")
+    export_gradient(cnn, sequence, tmp_path / "gradient.onnx", explanation_of(cnn, sequence))
     features = torch.rand(slices, cnn.backbone.features)
     logits = cnn.head(features).detach()
     targets = [(slices - 1, 5), (0, 2)]

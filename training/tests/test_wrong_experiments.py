@@ -12,7 +12,8 @@ from ichor_training.__main__ import main
 from ichor_training.bundle.finished import FinishedBundle
 from ichor_training.data.studies import Studies
 from ichor_training.models.backbones import BACKBONES
-from ichor_training.models.networks import SliceNet
+from ichor_training.models.networks import SequenceModel, SliceNet
+from ichor_training.models.sequences import SEQUENCES
 from ichor_training.provenance import load_network
 from ichor_training.stages import pipeline
 
@@ -86,6 +87,11 @@ WRONG = {
         "which 6 does not divide",
     ),
     "a selector without a sequence model": ({"sequence": None}, "selects features for no sequence model"),
+    "heads that do not share a transformer's width": (
+        {"sequence": {**SEQUENCE, "kind": "transformer", "hidden": 6}},
+        "sequence has hidden 6, which its 4 heads cannot share",
+    ),
+    "a sequence model that nobody knows": ({"sequence": {**SEQUENCE, "kind": "gru"}}, "none of bilstm, transformer"),
     "a sequence model of no width": ({"sequence": {**SEQUENCE, "hidden": 0}}, "hidden is 0, less than 1"),
     "start weights that are not there": ({"start": "nowhere.pth"}, "nowhere.pth, which is no file"),
     "ImageNet weights that nobody has": ({"start": "imagenet"}, "starts from ImageNet, but there are weights for"),
@@ -266,9 +272,51 @@ class Gated(torch.nn.Module):
         return self.layers(x)
 
 
-def test_a_network_that_cannot_be_explained_is_refused_before_the_first_step(data, capsys, monkeypatch):
+class Forgetful(SequenceModel):
+    """Its graph would be that of one number of slices."""
+
+    def __init__(self, features: int, selected: int) -> None:
+        super().__init__(features, selected)
+        self.head = torch.nn.Linear(selected + 6, 6)
+
+    def decide(self, inputs, probabilities):
+        return self.head(inputs) * float(len(inputs))
+
+
+def test_a_network_whose_inner_layers_cannot_be_explained_is_trained_and_told(data, capsys, monkeypatch):
     monkeypatch.setitem(BACKBONES, "gated", Gated)
+    trained(data, backbone="gated")
+    assert "inner layers cannot be explained (no derivative of Softplus" in capsys.readouterr().out
+    assert command(data, "export", "--out", str(data / "bundle")) == 0
+    manifest = json.loads((data / "bundle" / "manifest.json").read_text())
+    assert "explain" not in manifest["files"] and manifest["gradCam"] == "sequence"
+    assert "Softplus" in manifest["heatMap"]["why"] and manifest["heatMap"]["layer"].startswith("the last, ")
+    assert "Softplus" in (data / "bundle" / "MODEL_CARD.md").read_text()
+
+
+class Unknown(torch.nn.Module):
+    """With an operation that no graph has."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = torch.nn.Sequential(torch.nn.Conv2d(3, 8, 32, 32))
+        self.features = 8
+
+    def forward(self, x):
+        return torch.special.bessel_j0(self.layers(x))
+
+
+def test_a_network_that_cannot_be_a_graph_is_refused_before_the_first_step(data, capsys, monkeypatch):
+    monkeypatch.setitem(BACKBONES, "unknown", Unknown)
     monkeypatch.setattr(pipeline, "kept_stage", lambda *_: pytest.fail("a stage was begun"))
-    written(data, backbone="gated")
+    written(data, backbone="unknown")
     assert command(data, "train-cnn") == 1
-    assert "backbone gated cannot be explained: no derivative of Softplus is known" in capsys.readouterr().err
+    assert "backbone unknown cannot be exported as a graph" in capsys.readouterr().err
+
+
+def test_a_sequence_model_that_cannot_be_a_graph_is_refused_before_the_cnn_is_trained(data, capsys, monkeypatch):
+    monkeypatch.setitem(SEQUENCES, "transformer", lambda features, selected, _: Forgetful(features, selected))
+    monkeypatch.setattr(pipeline, "kept_stage", lambda *_: pytest.fail("a stage was begun"))
+    written(data, sequence={**SEQUENCE, "kind": "transformer"})
+    assert command(data, "train-cnn") == 1
+    assert "the sequence model transformer cannot be exported as a graph: for 1 slices" in capsys.readouterr().err

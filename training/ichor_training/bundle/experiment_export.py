@@ -8,12 +8,13 @@ import numpy as np
 
 from .. import CLASSES
 from ..data.dicom_slices import resized
+from ..data.neighbours import slices_of
 from ..data.studies import Studies
 from ..measure.metrics import maximum_per_group, sigmoid
-from ..models.networks import CnnAlone, SequenceNet, SliceNet
+from ..models.networks import CnnAlone, SequenceModel, SliceNet
 from ..stages.build_default import FEWEST_POSITIVE_PATIENTS, temperatures_of, thresholds_of
 from ..stages.configuration import Experiment
-from ..stages.pipeline import figures_of
+from ..stages.judged import figures_of
 from .experiment_card import experiment_card
 from .export import write_bundle
 from .manifest import DEFAULT_THRESHOLDS
@@ -26,7 +27,7 @@ CALIBRATION_SLICES = 64
 def export_experiment(
     experiment: Experiment,
     cnn: SliceNet,
-    sequence: SequenceNet | CnnAlone,
+    sequence: SequenceModel | CnnAlone,
     out: Path,
     *,
     trained_on: list[Studies],
@@ -39,7 +40,6 @@ def export_experiment(
     @returns the largest difference of a probability between bundle and PyTorch
     """
     report = report_of(experiment, trained_on, outcome)
-    report["gradCam"] = "cnn" if isinstance(sequence, CnnAlone) else "sequence"
     return write_bundle(
         out,
         experiment.version,
@@ -48,7 +48,7 @@ def export_experiment(
         report,
         precision=precision,
         limit=limit,
-        calibration=calibration_slices(trained_on, experiment.seed),
+        calibration=calibration_slices(trained_on, experiment.seed, cnn.neighbours),
         card=experiment_card(report, precision),
     )
 
@@ -103,8 +103,9 @@ def source_of(studies: Studies) -> dict[str, str]:
     return SOURCES[studies.source]
 
 
-def calibration_slices(trained_on: list[Studies], seed: int) -> np.ndarray:
-    """int16 HU [N, H, W], drawn from all studies, as many from each source, at the largest of their sides."""
+def calibration_slices(trained_on: list[Studies], seed: int, neighbours: int = 0) -> np.ndarray:
+    """int16 HU as the network takes it, drawn from all studies, as many from each source, at the largest of their
+    sides."""
     rng = np.random.default_rng(seed)
     share = CALIBRATION_SLICES // len(trained_on)
 
@@ -112,4 +113,7 @@ def calibration_slices(trained_on: list[Studies], seed: int) -> np.ndarray:
         return np.sort(rng.permutation(len(studies.labels))[:share])
 
     side = max(studies.side for studies in trained_on)
-    return np.stack([resized(hu, side) for studies in trained_on for hu in studies.hu[draw(studies)]])
+    drawn = [one for studies in trained_on for one in slices_of(studies, draw(studies), neighbours)]
+    return np.stack(
+        [resized(hu, side) if hu.ndim == 2 else np.stack([resized(one, side) for one in hu]) for hu in drawn]
+    )

@@ -7,11 +7,13 @@ import hashlib
 from pathlib import Path
 
 import onnx
+from torch import Tensor
 
 from .. import CLASSES
 from ..models.backbones import make_backbone
 from ..models.explain import STRIDE, halves, members, shift
-from ..models.networks import MEAN, SIDE, STANDARD_DEVIATION, WINDOWS
+from ..models.explanation import Explanation
+from ..models.networks import SIDE, Preprocessing
 from ..models.start_weights import ATTRIBUTION
 from .sources import SOURCES
 
@@ -37,7 +39,9 @@ def manifest(out: Path, version: str, report: dict) -> dict:
         "counts",
         "training",
         "precision",
-        "gradCam",
+        "explanation",
+        "preprocessing",
+        "neighbours",
         "limits",
     )
     return {
@@ -50,24 +54,14 @@ def manifest(out: Path, version: str, report: dict) -> dict:
             "cnn": graph_file(out / "cnn.onnx"),
             "sequence": graph_file(out / "sequence.onnx"),
             "sequenceGrad": graph_file(out / "sequence_grad.onnx"),
-            "explain": graph_file(out / "explain.onnx"),
+            **({"explain": graph_file(out / "explain.onnx")} if report["explanation"].inner else {}),
             "golden": plain_file(out / "golden.json"),
             "modelCard": plain_file(out / "MODEL_CARD.md"),
         },
-        "preprocessing": {
-            "windows": [{"name": name, "centerHu": centre, "widthHu": width} for name, centre, width in WINDOWS],
-            "resize": {
-                "rows": SIDE,
-                "columns": SIDE,
-                "method": "bilinear",
-                "halfPixelCentres": True,
-                "antialias": False,
-            },
-            "normalisation": {"mean": MEAN, "standardDeviation": STANDARD_DEVIATION},
-        },
+        "preprocessing": preprocessing(report["preprocessing"], report["neighbours"]),
         "selector": plan["selector"],
-        "gradCam": report.get("gradCam", "sequence"),
-        "heatMap": heat_map(plan["backbone"]),
+        "gradCam": report["explanation"].grad_cam,
+        "heatMap": heat_map(plan["backbone"], report["explanation"]),
         "precision": report["precision"],
         "calibration": {"temperature": report["temperature"]},
         "thresholds": {"default": "balanced", "sets": report["thresholds"], "source": threshold_source(report)},
@@ -80,22 +74,49 @@ def manifest(out: Path, version: str, report: dict) -> dict:
     }
 
 
-def heat_map(backbone: str) -> dict:
-    """Which layer maps come from, and how far each part of the network is moved to lie where its cells look."""
+def preprocessing(used: Preprocessing, neighbours: int) -> dict:
+    """As the graph has it; `bundle verify` compares both."""
+    count = len(used.named)
+    return {
+        "neighbours": neighbours,
+        "windows": [{"name": name, "centerHu": centre, "widthHu": width} for name, centre, width in used.named],
+        "resize": {
+            "rows": SIDE,
+            "columns": SIDE,
+            "method": "bilinear",
+            "halfPixelCentres": True,
+            "antialias": False,
+        },
+        "normalisation": {"mean": numbers(used.mean)[:count], "standardDeviation": numbers(used.deviation)[:count]},
+    }
+
+
+def numbers(tensor: Tensor) -> list[float]:
+    return [round(value, 6) for value in tensor.flatten().tolist()]
+
+
+def heat_map(backbone: str, explanation: Explanation) -> dict:
+    """Which layer maps come from, how far each part of the network is moved to lie where its cells look, and why not
+    more is explained."""
+    why = {"why": explanation.why} if explanation.why else {}
+    if not explanation.inner:
+        return {"layer": f"the last, at a stride of {2 * STRIDE}", "cells": SIDE // STRIDE // 2} | why
     parts = [halves(member)[0] for member in members(make_backbone(backbone))]
     return {
         "layer": f"the last but one at a stride of {STRIDE}",
         "cells": SIDE // STRIDE,
         "shiftCells": [round(shift(part), 6) for part in parts],
-    }
+    } | why
 
 
 def variant(plan: dict) -> str:
     selector = plan["selector"]
     if selector["kind"] == "none":
         return "cnn-alone"
-    head = (plan.get("sequence") or {}).get("predictions_at_head", True)
-    return f"{selector['kind']}-{selector['count']}{'+predictions' if head else ''}"
+    sequence = plan.get("sequence") or {}
+    head, kind = sequence.get("predictions_at_head", True), sequence.get("kind", "bilstm")
+    told = "" if kind == "bilstm" else f"{kind}:"
+    return f"{told}{selector['kind']}-{selector['count']}{'+predictions' if head else ''}"
 
 
 def threshold_source(report: dict) -> str:

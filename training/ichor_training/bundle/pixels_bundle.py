@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 
+from ..data.neighbours import amid_neighbours
 from ..data.studies import Studies
 from ..measure import pixels
 from .bundle_sections import read_manifest, set_section, write_manifest
@@ -29,8 +30,11 @@ def add_pixels(bundle: Path, studies: Studies, other: int = pixels.FORMERLY) -> 
 def judge_of(bundle: Path) -> pixels.Judge:
     cnn, sequence = (onnxruntime.InferenceSession(bundle / f"{name}.onnx") for name in ("cnn", "sequence"))
 
+    near = read_manifest(bundle)["preprocessing"].get("neighbours", 0)
+
     def judge(hu: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        parts = [cnn.run(["features", "logits"], {"hu": part}) for part in np.array_split(hu, -(-len(hu) // 8))]
+        seen = amid_neighbours(hu, near) if near else hu
+        parts = [cnn.run(["features", "logits"], {"hu": part}) for part in np.array_split(seen, -(-len(hu) // 8))]
         features, logits = (np.concatenate(one) for one in zip(*parts, strict=True))
         return logits, sequence.run(["sequence_logits"], {"features": features, "logits": logits})[0]
 

@@ -91,12 +91,28 @@ class Ensemble(nn.Module):
         return torch.cat([member(x) for member in self.members], 1)
 
 
-def make_backbone(name: str) -> nn.Module:
+def make_backbone(name: str, channels: int = 3) -> nn.Module:
     """A module with an attribute `features`, the number of its output channels. `a+b` is an ensemble of both.
     @raises ValueError for an unknown name
     """
     if "+" in name:
-        return Ensemble([make_backbone(member) for member in name.split("+")])
+        return Ensemble([make_backbone(member, channels) for member in name.split("+")])
     if name not in BACKBONES:
         raise ValueError(f"backbone {name!r} is none of {', '.join(BACKBONES)}")
-    return BACKBONES[name]()
+    backbone = BACKBONES[name]()
+    if channels != 3:
+        take_channels(backbone, channels)
+    return backbone
+
+
+def first_convolution(module: nn.Module) -> nn.Conv2d:
+    return next(one for one in module.modules() if isinstance(one, nn.Conv2d))
+
+
+def take_channels(backbone: nn.Module, channels: int) -> None:
+    """The first convolution is made anew for so many input channels."""
+    old = first_convolution(backbone)
+    path = next(name for name, one in backbone.named_modules() if one is old)
+    new = nn.Conv2d(channels, old.out_channels, old.kernel_size, old.stride, old.padding, bias=old.bias is not None)
+    parent, _, last = path.rpartition(".")
+    setattr(backbone.get_submodule(parent), last, new)

@@ -8,32 +8,59 @@ import numpy as np
 import onnx
 import torch
 from onnx import TensorProto, helper, numpy_helper
+from torch import nn
 
 from .. import CLASSES
 from .explain import WithInner
-from .networks import CnnAlone, SequenceNet, SliceNet
+from .explanation import Explanation
+from .networks import SIDE, CnnAlone, SequenceModel, SliceNet
 from .sequence_gradient import IR_VERSION, OPSET, sequence_gradient, value
 
-CNN_OUTPUTS = ["features", "logits", "cams", "activations", "inner"]
+CNN_OUTPUTS = ["features", "logits", "cams", "activations", "inner", "channels"]
 
 
-def export_cnn(cnn: SliceNet, path: Path) -> None:
-    axes = {"hu": {0: "N", 1: "H", 2: "W"}} | {name: {0: "N"} for name in CNN_OUTPUTS}
-    axes |= {name: {0: "N", 2: "h", 3: "w"} for name in ("cams", "activations", "inner")}
-    example = torch.zeros(2, 96, 80, dtype=torch.int16)
+class WithChannels(nn.Module):
+    """A SliceNet that also gives what its preprocessing makes of the slices."""
+
+    def __init__(self, cnn: SliceNet) -> None:
+        super().__init__()
+        self.cnn = cnn
+
+    def forward(self, hu: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        channels = self.cnn.preprocessing(hu)
+        return *self.cnn.classify(channels), channels
+
+
+def export_cnn(cnn: SliceNet, path: Path, inner: bool = True) -> None:
+    """@param inner whether its inner activations are an output"""
+    names = CNN_OUTPUTS if inner else [name for name in CNN_OUTPUTS if name != "inner"]
+    seen = 2 * cnn.neighbours + 1
+    axes = {"hu": {0: "N", 2: "H", 3: "W"} if cnn.neighbours else {0: "N", 1: "H", 2: "W"}}
+    axes |= {name: {0: "N"} for name in names}
+    axes |= {name: {0: "N", 2: "h", 3: "w"} for name in names if name in ("cams", "activations", "inner")}
     torch.onnx.export(
-        WithInner(cnn),
-        (example,),
+        WithInner(cnn) if inner else WithChannels(cnn),
+        (torch.zeros((2, seen, 96, 80) if cnn.neighbours else (2, 96, 80), dtype=torch.int16),),
         str(path),
         input_names=["hu"],
-        output_names=CNN_OUTPUTS,
+        output_names=names,
         dynamic_axes=axes,
         opset_version=OPSET,
         dynamo=False,
     )
+    fix_channels(path, cnn.preprocessing.mean.shape[1])
 
 
-def export_sequence(cnn: SliceNet, sequence: SequenceNet | CnnAlone, path: Path) -> None:
+def fix_channels(path: Path, count: int) -> None:
+    """The exporter leaves the shape of `channels` open; it is the manifest's."""
+    model = onnx.load(path)
+    port = next(one for one in model.graph.output if one.name == "channels")
+    for axis, size in zip(port.type.tensor_type.shape.dim[1:], (count, SIDE, SIDE), strict=True):
+        axis.dim_value = size
+    onnx.save(model, path)
+
+
+def export_sequence(cnn: SliceNet, sequence: SequenceModel | CnnAlone, path: Path) -> None:
     example = (torch.zeros(5, cnn.backbone.features), torch.zeros(5, len(CLASSES)))
     axes = {name: {0: "S"} for name in ("features", "logits", "sequence_logits")}
     torch.onnx.export(
@@ -48,18 +75,19 @@ def export_sequence(cnn: SliceNet, sequence: SequenceNet | CnnAlone, path: Path)
     )
 
 
-def export_gradient(cnn: SliceNet, sequence: SequenceNet | CnnAlone, path: Path) -> None:
+def export_gradient(cnn: SliceNet, sequence: SequenceModel | CnnAlone, path: Path, explanation: Explanation) -> None:
+    """The gradient of the decision that is shown where it can be derived, else that of the CNN's own."""
     head = cnn.head.weight.detach().numpy()
-    onnx.save(cnn_gradient(head) if isinstance(sequence, CnnAlone) else sequence_gradient(sequence, head), path)
+    onnx.save(sequence_gradient(sequence, head) if explanation.joint else cnn_gradient(head), path)
 
 
 def cnn_gradient(head: np.ndarray) -> onnx.ModelProto:
-    """The gradient graph of a bundle without sequence model: the head's own weights, and no influence of other slices.
+    """The gradient graph of a bundle whose maps are of the CNN alone: the head's own weights, no influence of other
+    slices.
     @param head [6, F]
     """
     node, features = helper.make_node, head.shape[1]
     nodes = [
-        node("Identity", ["logits"], ["sequence_logits"]),
         node("Gather", ["head", "target_class"], ["weights"], axis=0),
         node("Shape", ["features"], ["shape"]),
         node("Gather", ["shape", "zero"], ["slices"], axis=0),
@@ -77,7 +105,7 @@ def cnn_gradient(head: np.ndarray) -> onnx.ModelProto:
     inputs += [
         helper.make_tensor_value_info(name, TensorProto.INT64, ["T"]) for name in ("target_slice", "target_class")
     ]
-    outputs = [value("sequence_logits", "S", 6), value("weights", "T", features), value("influence", "S", "T")]
+    outputs = [value("weights", "T", features), value("influence", "S", "T")]
     body = helper.make_graph(nodes, "cnn_gradient", inputs, outputs, constants)
     model = helper.make_model(body, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
     onnx.checker.check_model(model)

@@ -62,9 +62,20 @@ def start(net: SliceNet, backbone: str, weights: str, mobilenet: Path) -> None:
 def load_saved(net: SliceNet, path: Path) -> None:
     state = load_network(existing(path)).state
     if any(key.startswith("backbone.") for key in state):
-        net.load_state_dict(state)
+        own = net.state_dict()
+        net.load_state_dict({key: amid_neighbours(value, own.get(key, value)) for key, value in state.items()})
     else:
         fill(net.backbone, state)
+
+
+def amid_neighbours(weight: Tensor, own: Tensor) -> Tensor:
+    """The first convolution of a network without neighbours in one with them (2.5D): the slice itself counts as before,
+    its neighbours not yet. Any other weight as it is."""
+    if weight.dim() != 4 or own.dim() != 4 or weight.shape[1] != 3 or own.shape[1] in (1, 3):
+        return weight
+    wide, before = torch.zeros_like(own), (own.shape[1] - 3) // 2
+    wide[:, before : before + 3] = weight
+    return wide
 
 
 def existing(path: Path) -> Path:
@@ -91,7 +102,7 @@ def fill(backbone: torch.nn.Module, published_state: dict[str, Tensor]) -> None:
     theirs = [value for key, value in published_state.items() if not key.endswith("num_batches_tracked")]
     if len(theirs) != len(own) + 2:
         raise ValueError(f"the published weights have {len(theirs)} tensors where {len(own) + 2} are expected")
-    theirs = theirs[: len(own)]
+    theirs = [amid_neighbours(new, value) for new, (_, value) in zip(theirs, own, strict=False)]
     for (key, value), new in zip(own, theirs, strict=True):
         if value.shape != new.shape:
             raise ValueError(f"{key} is {tuple(value.shape)}, the published weights have {tuple(new.shape)} there")

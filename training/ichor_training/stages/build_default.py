@@ -31,7 +31,7 @@ from ..measure.metrics import (
     threshold_for_sensitivity,
 )
 from ..models.networks import SequenceNet, SliceNet
-from . import pipeline
+from . import judged, pipeline
 from .checks import check
 from .configuration import Experiment, read_experiment
 from .side_by_side import side_by_side
@@ -74,7 +74,7 @@ def build(
 
 def outcome_of(part: Experiment, runs: Path, real: Studies, synthetic: Studies) -> dict[str, np.ndarray]:
     data, folder = pipeline.Data(part, real, synthetic), folder_of(part, runs)
-    return pipeline.saved_outcome(part, pipeline.saved_cnn(part, data, folder), data, folder)
+    return judged.saved_outcome(part, pipeline.saved_cnn(part, data, folder), data, folder)
 
 
 def train(runs: Path, mobilenet: Path, part: Experiment) -> None:
@@ -83,7 +83,7 @@ def train(runs: Path, mobilenet: Path, part: Experiment) -> None:
     cnn = pipeline.train_cnn(part, data, folder, mobilenet)
     scans = pipeline.training_scans(part, cnn, data, folder)
     sequence = pipeline.fit_sequence(part, cnn, scans, data, folder)
-    print(folder.name, json.dumps(pipeline.judge(part, cnn, sequence, data, folder / "features", folder)), flush=True)
+    print(folder.name, json.dumps(judged.judge(part, cnn, sequence, data, folder / "features", folder)), flush=True)
 
 
 def folder_of(part: Experiment, runs: Path) -> Path:

@@ -10,6 +10,7 @@ import yaml
 
 from ..models.backbones import BACKBONES
 from ..models.networks import SIDE
+from ..models.sequences import SEQUENCES
 from .paper import with_the_papers_values
 from .policies import POLICIES
 from .reading import limited, read
@@ -75,14 +76,19 @@ class SequencePlan:
     clip: float | None = limited(1.0, above=0)
     predictions_at_head: bool = True
     hidden: int = limited(256, least=1)
-    """Per direction."""
+    """Per direction of an LSTM; of a transformer in all."""
     layers: int = limited(3, least=1, most=8)
+    kind: str = limited("bilstm", among=tuple(SEQUENCES))
+    heads: int = limited(4, least=1)
+    """Of a transformer's attention."""
 
 
 @dataclass(frozen=True)
 class Experiment:
     backbone: str
     seed: int = limited(least=0)
+    neighbours: int = limited(0, least=0, most=5)
+    """2.5D: so many slices on either side are input channels too."""
     name: str = ""
     version: str = "0.0.0"
     paper: bool = False
@@ -160,6 +166,9 @@ def inconsistencies(experiment: Experiment, where: str) -> list[str]:
             faults.append(
                 f"{where}: there is no fold {fold} of {experiment.folds}, they are 0 to {experiment.folds - 1}"
             )
+    plan = experiment.sequence
+    if plan is not None and plan.kind == "transformer" and plan.hidden % plan.heads:
+        faults.append(f"{where}: sequence has hidden {plan.hidden}, which its {plan.heads} heads cannot share")
     return faults + selector_faults(experiment.selector, where)
 
 

@@ -67,6 +67,7 @@ def cnn_made(experiment: Experiment, data: Data, stages: int | None = None) -> M
     facts = {
         "outcome": "cnn",
         "backbone": experiment.backbone,
+        "neighbours": experiment.neighbours,
         "seed": experiment.seed,
         "start": start,
         "pretrain": [asdict(stage) for stage in early],
@@ -134,7 +135,8 @@ def experiment_of_facts(facts: dict[str, Any], name: str, version: str) -> Exper
         key: cnn[key] for key in ("backbone", "seed", "pretrain", "fine_tune", "folds", "held_out", "held_out_scans")
     }
     parts = {key: facts.get(key) for key in ("selector", "sequence")}
-    return experiment_of({**plan, **parts, "start": cnn["start"]["weights"], "name": name, "version": version}, name)
+    more = {"neighbours": cnn.get("neighbours", 0), "start": cnn["start"]["weights"], "name": name, "version": version}
+    return experiment_of({**plan, **parts, **more}, name)
 
 
 def stage_of(experiment: Experiment) -> Stage:

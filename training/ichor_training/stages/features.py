@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from ..data.neighbours import slices_of
 from ..data.studies import Studies
 from ..provenance import Made
 from .facts import Cnn
@@ -49,8 +50,8 @@ def compute(cnn: Cnn, studies: Studies, folder: Path, variation: Variation | Non
     logits = np.empty((count, cnn.net.head.out_features), np.float32)
     name = f"{folder.parent.parent.name}: features {folder.name}"
     for start in progress(range(0, count, CHUNK), name, -(-count // CHUNK)):
-        rows = slice(start, min(start + CHUNK, count))
-        features[rows], logits[rows] = run(cnn.net, studies.hu[rows], variation)
+        rows = np.arange(start, min(start + CHUNK, count))
+        features[rows], logits[rows] = run(cnn.net, slices_of(studies, rows, cnn.net.neighbours), variation)
     features.flush()
     (folder / "made.json").write_text(made.text + "\n")
     temporary = folder / "part.npy"

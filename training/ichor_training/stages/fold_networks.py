@@ -7,13 +7,15 @@ from pathlib import Path
 import numpy as np
 
 from ..data.fold_dicom import uid
+from ..data.neighbours import slices_of
 from ..data.studies import Studies
 from ..measure.metrics import sigmoid
-from ..models.networks import CnnAlone, SequenceNet, SliceNet
+from ..models.networks import CnnAlone, SequenceModel, SliceNet
+from ..models.sequences import sequence_of
 from ..provenance import Network, load_network, weights_digest
 from .configuration import Experiment, experiment_of
 from .facts import experiment_of_facts
-from .pipeline import sequence_of
+from .pipeline import slice_net
 from .train_cnn import run
 from .train_sequence import run_sequence
 
@@ -22,7 +24,7 @@ DEFAULT_BACKBONE = "slim_resnext"
 
 def load_networks(
     backbone: str | None, cnn_path: Path, sequence_path: Path | None
-) -> tuple[SliceNet, SequenceNet | CnnAlone]:
+) -> tuple[SliceNet, SequenceModel | CnnAlone]:
     """@param backbone of a file that does not say it itself; None: the default bundle's
     @raises FileNotFoundError, ValueError for an unknown backbone, or another than the file's
     """
@@ -30,7 +32,7 @@ def load_networks(
     known_backbone = network.made.facts["backbone"] if network.made else backbone or DEFAULT_BACKBONE
     if backbone not in (None, known_backbone):
         raise ValueError(f"{cnn_path} was made with backbone {known_backbone}, now {backbone}")
-    cnn = SliceNet(known_backbone).eval()
+    cnn = (slice_net(network) if network.made else SliceNet(known_backbone)).eval()
     cnn.load_state_dict(network.state)
     if sequence_path is None:
         return cnn, CnnAlone()
@@ -57,7 +59,7 @@ def refuse_known(held: Studies, *paths: Path | None) -> None:
 
 
 def experiment_of_networks(
-    name: str, backbone: str | None, sequence: SequenceNet | CnnAlone, paths: list[Path | None], seed: int
+    name: str, backbone: str | None, sequence: SequenceModel | CnnAlone, paths: list[Path | None], seed: int
 ) -> Experiment:
     """What a manifest needs to know: what the files say of themselves, else what their weights show."""
     made = [load_network(path).made for path in paths if path is not None]
@@ -68,7 +70,7 @@ def experiment_of_networks(
     return experiment_of(plan, name)
 
 
-def shown_selector(sequence: SequenceNet | CnnAlone) -> dict | None:
+def shown_selector(sequence: SequenceModel | CnnAlone) -> dict | None:
     """PCA is what the default bundle selects with."""
     if isinstance(sequence, CnnAlone):
         return None
@@ -77,10 +79,10 @@ def shown_selector(sequence: SequenceNet | CnnAlone) -> dict | None:
     return {"kind": "pca", "count": sequence.selected}
 
 
-def predict(cnn: SliceNet, sequence: SequenceNet | CnnAlone, test: Studies) -> dict[str, np.ndarray]:
+def predict(cnn: SliceNet, sequence: SequenceModel | CnnAlone, test: Studies) -> dict[str, np.ndarray]:
     """`cnn` and `sequence` logits [N, 6], `labels` [N, 6], `patient` [N], `uid` [N]: the SOP Instance UIDs that
     fold-dicom gives."""
-    features, logits = run(cnn, test.hu)
+    features, logits = run(cnn, slices_of(test, np.arange(len(test.labels)), cnn.neighbours))
     joint = np.concatenate([run_sequence(sequence, features[rows], logits[rows]) for rows in test.ranges()])
     uids = [
         uid(test.patient[row], int(test.study[row]), number)

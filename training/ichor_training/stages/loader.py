@@ -12,8 +12,9 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
+from ..data.neighbours import slices_of
 from ..data.studies import Rows, Studies
-from .policies import resize
+from .policies import alike, resize
 
 WORKERS_ON_DISK = 4
 AHEAD = 2
@@ -23,8 +24,8 @@ AHEAD = 2
 class Source:
     """Draws slices of one data set."""
 
-    def __init__(self, studies: Studies, count: int, sampling: str) -> None:
-        self.studies, self.count = studies, count
+    def __init__(self, studies: Studies, count: int, sampling: str, neighbours: int = 0) -> None:
+        self.studies, self.count, self.neighbours = studies, count, neighbours
         self.weight = sampling_weights(studies) if sampling == "bleeds-first" else None
         self.queue = np.empty(0, np.int64)
 
@@ -59,7 +60,7 @@ class Drawn:
 
 
 Batch = tuple[torch.Tensor, torch.Tensor]
-"""float32 HU [N, H, W] and labels [N, 6]."""
+"""float32 HU [N, H, W], with neighbours [N, K, H, W], and labels [N, 6]."""
 
 
 def workers_for(sources: list[Source]) -> int:
@@ -92,7 +93,7 @@ def read(sources: list[Source], rows: list[np.ndarray]) -> Batch:
     """Slices of different data at the largest of their sides."""
     side = max(one.studies.side for one in sources)
     hu = [
-        resize(torch.from_numpy(one.studies.hu[chosen].astype(np.float32)), side)
+        alike(resize, torch.from_numpy(slices_of(one.studies, chosen, one.neighbours).astype(np.float32)), side)
         for one, chosen in zip(sources, rows, strict=True)
     ]
     labels = [torch.from_numpy(one.studies.labels[chosen]) for one, chosen in zip(sources, rows, strict=True)]

@@ -1,38 +1,38 @@
 """The three stages of one experiment in a run folder. Every outcome says what made it (facts.py); it is used again for
 exactly that, and anything else is refused.
 
-cnn.pt → features/ → selector.npz → sequence.pt → held-out.npz, figures.json
+cnn.pt → features/ → selector.npz → sequence.pt → held-out.npz, figures.json (judged.py)
 """
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from ..bundle.exportable import export_fault
-from ..measure.metrics import auc, challenge_loss, maximum_per_group
-from ..models.networks import CnnAlone, SequenceNet, SliceNet
+from ..bundle.exportable import export_trial
+from ..models.networks import CnnAlone, SequenceModel, SliceNet
+from ..models.sequences import SEQUENCES, sequence_of
 from ..models.start_weights import start
 from ..provenance import Made, Network, load_network, read_network, save_network, weights_digest
 from .configuration import Experiment
 from .device import to_best_device
-from .facts import Cnn, Data, cnn_made, judged_made, selector_made, sequence_made, stage_of, varied
+from .facts import Cnn, Data, cnn_made, selector_made, sequence_made, stage_of, varied
 from .features import sample, scans_on_disk
 from .policies import Variation
 from .select_features import select
 from .train_cnn import kept_stage
-from .train_sequence import Scans, run_sequence, train_sequence
+from .train_sequence import Scans, train_sequence
 
 
 def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) -> Cnn:
     """Stage 1 → `cnn.pt`. @raises MadeOtherwise when the folder holds another experiment's"""
     torch.manual_seed(experiment.seed)
-    net, path, made = SliceNet(experiment.backbone), run / "cnn.pt", cnn_made(experiment, data)
+    net, path = SliceNet(experiment.backbone, experiment.neighbours), run / "cnn.pt"
+    made = cnn_made(experiment, data)
     if not path.exists():
-        refuse_what_cannot_be_exported(experiment.backbone)
+        refuse_what_cannot_be_exported(experiment)
         start(net, experiment.backbone, experiment.start, mobilenet)
         for number, (stage, seed) in enumerate(experiment.stages()):
             kept_stage(
@@ -49,11 +49,12 @@ def train_cnn(experiment: Experiment, data: Data, run: Path, mobilenet: Path) ->
     return saved_cnn(experiment, data, run)
 
 
-def refuse_what_cannot_be_exported(backbone: str) -> None:
-    """@raises ValueError: hours of training would end in no bundle"""
-    fault = export_fault(backbone)
-    if fault is not None:
-        raise ValueError(fault)
+def refuse_what_cannot_be_exported(experiment: Experiment) -> None:
+    """Prints what heat maps will not explain. @raises ValueError: hours of training would end in no bundle"""
+    plan = experiment.sequence if experiment.selector else None
+    trial = export_trial(experiment.backbone, experiment.neighbours, experiment.selector, plan)
+    if trial.why:
+        print(f"heat maps: {trial.why}", flush=True)
 
 
 def saved_cnn(experiment: Experiment, data: Data, run: Path) -> Cnn:
@@ -63,10 +64,16 @@ def saved_cnn(experiment: Experiment, data: Data, run: Path) -> Cnn:
 
 def loaded_cnn(network: Network, data: Data, run: Path) -> Cnn:
     data.refuse_leak(network.made.patients, str(run / "cnn.pt"))
-    net = SliceNet(network.made.facts["backbone"])
+    net = slice_net(network)
     net.load_state_dict(network.state)
     to_best_device(net)
     return Cnn(net.eval(), network.made, weights_digest(network.state))
+
+
+def slice_net(network: Network) -> SliceNet:
+    """Of the shape that its file says."""
+    facts = network.made.facts
+    return SliceNet(facts["backbone"], facts.get("neighbours", 0))
 
 
 def present(path: Path, command: str) -> Path:
@@ -113,7 +120,7 @@ def read_arrays(path: Path, made: Made) -> dict[str, np.ndarray]:
         return {key: stored[key] for key in stored.files if key != "made"}
 
 
-def fit_sequence(experiment: Experiment, cnn: Cnn, scans: Scans, data: Data, run: Path) -> SequenceNet:
+def fit_sequence(experiment: Experiment, cnn: Cnn, scans: Scans, data: Data, run: Path) -> SequenceModel:
     """Stage 3 → `sequence.pt`."""
     path, made = run / "sequence.pt", sequence_made(experiment, cnn, data)
     if not path.exists():
@@ -124,16 +131,16 @@ def fit_sequence(experiment: Experiment, cnn: Cnn, scans: Scans, data: Data, run
     return loaded_sequence(read_network(path, made), cnn, data, path)
 
 
-def new_sequence(experiment: Experiment, cnn: Cnn, centre: np.ndarray, projection: np.ndarray) -> SequenceNet:
+def new_sequence(experiment: Experiment, cnn: Cnn, centre: np.ndarray, projection: np.ndarray) -> SequenceModel:
     plan, features = experiment.sequence, cnn.net.backbone.features
     torch.manual_seed(experiment.seed + 250)
-    net = SequenceNet(features, projection.shape[1], plan.hidden, plan.layers, plan.predictions_at_head)
+    net = SEQUENCES[plan.kind](features, projection.shape[1], plan)
     net.centre.copy_(torch.from_numpy(centre))
     net.projection.copy_(torch.from_numpy(projection))
     return net
 
 
-def saved_sequence(experiment: Experiment, cnn: Cnn, data: Data, path: Path) -> SequenceNet | CnnAlone:
+def saved_sequence(experiment: Experiment, cnn: Cnn, data: Data, path: Path) -> SequenceModel | CnnAlone:
     """None without a selector. @raises FileNotFoundError when stage 3 has not run, MadeOtherwise"""
     if experiment.selector is None:
         return CnnAlone()
@@ -141,21 +148,11 @@ def saved_sequence(experiment: Experiment, cnn: Cnn, data: Data, path: Path) -> 
     return loaded_sequence(read_network(path, sequence_made(experiment, cnn, data)), cnn, data, path)
 
 
-def loaded_sequence(network: Network, cnn: Cnn, data: Data, path: Path) -> SequenceNet:
+def loaded_sequence(network: Network, cnn: Cnn, data: Data, path: Path) -> SequenceModel:
     data.refuse_leak(network.made.patients, str(path))
     net = sequence_of(network.state, cnn.net.backbone.features)
     to_best_device(net)
     return net.eval()
-
-
-def sequence_of(state: dict[str, torch.Tensor], features: int) -> SequenceNet:
-    """Its sizes are read from the weights."""
-    layers = sum(key.startswith("lstm.weight_ih") and not key.endswith("reverse") for key in state)
-    hidden, selected = state["lstm.weight_hh_l0"].shape[1], state["projection"].shape[1]
-    at_head = state["head.weight"].shape[1] > 2 * hidden
-    net = SequenceNet(features, selected, hidden, layers, predictions_at_head=at_head)
-    net.load_state_dict(state)
-    return net
 
 
 def read_cnn(run: Path) -> Network:
@@ -163,54 +160,3 @@ def read_cnn(run: Path) -> Network:
     path = present(run / "cnn.pt", "train-cnn")
     network = load_network(path)
     return read_network(path, network.made or Made({}))
-
-
-def judge(
-    experiment: Experiment, cnn: Cnn, sequence: SequenceNet | CnnAlone, data: Data, features: Path, run: Path
-) -> dict:
-    """Held-out patients: logits → `held-out.npz`, figures → `figures.json`. Empty when nobody was held out."""
-    if len(data.test.labels) == 0:
-        return {}
-    made = judged_made(experiment, cnn, data)
-    outcome = held_out_logits(cnn, sequence, data, features / "held-out", experiment.seed)
-    figures = {name: figures_of(outcome["labels"], outcome[name], outcome["patient"]) for name in ("cnn", "sequence")}
-    figures |= {"patients": len(np.unique(outcome["patient"])), "slices": len(outcome["labels"])}
-    run.mkdir(parents=True, exist_ok=True)
-    np.savez(run / "held-out.npz", **outcome, made=made.text)
-    (run / "figures.json").write_text(json.dumps(figures | {"made": made.digest}, indent=2) + "\n")
-    return figures
-
-
-def held_out_logits(
-    cnn: Cnn, sequence: SequenceNet | CnnAlone, data: Data, folder: Path, seed: int
-) -> dict[str, np.ndarray]:
-    """`cnn` and `sequence` logits [N, 6], `labels` [N, 6], `patient` [N]."""
-    scans = scans_on_disk(cnn, data.test, folder, None, seed)
-    joint = [run_sequence(sequence, *one) for one in zip(scans.features, scans.logits, strict=True)]
-    return {
-        "cnn": np.concatenate(scans.logits),
-        "sequence": np.concatenate(joint),
-        "labels": np.concatenate(scans.labels),
-        "patient": data.test.patient,
-    }
-
-
-def saved_outcome(experiment: Experiment, cnn: Cnn, data: Data, run: Path) -> dict[str, np.ndarray] | None:
-    """What `judge` kept; None when nobody was held out. @raises MadeOtherwise"""
-    if len(data.test.labels) == 0:
-        return None
-    return read_arrays(present(run / "held-out.npz", "train-sequence"), judged_made(experiment, cnn, data))
-
-
-def figures_of(labels: np.ndarray, logits: np.ndarray, patient: np.ndarray) -> dict[str, float | None]:
-    """AUC of any hemorrhage, None where there is only one kind; the loss over all classes."""
-    truth = maximum_per_group(labels[:, -1], patient)
-    return {
-        "challengeLogLoss": round(challenge_loss(labels, logits), 5),
-        "anySliceAuc": rounded(auc(labels[:, -1], logits[:, -1])),
-        "anyPatientAuc": rounded(auc(truth, maximum_per_group(logits[:, -1], patient))),
-    }
-
-
-def rounded(value: float) -> float | None:
-    return None if np.isnan(value) else round(value, 4)

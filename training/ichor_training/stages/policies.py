@@ -33,6 +33,18 @@ class Variation:
     windows_first: bool = False
 
 
+def alike(change: Callable[[Tensor, int], Tensor], hu: Tensor, side: int) -> Tensor:
+    """Of a slice amid its neighbours, [N, K, H, W], all are changed in the same way; [N, H, W] as it is."""
+    if hu.dim() == 3:
+        return change(hu, side)
+    planes = list(hu.unbind(1))
+    changed = []
+    for plane in planes[:-1]:
+        with torch.random.fork_rng():
+            changed.append(change(plane, side))
+    return torch.stack([*changed, change(planes[-1], side)], 1)
+
+
 def unchanged(channels: Tensor) -> Tensor:
     return channels
 

@@ -12,14 +12,15 @@ from pathlib import Path
 import numpy as np
 
 from .. import CLASSES
+from ..data.neighbours import slices_of
 from ..data.studies import Studies
 from ..measure.metrics import sigmoid
-from ..models.networks import CnnAlone, SequenceNet, SliceNet
+from ..models.networks import CnnAlone, SequenceModel, SliceNet
 from .train_cnn import run
 from .train_sequence import run_sequence
 
 
-def instance_scores(cnn: SliceNet, sequence: SequenceNet | CnnAlone, folder: Path) -> dict[str, np.ndarray]:
+def instance_scores(cnn: SliceNet, sequence: SequenceModel | CnnAlone, folder: Path) -> dict[str, np.ndarray]:
     """SOP Instance UID → six probabilities of the sequence model.
     @param folder as import-rsna writes it: `slices.npz` names the instances
     @raises FileNotFoundError without it, ValueError where it names none
@@ -31,7 +32,7 @@ def instance_scores(cnn: SliceNet, sequence: SequenceNet | CnnAlone, folder: Pat
         instances = stored["instance"]
     scores = {}
     for rows in studies.ranges():
-        features, logits = run(cnn, studies.hu[rows])
+        features, logits = run(cnn, slices_of(studies, rows, cnn.neighbours))
         joint = sigmoid(run_sequence(sequence, features, logits))
         scores |= dict(zip(instances[rows].tolist(), joint, strict=True))
     return scores

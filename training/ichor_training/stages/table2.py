@@ -15,7 +15,8 @@ from ..data.studies import Studies
 from ..models.networks import CnnAlone
 from .configuration import Experiment, experiment_of, read_yaml
 from .facts import Data
-from .pipeline import fit_sequence, judge, saved_cnn, saved_outcome, saved_sequence, train_cnn, training_scans
+from .judged import judge, saved_outcome
+from .pipeline import fit_sequence, saved_cnn, saved_sequence, train_cnn, training_scans
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from .checkpoints import restore_stage, save_stage
 from .configuration import Stage
 from .device import device_of, mixed_precision, to_best_device
 from .loader import Source, batches, workers_for
-from .policies import Variation, policy, resized
+from .policies import Variation, alike, policy, resized
 from .side_by_side import progress
 
 STEPS_PER_CHECKPOINT = 200
@@ -47,7 +47,7 @@ def train_stage(
     rng = np.random.default_rng(seed)
     device = to_best_device(net)
     sources = [
-        Source(s, n, stage.sampling)
+        Source(s, n, stage.sampling, net.neighbours)
         for s, n in ((real, stage.real), (phantoms, stage.phantom))
         if s is not None and n > 0
     ]
@@ -120,13 +120,13 @@ def schedule_of(stage: Stage, optimiser: torch.optim.Optimizer, steps: int) -> t
 
 
 def augmented(net: SliceNet, hu: torch.Tensor, variation: Variation, side: int) -> torch.Tensor:
-    """float32 HU [N, H, W] → the network's channels [N, 3, side, side]: varied, windowed, then normalised."""
+    """float32 HU as the network takes it → its channels [N, 3 K, side, side]: varied, windowed, then normalised."""
     chosen, full = policy(variation.augmentation), net.preprocessing
     with torch.device(hu.device):
         if variation.windows_first:
             windows = chosen.on_windows(resized(full.windows(hu), side))
         else:
-            windows = chosen.on_channels(full.windows(chosen.on_hu(hu, side)))
+            windows = chosen.on_channels(full.windows(alike(chosen.on_hu, hu, side)))
     return ((windows - full.mean) / full.deviation).contiguous(memory_format=torch.channels_last)
 
 
@@ -139,7 +139,11 @@ def blend(average: dict[str, torch.Tensor], net: nn.Module, decay: float) -> Non
 def run(
     net: SliceNet, hu: np.ndarray, variation: Variation | None = None, size: int = 32
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Features [N, F] and logits [N, 6] of int16 HU [N, H, W]. @param variation None: as production"""
+    """Features [N, F] and logits [N, 6] of int16 HU as the network takes it. @param variation None: as production
+    @raises ValueError for slices without the neighbours that the network looks at
+    """
+    if net.neighbours and (hu.ndim != 4 or hu.shape[1] != 2 * net.neighbours + 1):
+        raise ValueError(f"the network looks at {net.neighbours} neighbours on either side; the slices come without")
     net.eval()
     features = np.empty((len(hu), net.backbone.features), np.float32)
     logits = np.empty((len(hu), net.head.out_features), np.float32)

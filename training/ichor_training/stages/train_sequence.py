@@ -1,4 +1,4 @@
-"""Stage 3: the bidirectional LSTM over the slices of a study (paper, section 3.4), BCE over slices."""
+"""Stage 3: the sequence model over the slices of a study (paper, section 3.4), BCE over slices."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-from ..models.networks import CnnAlone, SequenceNet
+from ..models.networks import CnnAlone, SequenceModel
 from ..provenance import Made
 from .checkpoints import restore_stage, save_stage
 from .configuration import SequencePlan
@@ -32,7 +32,7 @@ class Scans:
 
 
 def train_sequence(
-    net: SequenceNet,
+    net: SequenceModel,
     scans: Scans,
     plan: SequencePlan,
     seed: int,
@@ -95,7 +95,7 @@ def crop(length: int, rng: np.random.Generator) -> tuple[int, int]:
 
 
 @torch.no_grad()
-def run_sequence(net: SequenceNet | CnnAlone, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
+def run_sequence(net: SequenceModel | CnnAlone, features: np.ndarray, logits: np.ndarray) -> np.ndarray:
     """Logits [S, 6] of one scan."""
     net.eval()
     if isinstance(net, CnnAlone):

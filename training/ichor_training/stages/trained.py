@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ..data.studies import Studies
-from ..models.networks import CnnAlone, SequenceNet
+from ..models.networks import CnnAlone, SequenceModel
 from ..provenance import Made, load_network, read_network
 from .configuration import Experiment
 from .facts import Cnn, Data, experiment_of_facts
@@ -19,7 +19,7 @@ class Trained:
     """As the weights say it was."""
     data: Data
     cnn: Cnn
-    sequence: SequenceNet | CnnAlone
+    sequence: SequenceModel | CnnAlone
 
 
 def read_run(run: Path, real: Studies, phantoms: Studies | None, file: Experiment) -> Trained:
