@@ -52,8 +52,17 @@ def export_cnn(cnn: SliceNet, path: Path, inner: bool = True) -> None:
 
 
 def fix_channels(path: Path, count: int) -> None:
-    """The exporter leaves the shape of `channels` open; it is the manifest's."""
+    """The exporter leaves the shape of `channels` open; it is the manifest's. The network's input is computed beside
+    it, so that 8 bits of the one leave the other as it is."""
     model = onnx.load(path)
+    nodes = model.graph.node
+    for node in nodes:
+        node.input[:] = ["network_input" if name == "channels" else name for name in node.input]
+    place = next(at for at, node in enumerate(nodes) if "channels" in node.output)
+    own = helper.make_node(
+        nodes[place].op_type, list(nodes[place].input), ["network_input"], name=f"{nodes[place].name}_network"
+    )
+    nodes.insert(place + 1, own)
     port = next(one for one in model.graph.output if one.name == "channels")
     for axis, size in zip(port.type.tensor_type.shape.dim[1:], (count, SIDE, SIDE), strict=True):
         axis.dim_value = size
