@@ -122,7 +122,7 @@ export async function addNotifiedResult(
     const resultId = Number(rows[0].result_id);
     await insertNotifications(client, uid, resultId, lanes);
     await client.query(
-      'UPDATE study SET state = r.state, revision = r.revision, result_id = $2 FROM result r WHERE study.study_instance_uid = $1 AND r.result_id = $2',
+      'UPDATE study SET state = r.state, reason = r.reason, error_code = r.error_code, revision = r.revision, result_id = $2 FROM result r WHERE study.study_instance_uid = $1 AND r.result_id = $2',
       [uid, resultId],
     );
   });

@@ -1,6 +1,7 @@
 /** Rows as receiver and worker leave them, for tests of what reads them. */
 
-import type { Findings, StudyState } from '@ichor/shared/study';
+import { reason } from '@ichor/shared/reasons';
+import { type Findings, RESULT_STATES, type ResultState, type StudyState } from '@ichor/shared/study';
 import type { Database } from '@ichor/store/postgres/database';
 
 const finding = (score: number) => ({ score, threshold: 0.5, present: score >= 0.5 });
@@ -42,6 +43,22 @@ export async function addStudy(database: Database, row: StudyRow): Promise<void>
       row.patientName ?? null,
       row.patientId ?? null,
     ],
+  );
+  if (isResult(row.state)) await addShown(database, row.uid, row.state);
+}
+
+const isResult = (state: StudyState): state is ResultState => RESULT_STATES.some((one) => one === state);
+
+/** What a study in that state must have: findings, a reason or an error code; its revision stays 0. */
+async function addShown(database: Database, study: string, state: ResultState): Promise<void> {
+  const found = state === 'flagged' || state === 'clear';
+  const why = state === 'not-analysed' ? JSON.stringify(reason('too-few-slices')) : null;
+  await database.pool.query(
+    `WITH made AS (
+       INSERT INTO result (study_instance_uid, revision, input_digest, model_name, model_version, model_sha256, state, findings, reason, error_code)
+       VALUES ($1, 0, 'shown', 'test-model', '1.0.0', 'ab', $2, $3, $4, $5) RETURNING result_id)
+     UPDATE study SET result_id = made.result_id, reason = $4, error_code = $5 FROM made WHERE study_instance_uid = $1`,
+    [study, state, found ? JSON.stringify(FINDINGS) : null, why, state === 'failed' ? 'INFERENCE_FAILED' : null],
   );
 }
 

@@ -1,7 +1,18 @@
 /** The worklist: pages of the server joined as the reader scrolls, only the rows in sight in the document. */
 import { html } from 'htm/preact';
 import { useEffect, useMemo, useRef, useState } from 'preact/hooks';
-import { api, before, elapsed, missingOf, namesOf, patientName, reasonOf, type Study, targetOf } from './model.ts';
+import {
+  api,
+  before,
+  elapsed,
+  type FoundStudy,
+  missingOf,
+  namesOf,
+  patientName,
+  reasonOf,
+  type Study,
+  targetOf,
+} from './model.ts';
 import { Header, Lost, useLive, useNow } from './parts.ts';
 
 /** The first page is small, to be there at once; those behind it come while the reader looks. */
@@ -183,22 +194,23 @@ function Thumb({ study }: { study: Study }) {
   return html`<img src=${`/api/studies/${study.studyInstanceUid}/thumbnail.png?r=${study.revision}`} alt="" width="68" height="68" onError=${(event: Event) => (event.target as HTMLElement).remove()} />`;
 }
 const Since = ({ since }: { since: string | null }) => html`<span class="since">${elapsed(since, useNow())}</span>`;
-function presentClasses(study: Study): string {
+function presentClasses(study: FoundStudy): string {
   const { findings } = study;
   const { classes, decides, general } = targetOf(study);
-  const kinds = classes.filter(({ name }) => name !== decides && findings![name]!.present);
+  const kinds = classes.filter(({ name }) => name !== decides && findings[name]!.present);
   if (kinds.length > 0) return kinds.map(({ name }) => name).join(', ');
-  if (!findings![decides]!.present) return '';
+  if (!findings[decides]!.present) return '';
   return classes.length > 1 ? `${general}, kind undetermined` : general;
 }
 
 function Bars({ study }: { study: Study }) {
-  if (study.findings === null) return html`<span class="bars"></span>`;
+  const { findings } = study;
+  if (findings === null) return html`<span class="bars"></span>`;
   const { classes } = targetOf(study);
-  const text = classes.map(({ name }) => `${name} ${study.findings![name]!.score.toFixed(2)}`).join(', ');
+  const text = classes.map(({ name }) => `${name} ${findings[name]!.score.toFixed(2)}`).join(', ');
   return html`<span class="bars" role="img" aria-label=${`Scores: ${text}`} title=${text}>${classes.map(
     ({ name, abbreviation }) => {
-      const { score, present } = study.findings![name]!;
+      const { score, present } = findings[name]!;
       return html`<span class=${present ? 'bar on' : 'bar'}><span style=${{ height: `${Math.max(2, score * 36)}px` }}></span><small>${abbreviation}</small></span>`;
     },
   )}</span>`;

@@ -1,5 +1,5 @@
 /** What the API gives, as far as the pages use it. Types only come from the packages: a browser loads none of them. */
-import type { StudyView } from '@ichor/shared/study';
+import type { FoundStudy, StudyView } from '@ichor/shared/study';
 import type { Target as ModelTarget, TargetClass } from '@ichor/shared/target';
 
 /** What the pages need of a target: its classes in the order of the scores of a slice, and which of them decides. */
@@ -25,6 +25,7 @@ export const namesOf = (studies: readonly Study[]): string[] => [
   ...new Set([{ model: null }, ...studies].flatMap((study) => targetOf(study).classes.map(({ name }) => name))),
 ];
 export type Study = StudyView;
+export type { FoundStudy };
 export type Detail = {
   readonly slices: readonly {
     sopInstanceUid: string;

@@ -76,6 +76,7 @@ function Findings({
   const [comments, setComments] = useState<Record<string, string>>({});
   if (study.findings === null)
     return html`<h2>Findings</h2><p>None: ${reasonOf(study) || 'the analysis is under way'}.</p>`;
+  const { findings } = study;
   const { classes, decides } = targetOf(study);
   const names = classes.map(({ name }) => name).reverse();
   names.sort((one, other) => Number(other === decides) - Number(one === decides));
@@ -83,8 +84,8 @@ function Findings({
     act('feedback', { finding, verdict, comment: comments[finding] ?? '' });
   return html`<h2>Findings</h2><div class="scroll" tabindex="0" role="region" aria-label="Findings"><table><thead><tr><th scope="col">Finding</th><th scope="col">Score</th><th scope="col">${judges ? 'Your verdict' : 'Verdicts'}</th></tr></thead><tbody>
     ${names.map((name) => {
-      const finding = study.findings![name]!;
-      return html`<tr><th scope="row">${name}${finding.present ? html` <span class="problem">present</span>` : study.findings![decides]!.present && html` <small>undetermined</small>`}</th><td>${finding.score.toFixed(2)}<br /><small>from ${finding.threshold.toFixed(2)}</small></td>
+      const finding = findings[name]!;
+      return html`<tr><th scope="row">${name}${finding.present ? html` <span class="problem">present</span>` : findings[decides]!.present && html` <small>undetermined</small>`}</th><td>${finding.score.toFixed(2)}<br /><small>from ${finding.threshold.toFixed(2)}</small></td>
       <td>${
         judges &&
         html`<div class="verdicts">${['agree', 'disagree', 'unsure'].map((verdict) => html`<button data-verdict=${`${name}-${verdict}`} onClick=${() => say(name, verdict)}>${verdict}</button>`)}

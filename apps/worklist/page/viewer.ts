@@ -126,13 +126,14 @@ function Scores(of: { study: Study; slices: Slices; at: number; onChoose: (index
 /** The kind with the highest score of those present; the class that decides where no kind is. */
 function leadingOf(study: Study, slices: Slices, series: readonly Series[]): Series | undefined {
   const { findings } = study;
+  if (findings === null) return undefined;
   const { decides } = targetOf(study);
   return series
-    .filter(({ name }) => findings?.[name]?.present && slices[0]?.influence?.[name] !== undefined)
+    .filter(({ name }) => findings[name]?.present && slices[0]?.influence?.[name] !== undefined)
     .sort(
       (one, other) =>
         Number(one.name === decides) - Number(other.name === decides) ||
-        findings![other.name]!.score - findings![one.name]!.score,
+        findings[other.name]!.score - findings[one.name]!.score,
     )[0];
 }
 const percent = (share: number): string => `${(share * 100).toFixed(1)} %`;

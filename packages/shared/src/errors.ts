@@ -143,6 +143,11 @@ export const ERRORS = {
     retryable: true,
     message: 'Study {studyInstanceUid} got another result while it was analysed; it is analysed again.',
   },
+  RESULT_UNREADABLE: {
+    retryable: false,
+    message:
+      'The stored result of study {studyInstanceUid} lacks what its state must carry, so that nothing is told from it. Restore the database from a backup.',
+  },
   OBJECT_MISSING: {
     retryable: false,
     message:

@@ -6,6 +6,7 @@ import {
   type FoundResult,
   NOTHING_FOUND,
   type NotAnalysedResult,
+  type StudyView,
   type TriageResult,
 } from './study.ts';
 
@@ -51,4 +52,16 @@ test('the state tells what there is to read, without a doubt left', () => {
   const members = (result: TriageResult): FoundResult | NotAnalysedResult | FailedResult =>
     result.findings === null ? (result satisfies NotAnalysedResult | FailedResult) : (result satisfies FoundResult);
   expect(members(notAnalysed)).toBe(notAnalysed);
+});
+
+test('a study that is shown has what its state says, and no other has findings', () => {
+  const words = (study: StudyView): string => {
+    if (study.state === 'failed') return study.error.toLowerCase();
+    if (study.state === 'not-analysed') return study.reason.sentence + study.model.name;
+    // @ts-expect-error: one that waits may have none
+    const unknown: object = study.findings;
+    return study.findings === null ? study.state : `${Object.keys(study.findings)} ${study.model.name} ${unknown}`;
+  };
+  const waiting = { state: 'queued', findings: null } as StudyView;
+  expect(words(waiting)).toBe('queued');
 });

@@ -112,9 +112,9 @@ export type FailedResult = OfOneAnalysis &
 
 type NothingFound = {
   readonly findings: null;
-  readonly keySlices: readonly [];
-  readonly sliceScores: readonly [];
-  readonly heatmaps: readonly [];
+  readonly keySlices: readonly never[];
+  readonly sliceScores: readonly never[];
+  readonly heatmaps: readonly never[];
 };
 export const NOTHING_FOUND: NothingFound = { findings: null, keySlices: [], sliceScores: [], heatmaps: [] };
 
@@ -142,24 +142,59 @@ export type StudyDelivery = {
   readonly error: string | null;
 };
 
-/** A study as `GET /api/studies` and `ichor triage --json` give it. Times are ISO 8601 in UTC or null. */
-export type StudyView = {
+/**
+ * A study as `GET /api/studies` and `ichor triage --json` give it: a union by state, in which every member has every field, as in
+ * {@link TriageResult}. Times are ISO 8601 in UTC or null.
+ */
+export type StudyView = FoundStudy | NotAnalysedStudy | FailedStudy | WaitingStudy;
+export type FoundStudy = OfOneStudy & {
+  readonly state: 'flagged' | 'clear';
+  readonly reason: null;
+  readonly error: null;
+  readonly findings: Findings;
+  readonly keySlices: readonly KeySlice[];
+  readonly series: readonly SeriesSelection[];
+  readonly model: ModelIdentity;
+};
+export type NotAnalysedStudy = OfOneStudy & {
+  readonly state: 'not-analysed';
+  readonly reason: Reason;
+  readonly error: null;
+  readonly findings: null;
+  readonly keySlices: readonly never[];
+  readonly series: readonly SeriesSelection[];
+  readonly model: ModelIdentity;
+};
+export type FailedStudy = OfOneStudy & {
+  readonly state: 'failed';
+  readonly reason: null;
+  readonly error: string;
+  readonly findings: null;
+  readonly keySlices: readonly never[];
+  readonly series: readonly SeriesSelection[];
+  /** Null when not even the failure could be stored as a result. */
+  readonly model: ModelIdentity | null;
+};
+/** It has no result yet, or none that stands. */
+export type WaitingStudy = OfOneStudy & {
+  readonly state: Exclude<StudyState, ResultState>;
+  readonly reason: null;
+  readonly error: null;
+  readonly findings: null;
+  readonly keySlices: readonly never[];
+  readonly series: readonly never[];
+  readonly model: null;
+};
+type OfOneStudy = {
   /** Only for people and tokens that may see patients; null when the study names none. */
   readonly patient?: { readonly name: string | null; readonly id: string | null } | null;
   readonly studyInstanceUid: string;
   readonly accessionNumber: string | null;
-  readonly state: StudyState;
-  readonly reason: Reason | null;
-  readonly error: string | null;
   readonly revision: number;
   readonly priority: number;
   readonly receivedInstances: number;
   /** What is known to be missing; null: nothing. */
   readonly incomplete: Incompleteness | null;
-  readonly findings: Findings | null;
-  readonly keySlices: readonly KeySlice[];
-  readonly series: readonly SeriesSelection[];
-  readonly model: ModelIdentity | null;
   /** `decided`: when the result that is shown came, whatever it says; `flagged`: the same, of a flagged study only. */
   readonly times: Readonly<
     Record<'firstInstance' | 'lastInstance' | 'complete' | 'decided' | 'flagged' | 'delivered', string | null>

@@ -4,12 +4,13 @@
  * A statement and no SQL view: its columns change together with the mapper, in one file and without a migration, and no table is
  * hindered by a view that names its columns. The planner sees the same.
  */
-import { IchorError } from '@ichor/shared/errors';
+import { type ErrorCode, IchorError } from '@ichor/shared/errors';
 import type { Incompleteness } from '@ichor/shared/incompleteness';
 import type { Reason } from '@ichor/shared/reasons';
 import type {
   Findings,
   KeySlice,
+  ModelIdentity,
   ReportState,
   SeriesSelection,
   StudyDelivery,
@@ -83,28 +84,43 @@ type StudyRow = {
   readonly deliveries: readonly StudyDelivery[] | null;
 };
 
+/**
+ * What the row says. One that lacks what its state must carry says nothing that could be believed: such a study is shown as failed, in its
+ * place, so that the others of the list are still seen.
+ */
 export function toView(row: StudyRow): StudyView {
-  const { model_sha256 } = row;
-  const model = model_sha256 === null ? null : toModel({ ...row, model_sha256 });
   return {
     studyInstanceUid: row.study_instance_uid,
     accessionNumber: row.accession_number,
-    state: row.state,
-    reason: row.reason,
-    error: row.error_code,
+    ...(toldBy(row) ?? UNREADABLE),
     revision: row.revision,
     priority: row.priority,
     receivedInstances: row.instances,
     incomplete: row.incomplete,
-    findings: row.findings && inOrder(row.findings, targetOf(model)),
-    keySlices: row.key_slices ?? [],
-    series: row.series ?? [],
-    model,
     times: timesOf(row),
     report: row.report,
     deliveries: row.deliveries ?? [],
   };
 }
+
+const NOTHING_TOLD = { reason: null, error: null, findings: null, keySlices: [], series: [], model: null } as const;
+const UNREADABLE = { ...NOTHING_TOLD, state: 'failed', error: 'RESULT_UNREADABLE' satisfies ErrorCode } as const;
+
+/** What is told of the study by its state; null when the row lacks what that must carry. */
+function toldBy(row: StudyRow) {
+  const { state, reason, error_code: error, findings } = row;
+  if (state === 'receiving' || state === 'queued' || state === 'analysing') return { ...NOTHING_TOLD, state };
+  const [series, model] = [row.series ?? [], modelOf(row)];
+  if (state === 'failed') return error === null ? null : { ...NOTHING_TOLD, state, error, series, model };
+  if (model === null) return null;
+  if (state === 'not-analysed') return reason && { ...NOTHING_TOLD, state, reason, series, model };
+  if (findings === null) return null;
+  const keySlices = row.key_slices ?? [];
+  return { state, reason: null, error: null, findings: inOrder(findings, targetOf(model)), keySlices, series, model };
+}
+
+const modelOf = (row: StudyRow): ModelIdentity | null =>
+  row.model_sha256 === null ? null : toModel({ ...row, model_sha256: row.model_sha256 });
 
 /** `jsonb` keeps no order of keys. */
 const inOrder = (findings: Findings, target: Target): Findings =>
@@ -152,7 +168,10 @@ export type ResultView = {
   readonly resultAt: Date;
 };
 
-/** @param resultId of a row of the outbox, so that there is such a result */
+const unreadable = ({ studyInstanceUid }: StudyView): IchorError =>
+  new IchorError('RESULT_UNREADABLE', { studyInstanceUid });
+
+/** @param resultId of a row of the outbox, so that there is such a result. @throws IchorError RESULT_UNREADABLE */
 export async function resultView(database: Database, resultId: number): Promise<ResultView> {
   const { rows } = await database.pool.query(
     `SELECT ${viewOf(THEN)}, s.patient_id, s.patient_name, s.study_date
@@ -160,8 +179,10 @@ export async function resultView(database: Database, resultId: number): Promise<
     [resultId],
   );
   const row = rows[0];
+  const study = toView(row);
+  if (study.error === UNREADABLE.error) throw unreadable(study);
   return {
-    study: toView(row),
+    study,
     patient: { id: row.patient_id, name: row.patient_name },
     studyDate: row.study_date,
     resultAt: row.resulted_at,

@@ -13,26 +13,26 @@ export function contentOf(dice: Dice, hostile: boolean): ResultView {
   const text = <T extends string | null>(usual: T): T =>
     hostile && dice.chance(0.5) ? (hostileText(dice).slice(0, MOST_CHARACTERS) as T) : usual;
   const state = dice.pick(STATES);
-  const analysed = state === 'flagged' || state === 'clear';
+  const reason = { code: 'too-few-slices', sentence: text('Too few.'), detail: text('3 slices') } as const;
+  const nothing = { reason: null, error: null, findings: null, keySlices: [] } as const;
+  const told =
+    state === 'not-analysed'
+      ? { ...nothing, state, reason }
+      : state === 'failed'
+        ? { ...nothing, state, error: text('INFERENCE_FAILED') }
+        : { ...nothing, state, findings: FINDINGS };
   return {
     patient: { id: text('P-1'), name: text('Doe^Jane^^Dr=山田^太郎') },
     studyDate: text('20240131'),
     resultAt: new Date(1_700_000_000_000),
     study: {
+      ...told,
       studyInstanceUid: text('1.2.3'),
       accessionNumber: text('A-1'),
-      state,
-      reason:
-        state === 'not-analysed'
-          ? { code: 'too-few-slices', sentence: text('Too few.'), detail: text('3 slices') }
-          : null,
-      error: state === 'failed' ? text('INFERENCE_FAILED') : null,
       revision: 1,
       priority: 3,
       receivedInstances: 12,
       incomplete: null,
-      findings: analysed ? FINDINGS : null,
-      keySlices: [],
       series: [],
       model: { name: text('model'), version: text('1.0.0'), sha256: 'ab' },
       times: { firstInstance: null, lastInstance: null, complete: null, decided: null, flagged: null, delivered: null },

@@ -8,7 +8,7 @@ import { findStudies, type StudyFiles } from '@ichor/analysis/volume/findStudies
 import { writeObjects } from '@ichor/report/writeObjects';
 import type { Config } from '@ichor/settings/config';
 import { asIchorError } from '@ichor/shared/errors';
-import type { ModelIdentity, SliceScore, StudyView } from '@ichor/shared/study';
+import type { SliceScore, StudyView } from '@ichor/shared/study';
 import { localFiles } from '@ichor/store/files/folderReader';
 import { PRIORITY } from '@ichor/store/queue/jobs';
 import { type Cli, configOf } from '../context.ts';
@@ -68,12 +68,12 @@ async function triageOne(
       files: localFiles,
     });
     if (options.out !== null) await writeTo(options.out, analysed, config);
-    const view = { ...emptyView(study, inference.model), ...shownOf(analysed) };
-    return { view, sliceScores: analysed.result.sliceScores };
+    return { view: viewOf(study, analysed), sliceScores: analysed.result.sliceScores };
   } catch (thrown) {
     const { code, message } = asIchorError(thrown);
     cli.terminal.note(`study ${study.studyInstanceUid} failed: ${message}`);
-    return { view: { ...emptyView(study, inference.model), state: 'failed', error: code }, sliceScores: [] };
+    const told = { state: 'failed', reason: null, error: code, ...NOTHING_FOUND_HERE, series: [] } as const;
+    return { view: { ...emptyView(study), ...told, model: inference.model }, sliceScores: [] };
   }
 }
 
@@ -86,28 +86,32 @@ async function writeTo(out: string, analysed: AnalysedStudy, config: Config): Pr
 }
 
 /** What no analysis changes: here is no queue, no priority and no destination. */
-function emptyView(study: StudyFiles, model: ModelIdentity): StudyView {
-  return {
+const emptyView = (study: StudyFiles) =>
+  ({
     studyInstanceUid: study.studyInstanceUid,
     accessionNumber: null,
-    state: 'not-analysed',
-    reason: null,
-    error: null,
     revision: 1,
     priority: PRIORITY.routine,
     receivedInstances: study.paths.length,
     incomplete: null,
-    findings: null,
-    keySlices: [],
-    series: [],
-    model,
     times: { firstInstance: null, lastInstance: null, complete: null, decided: null, flagged: null, delivered: null },
     report: null,
     deliveries: [],
-  };
-}
+  }) as const;
+const NOTHING_FOUND_HERE = { findings: null, keySlices: [] } as const;
 
-function shownOf({ result, identity }: AnalysedStudy) {
-  const { state, reason, findings, keySlices, series, model } = result;
-  return { accessionNumber: identity?.accessionNumber ?? null, state, reason, findings, keySlices, series, model };
+function viewOf(study: StudyFiles, { result, identity }: Analysed): StudyView {
+  const { series, model } = result;
+  const common = {
+    ...emptyView(study),
+    accessionNumber: identity?.accessionNumber ?? null,
+    error: null,
+    series,
+    model,
+  };
+  if (result.state === 'not-analysed')
+    return { ...common, ...NOTHING_FOUND_HERE, state: result.state, reason: result.reason };
+  const { state, findings, keySlices } = result;
+  return { ...common, state, reason: null, findings, keySlices };
 }
+type Analysed = Awaited<ReturnType<typeof analyseStudy>>;

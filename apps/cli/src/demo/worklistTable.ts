@@ -20,7 +20,7 @@ export function worklistTable(terminal: Terminal, studies: readonly StudyView[])
 
 /** What is present, the highest score first; for a study without findings its score, or why it has none. */
 function findingsText({ findings, reason, error, model }: StudyView): string {
-  if (findings === null) return reason?.sentence ?? error ?? '';
+  if (findings === null) return reason === null ? (error ?? '') : reason.sentence;
   const target = targetOf(model);
   const kinds = presentKinds(target, findings)
     .map(({ name }) => ({ name, score: findingOf(findings, name).score }))

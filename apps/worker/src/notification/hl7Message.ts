@@ -166,7 +166,8 @@ const outcomes = (name: string): Readonly<Record<string, string>> => ({
 function outcome({ study }: ResultView): Observation {
   const { code, name } = targetOf(study.model);
   const why = study.reason === null ? study.error : study.reason.code;
-  const detail = why === null ? [] : [why, study.reason?.sentence ?? 'Analysis failed', '99ICHOR'];
+  const detail =
+    why === null ? [] : [why, study.reason === null ? 'Analysis failed' : study.reason.sentence, '99ICHOR'];
   return {
     type: 'CWE',
     code: components(`${code}-TRIAGE`, `${capitalised(name)} triage`, '99ICHOR'),
