@@ -21,7 +21,7 @@ from sklearn.metrics import roc_auc_score
 from ichor_training import CLASSES
 from ichor_training.data import ct_ich
 from ichor_training.data.fold_dicom import write_fold
-from ichor_training.data.studies import Studies
+from ichor_training.data.studies import SIDE, Studies
 
 rows = sorted(csv.DictReader((data / "labels.csv").open()), key=lambda row: (int(row["patient"]), int(row["slice"])))
 patients = sorted({row["patient"] for row in rows}, key=int)
@@ -31,7 +31,7 @@ slope_offset = ct_ich.calibrate_bone(data, rows)
 rows = [row for patient in chosen for row in rows if row["patient"] == patient]
 names = np.array([row["patient"] for row in rows])
 studies = Studies(
-    hu=np.stack([ct_ich.slice_hu(data, row["image"], *slope_offset) for row in rows]),
+    hu=np.stack([ct_ich.slice_hu(data, row["image"], *slope_offset, SIDE) for row in rows]),
     labels=np.array([[int(row[c]) for c in CLASSES] for row in rows], np.float32),
     study=np.array([chosen.index(name) for name in names]), patient=names, source="CT-ICH 1.0.0",
 )
