@@ -50,6 +50,7 @@ test('the study page draws its two classes with their thresholds, and tells what
   expect(await page.textContent('#readout')).toMatch(/spot 1\.00 from 0\.50.*large 0\.\d\d from 0\.50.*influence/);
   await page.waitForSelector('h2:has-text("Influence of each slice on large")');
   await page.click('summary:has-text("Values of every slice")');
+  await page.waitForSelector('.values thead th');
   expect(await page.locator('.values thead th').allTextContents()).toEqual([
     ...['Slice', 'z, mm', 'spotfrom 0.50', 'largefrom 0.50', 'influence on large'],
   ]);

@@ -74,7 +74,10 @@ describe('the launcher', () => {
 
   test.each([
     ['that runs', async (port: number) => (await fetch(`http://127.0.0.1:${port}/healthz`)).ok],
-    ['whose database is only being made', async (_: number, data: string) => existsSync(join(data, 'postgres'))],
+    [
+      'whose database is only being made',
+      async (_: number, data: string) => existsSync(join(data, 'postgres', 'global', 'pg_control')),
+    ],
   ])('passes SIGTERM on, and a role %s drains and ends with 0', async (state, reached) => {
     const [port, data] = [await freePort(), at(`launcher ${state}`)];
     const env = { PATH: process.env['PATH']!, ICHOR_DATA_DIR: data, ICHOR_HTTP_PORT: String(port) };

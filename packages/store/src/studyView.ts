@@ -92,17 +92,20 @@ export function toView(row: StudyRow): StudyView {
   return {
     studyInstanceUid: row.study_instance_uid,
     accessionNumber: row.accession_number,
-    ...(toldBy(row) ?? UNREADABLE),
+    ...FIRST,
     revision: row.revision,
     priority: row.priority,
     receivedInstances: row.instances,
     incomplete: row.incomplete,
+    ...(toldBy(row) ?? UNREADABLE),
     times: timesOf(row),
     report: row.report,
     deliveries: row.deliveries ?? [],
   };
 }
 
+/** Where these stand in JSON. */
+const FIRST = { state: null, reason: null, error: null };
 const NOTHING_TOLD = { reason: null, error: null, findings: null, keySlices: [], series: [], model: null } as const;
 const UNREADABLE = { ...NOTHING_TOLD, state: 'failed', error: 'RESULT_UNREADABLE' satisfies ErrorCode } as const;
 
