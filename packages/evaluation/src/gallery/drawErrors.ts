@@ -9,12 +9,12 @@ import { noFeatureCache } from '@ichor/analysis/featureCache';
 import { type Inference, startInference } from '@ichor/analysis/inference/inference';
 import type { KeySliceImage } from '@ichor/analysis/types';
 import { drawForPage } from '@ichor/report/heatmapImage';
+import { keySlicePicture } from '@ichor/report/keySlicePicture';
 import type { Config } from '@ichor/settings/config';
 import type { FileReader } from '@ichor/shared/files';
-import { FINDING_CLASSES, type FindingClass } from '@ichor/shared/study';
+import { FINDING_CLASSES } from '@ichor/shared/study';
 import type { Log } from '@ichor/telemetry/log';
 import type { LabelledData } from '../labels/matchLabels.ts';
-import { findingName } from '../report/words.ts';
 import type { ErrorImage, PictureCache } from './pictureCache.ts';
 import type { StudyError } from './worstErrors.ts';
 
@@ -86,7 +86,7 @@ async function imagesOf(analysed: AnalysedStudy, { finding, profile }: StudyErro
     .sort((one, other) => other.map.probability - one.map.probability);
   const shown = [ranked[0], ranked.find(({ sliceIndex }) => profile[sliceIndex]!.labelled === true)];
   const images: ErrorImage[] = [];
-  for (const slice of new Set(shown)) if (slice !== undefined) images.push(await drawSlice(analysed, slice, finding));
+  for (const slice of new Set(shown)) if (slice !== undefined) images.push(await drawSlice(analysed, slice));
   return images;
 }
 
@@ -97,24 +97,9 @@ type ExplainedSlice = {
 };
 
 async function drawSlice(
-  { result, stack: { slices } }: StudyWithFindings,
-  { sliceIndex, hu, map: { map, mapRows, mapColumns, probability } }: ExplainedSlice,
-  finding: FindingClass,
+  { result, stack }: StudyWithFindings,
+  { sliceIndex, hu, map }: ExplainedSlice,
 ): Promise<ErrorImage> {
-  const { rows, columns, positionMm } = slices[sliceIndex]!;
-  const drawn = await drawForPage(
-    {
-      hu,
-      rows,
-      columns,
-      map,
-      mapRows,
-      mapColumns,
-      findings: [`${findingName(finding)} ${(100 * probability).toFixed(1)} %`],
-      place: `Slice ${sliceIndex + 1} of ${slices.length}, z ${positionMm[2].toFixed(1)} mm`,
-      model: `${result.model.name} ${result.model.version}`,
-    },
-    SIDE_PIXELS,
-  );
-  return { sliceIndex, ...drawn };
+  const picture = keySlicePicture(stack, { sliceIndex, hu, maps: [map] }, result.model);
+  return { sliceIndex, ...(await drawForPage(picture, SIDE_PIXELS)) };
 }

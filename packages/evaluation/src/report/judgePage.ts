@@ -43,7 +43,7 @@ export async function judgePage({ model, pictures, flagged }: JudgedSet): Promis
 <dl class="facts">${VERDICTS.map(({ text, key, means }) => html`<dt>${text} (${key})</dt><dd>${means}</dd>`)}</dl>
 <p class="notice">${NOTICE} A heat map shows what drove a score, not the extent of a hemorrhage.</p></header>
 <section class="tally" aria-live="polite"><div class="scroll"><table><thead><tr><th>map of</th><th>correct</th><th>partly</th><th>wrong</th><th>not judged</th></tr></thead><tbody></tbody></table></div>
-<p><label>Reader <input id="reader" autocomplete="off" placeholder="initials"></label> <button id="save">Save as CSV</button> <span class="quiet">Verdicts stay in this browser until they are saved.</span></p></section>
+<p><label>Reader <input id="reader" autocomplete="off" placeholder="initials"></label> <button id="save">Save as CSV</button> <span class="quiet">Verdicts are kept in this browser; save them to take them elsewhere.</span></p></section>
 <main class="figures">${pictures.map(figure)}</main>
 <script>${{ html: script ?? '' }}</script></body></html>`;
   return `${page.html}\n`;
